@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// The error value: see error.h.
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+const char *err_describe(int errnum)
+{
+#ifdef HAVE_STRERRORDESC_NP
+	const char *text = strerrordesc_np(errnum);
+
+	return text ? text : "Unknown error";
+#else
+	return strerror(errnum);
+#endif
+}
+
+static enum crun_error_kind kind_of_errno(int errnum)
+{
+	switch (errnum) {
+	case EPERM:
+	case EACCES:
+	case EROFS:
+		return KIND_PERMISSION;
+	case ENOSYS:
+	case EOPNOTSUPP:
+		return KIND_UNSUPPORTED;
+	case ETIMEDOUT:
+		return KIND_TIMEOUT;
+	default:
+		return KIND_SYSTEM;
+	}
+}
+
+static void set_text(struct crun_error *err, const char *fmt, va_list ap)
+{
+	/* The text is one line whatever the image put into a path: callers match single lines. */
+	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	for (char *p = err->text; *p; p++) {
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = '?';
+	}
+}
+
+int err_set(struct crun_error *err, enum crun_error_kind kind, int errnum, const char *fmt, ...)
+{
+	va_list ap;
+
+	memset(err, 0, sizeof(*err));
+	err->errnum = errnum;
+	err->kind = kind;
+	va_start(ap, fmt);
+	set_text(err, fmt, ap);
+	va_end(ap);
+	return -errnum;
+}
+
+int err_sys(struct crun_error *err, int r, const char *fmt, ...)
+{
+	va_list ap;
+	size_t used;
+
+	memset(err, 0, sizeof(*err));
+	err->errnum = -r;
+	err->kind = kind_of_errno(-r);
+	va_start(ap, fmt);
+	set_text(err, fmt, ap);
+	va_end(ap);
+	used = strlen(err->text);
+	snprintf(err->text + used, sizeof(err->text) - used, ": %s", err_describe(-r));
+	return r;
+}
+
+int err_in(struct crun_error *err, const char *fmt, ...)
+{
+	struct crun_error frame = {0};
+	va_list ap;
+	size_t head, tail;
+
+	va_start(ap, fmt);
+	set_text(&frame, fmt, ap);
+	va_end(ap);
+	head = strlen(frame.text);
+	tail = strlen(err->text);
+	/* The innermost text holds the reason: when both do not fit, the new frame is what is cut. */
+	if (tail + 3 > sizeof(err->text))
+		return -err->errnum;
+	if (head + 2 + tail + 1 > sizeof(err->text))
+		head = sizeof(err->text) - tail - 3;
+	memmove(err->text + head + 2, err->text, tail + 1);
+	memcpy(err->text, frame.text, head);
+	memcpy(err->text + head, ": ", 2);
+	return -err->errnum;
+}
+
+int err_at(struct crun_error *err, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (err->at[0] == '\0') {
+		va_start(ap, fmt);
+		vsnprintf(err->at, sizeof(err->at), fmt, ap);
+		va_end(ap);
+	}
+	return -err->errnum;
+}
+
+int err_kind(struct crun_error *err, enum crun_error_kind kind)
+{
+	err->kind = kind;
+	return -err->errnum;
+}
+
+size_t err_format(const struct crun_error *err, char *buf, size_t size)
+{
+	int n;
+
+	if (err->at[0])
+		n = snprintf(buf, size, "%s (at %s)", err->text, err->at);
+	else
+		n = snprintf(buf, size, "%s", err->text);
+	if (n < 0)
+		return 0;
+	return (size_t)n < size ? (size_t)n : size - 1;
+}
+
+const char *err_kind_name(unsigned kind)
+{
+	static const char *const names[KIND_MAX] = {
+		"NONE",	       "SPEC",	 "NOT_FOUND", "EXISTS",	 "STATE",    "PERMISSION",
+		"UNSUPPORTED", "SYSTEM", "HOOK",      "TIMEOUT", "INTERNAL",
+	};
+
+	return kind < KIND_MAX ? names[kind] : "INTERNAL";
+}

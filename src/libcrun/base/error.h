@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The error value: flat, never allocated, survives fork and ENOMEM, travels through a socket as it is. */
+#pragma once
+
+#include <stdint.h>
+#include <stddef.h>
+
+enum crun_error_kind {
+	KIND_NONE,
+	KIND_SPEC,	  /* the configuration or a command line argument is wrong */
+	KIND_NOT_FOUND,	  /* the named container or object does not exist */
+	KIND_EXISTS,	  /* the container exists already */
+	KIND_STATE,	  /* the container is in a state that does not allow the operation */
+	KIND_PERMISSION,  /* EPERM, EACCES and EROFS from the kernel */
+	KIND_UNSUPPORTED, /* this kernel, host or build cannot do it */
+	KIND_SYSTEM,	  /* any other failed system call */
+	KIND_HOOK,	  /* a hook failed */
+	KIND_TIMEOUT,	  /* a deadline passed */
+	KIND_INTERNAL,	  /* a broken invariant of our own */
+	KIND_MAX
+};
+
+/* Everything that a person needs to act on a failure. All-zero means "no error". */
+struct crun_error {
+	int errnum;	 /* positive errno value */
+	uint16_t kind;	 /* enum crun_error_kind */
+	uint16_t unused; /* keeps the layout free of implicit padding: it goes through a socket */
+	char at[160];	 /* JSON pointer into config.json, or empty */
+	char text[1360]; /* "outer frame: inner frame: reason", one line, NUL-terminated */
+};
+
+#define CRUN_NODISCARD	       __attribute__((warn_unused_result))
+#define CRUN_PRINTF(fmt, args) __attribute__((format(printf, fmt, args), cold))
+
+/* An error sink for callers that do not care: makes ignoring visible at the call site. */
+#define ERR_IGNORED (&(struct crun_error){0})
+
+/*
+ * Sets *err to a failure of our own finding and returns -errnum. The text gets no errno description:
+ * say the whole reason in FMT.
+ */
+int err_set(struct crun_error *err, enum crun_error_kind kind, int errnum, const char *fmt, ...)
+	CRUN_PRINTF(4, 5);
+
+/*
+ * Sets *err after a system call returned R (a negative errno) and returns R. The text becomes
+ * "FMT...: description of the errno"; name the call's object (path, fd, pid) in FMT.
+ */
+int err_sys(struct crun_error *err, int r, const char *fmt, ...) CRUN_PRINTF(3, 4);
+
+/*
+ * Puts "FMT...: " in front of the text of an error that is already set; returns -err->errnum.
+ * Add a frame only where it says something new.
+ */
+int err_in(struct crun_error *err, const char *fmt, ...) CRUN_PRINTF(2, 3);
+
+/* Attaches the JSON pointer of the configuration value that caused the error, unless one is set. Returns -errnum. */
+int err_at(struct crun_error *err, const char *fmt, ...) CRUN_PRINTF(2, 3);
+
+/* Changes the kind of a set error; returns -errnum. */
+int err_kind(struct crun_error *err, enum crun_error_kind kind);
+
+/* Writes "text (at POINTER)" into BUF (always NUL-terminated). Returns the number of bytes written. */
+size_t err_format(const struct crun_error *err, char *buf, size_t size);
+
+/* A short upper-case name for the kind ("NOT_FOUND"), stable: it is part of the JSON log. */
+const char *err_kind_name(unsigned kind);
+
+/* The description of a positive errno value; no locale, no allocation (strerrordesc_np where there is one). */
+const char *err_describe(int errnum);

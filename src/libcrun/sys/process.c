@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Processes, pidfds, namespaces: see process.h.
+#include "sys/process.h"
+
+#include "sys/ret.h"
+
+#include <poll.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+pid_t sys_clone3(struct sys_clone_args *args)
+{
+	long r = syscall(SYS_clone3, args, sizeof(*args));
+
+	return r < 0 ? -errno : (pid_t)r;
+}
+
+int sys_pidfd_open(pid_t pid)
+{
+	return SYS_RET((int)syscall(SYS_pidfd_open, pid, 0));
+}
+
+int sys_pidfd_send_signal(int pidfd, int sig)
+{
+	return SYS_RET((int)syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0));
+}
+
+int sys_setns(int fd, int nstype)
+{
+	return SYS_RET(setns(fd, nstype));
+}
+
+int sys_unshare(int flags)
+{
+	return SYS_RET(unshare(flags));
+}
+
+pid_t sys_waitpid(pid_t pid, int *status, int flags)
+{
+	pid_t r;
+
+	SYS_RETRY(r, waitpid(pid, status, flags));
+	return r;
+}
+
+int sys_prctl(int option, unsigned long arg2, unsigned long arg3)
+{
+	return SYS_RET(prctl(option, arg2, arg3, 0, 0));
+}
+
+int sys_setsid(void)
+{
+	return SYS_RET(setsid());
+}
+
+int sys_execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags)
+{
+	return SYS_RET((int)syscall(SYS_execveat, fd, path, argv, envp, flags));
+}
+
+int sys_poll_in(int fd, int timeout_ms)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	int r;
+
+	SYS_RETRY(r, poll(&p, 1, timeout_ms));
+	return r;
+}
+
+void sys_reset_signals(void)
+{
+	struct sigaction dfl = {.sa_handler = SIG_DFL};
+	sigset_t none;
+
+	for (int sig = 1; sig <= SIGRTMAX; sig++)
+		sigaction(sig, &dfl,
+			  NULL); /* SIGKILL, SIGSTOP and libc's own two fail, which is fine */
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Processes, pidfds, namespaces. Each returns >= 0 or a negative errno. No policy. */
+#pragma once
+
+#include "sys/kernel.h"
+
+#include <signal.h>
+#include <sys/types.h>
+
+/* clone3(2) without a new stack (fork semantics). Returns the pid, 0 in the child, or a negative errno. */
+pid_t sys_clone3(struct sys_clone_args *args);
+int sys_pidfd_open(pid_t pid);
+int sys_pidfd_send_signal(int pidfd, int sig);
+int sys_setns(int fd, int nstype);
+int sys_unshare(int flags);
+/* waitpid(2) with EINTR retried; *status may be NULL. */
+pid_t sys_waitpid(pid_t pid, int *status, int flags);
+int sys_prctl(int option, unsigned long arg2, unsigned long arg3);
+int sys_setsid(void);
+/* execveat(2) of the file FD itself. Returns only on failure. */
+int sys_execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags);
+/* Waits for FD to become readable (or to hang up) for at most TIMEOUT_MS, -1 = forever. Returns 1, 0 on timeout. */
+int sys_poll_in(int fd, int timeout_ms);
+/* Sets every signal to its default action and unblocks all of them. */
+void sys_reset_signals(void);
