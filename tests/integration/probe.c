@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: Apache-2.0
+// Prints facts about the process it runs in; the integration tests run it as payload.
+// Usage: probe SECTION...   Each section prints "== SECTION" and then one fact per line.
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/keyctl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+static void show_file(const char *path)
+{
+	char buf[4096];
+	ssize_t n;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0) {
+		printf("error %s\n", strerror(errno));
+		return;
+	}
+	fflush(stdout);
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		if (write(1, buf, (size_t)n) != n)
+			break;
+	close(fd);
+}
+
+/* Tried one by one, so that the answer does not depend on a mounted /proc. */
+static void show_fds(void)
+{
+	for (int fd = 0; fd < 4096; fd++) {
+		char path[64], target[512];
+		ssize_t n;
+
+		if (fcntl(fd, F_GETFD) < 0)
+			continue;
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		n = readlink(path, target, sizeof(target) - 1);
+		target[n < 0 ? 0 : n] = '\0';
+		printf("%d %s\n", fd, target);
+	}
+}
+
+static void show_ids(void)
+{
+	uid_t u[3];
+	gid_t g[3], list[512];
+	int n;
+
+	if (getresuid(&u[0], &u[1], &u[2]) == 0)
+		printf("uid %u %u %u\n", u[0], u[1], u[2]);
+	if (getresgid(&g[0], &g[1], &g[2]) == 0)
+		printf("gid %u %u %u\n", g[0], g[1], g[2]);
+	n = getgroups(512, list);
+	printf("groups");
+	for (int i = 0; i < n; i++)
+		printf(" %u", list[i]);
+	printf("\n");
+}
+
+static void show_session(void)
+{
+	printf("pid %d\nppid %d\npgid %d\nsid %d\n", getpid(), getppid(), getpgrp(), getsid(0));
+	for (int fd = 0; fd < 3; fd++)
+		printf("isatty%d %d\n", fd, isatty(fd));
+	printf("foreground %d\n", (int)tcgetpgrp(0));
+	int fd = open("/dev/tty", O_RDWR | O_CLOEXEC);
+	printf("ctty %s\n", fd < 0 ? strerror(errno) : "yes");
+	if (fd >= 0)
+		close(fd);
+	printf("ttyname %s\n", ttyname(0) ? ttyname(0) : "none");
+}
+
+static void show_rlimits(void)
+{
+	static const char *const names[] = {
+		"CPU",	   "FSIZE", "DATA",  "STACK",	   "CORE",     "RSS",  "NPROC",	 "NOFILE",
+		"MEMLOCK", "AS",    "LOCKS", "SIGPENDING", "MSGQUEUE", "NICE", "RTPRIO", "RTTIME"};
+
+	for (int i = 0; i < 16; i++) {
+		struct rlimit r;
+
+		if (getrlimit((__rlimit_resource_t)i, &r) == 0)
+			printf("RLIMIT_%s %llu %llu\n", names[i], (unsigned long long)r.rlim_cur,
+			       (unsigned long long)r.rlim_max);
+	}
+}
+
+static void show_signals(void)
+{
+	sigset_t set;
+
+	sigprocmask(SIG_BLOCK, NULL, &set);
+	printf("blocked");
+	for (int s = 1; s <= 64; s++)
+		if (sigismember(&set, s) == 1)
+			printf(" %d", s);
+	printf("\nignored");
+	for (int s = 1; s <= 64; s++) {
+		struct sigaction sa;
+
+		/* The raw call, because the C library hides signals 32 and 33. */
+		memset(&sa, 0, sizeof(sa));
+		struct {
+			void *handler;
+			unsigned long flags;
+			void *rest;
+			unsigned long m;
+		} k = {0};
+		if (syscall(SYS_rt_sigaction, s, NULL, &k, 8) == 0 && k.handler == (void *)SIG_IGN)
+			printf(" %d", s);
+	}
+	int sig = 0;
+	prctl(PR_GET_PDEATHSIG, &sig);
+	printf("\npdeathsig %d\n", sig);
+}
+
+static void show_keyring(void)
+{
+	char text[256] = "";
+	long id = syscall(SYS_keyctl, KEYCTL_GET_KEYRING_ID, KEY_SPEC_SESSION_KEYRING, 0);
+
+	printf("session %ld\n", id);
+	if (syscall(SYS_keyctl, KEYCTL_DESCRIBE, KEY_SPEC_SESSION_KEYRING, text,
+		    sizeof(text) - 1) >= 0)
+		printf("describe %s\n", text);
+}
+
+static void show_winsize(void)
+{
+	struct winsize w;
+
+	for (int fd = 0; fd < 3; fd++)
+		if (ioctl(fd, TIOCGWINSZ, &w) == 0)
+			printf("%d %u %u\n", fd, w.ws_row, w.ws_col);
+}
+
+static void show_stat(const char *path)
+{
+	struct stat st;
+
+	if (lstat(path, &st) < 0)
+		printf("%s error %s\n", path, strerror(errno));
+	else
+		printf("%s %o %u %u %llu %u:%u\n", path, st.st_mode, st.st_uid, st.st_gid,
+		       (unsigned long long)st.st_size, (unsigned)(st.st_rdev >> 8 & 0xfff),
+		       (unsigned)(st.st_rdev & 0xff));
+}
+
+static void show_misc(const char *what)
+{
+	char buf[4096];
+	struct utsname u;
+
+	if (!strcmp(what, "umask")) {
+		mode_t m = umask(0);
+		umask(m);
+		printf("%04o\n", m);
+	} else if (!strcmp(what, "cwd")) {
+		printf("%s\n", getcwd(buf, sizeof(buf)) ? buf : strerror(errno));
+	} else if (!strcmp(what, "hostname")) {
+		uname(&u);
+		printf("%s\n", u.nodename);
+	} else if (!strcmp(what, "domainname")) {
+		uname(&u);
+		printf("%s\n", u.domainname);
+	} else if (!strcmp(what, "personality")) {
+		printf("%x\n", personality(0xffffffff));
+	} else if (!strcmp(what, "dumpable")) {
+		printf("%d\n", prctl(PR_GET_DUMPABLE));
+	} else if (!strcmp(what, "securebits")) {
+		printf("%d\n", prctl(PR_GET_SECUREBITS));
+	} else if (!strcmp(what, "env")) {
+		extern char **environ;
+		for (char **e = environ; *e; e++)
+			printf("%s\n", *e);
+	} else if (!strcmp(what, "nice")) {
+		printf("%d\n", getpriority(PRIO_PROCESS, 0));
+	} else if (!strcmp(what, "affinity")) {
+		cpu_set_t set;
+		CPU_ZERO(&set);
+		sched_getaffinity(0, sizeof(set), &set);
+		printf("%d\n", CPU_COUNT(&set));
+	}
+}
+
+static void show_namespaces(void)
+{
+	static const char *const names[] = {"cgroup", "ipc",  "mnt",  "net",
+					    "pid",    "time", "user", "uts"};
+
+	for (int i = 0; i < 8; i++) {
+		char path[64], target[128];
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "/proc/self/ns/%s", names[i]);
+		n = readlink(path, target, sizeof(target) - 1);
+		target[n < 0 ? 0 : n] = '\0';
+		printf("%s %s\n", names[i], target);
+	}
+}
+
+static void show_dir(const char *path)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+
+	if (!d) {
+		printf("error %s\n", strerror(errno));
+		return;
+	}
+	while ((e = readdir(d)) != NULL)
+		if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+			printf("%s\n", e->d_name);
+	closedir(d);
+}
+
+/* Bytes written blindly, for tests that count what arrives at the other end. */
+static void spew(const char *count)
+{
+	char block[1000];
+	long left = atol(count);
+
+	memset(block, 'x', sizeof(block));
+	block[sizeof(block) - 1] = '\n';
+	while (left > 0) {
+		size_t want = left < (long)sizeof(block) ? (size_t)left : sizeof(block);
+		ssize_t n = write(1, block, want);
+
+		if (n <= 0)
+			_exit(3);
+		left -= n;
+	}
+}
+
+static void show_section(char *arg)
+{
+	char *value = strchr(arg, ':');
+
+	printf("== %s\n", arg);
+	if (value)
+		*value++ = '\0';
+	if (!strcmp(arg, "fds"))
+		show_fds();
+	else if (!strcmp(arg, "ids"))
+		show_ids();
+	else if (!strcmp(arg, "session"))
+		show_session();
+	else if (!strcmp(arg, "rlimits"))
+		show_rlimits();
+	else if (!strcmp(arg, "signals"))
+		show_signals();
+	else if (!strcmp(arg, "keyring"))
+		show_keyring();
+	else if (!strcmp(arg, "winsize"))
+		show_winsize();
+	else if (!strcmp(arg, "namespaces"))
+		show_namespaces();
+	else if (!strcmp(arg, "status"))
+		show_file("/proc/self/status");
+	else if (!strcmp(arg, "mounts"))
+		show_file("/proc/self/mountinfo");
+	else if (!strcmp(arg, "cgroup"))
+		show_file("/proc/self/cgroup");
+	else if (!strcmp(arg, "oom"))
+		show_file("/proc/self/oom_score_adj");
+	else if (!strcmp(arg, "sysctl") && value) {
+		char path[512];
+		snprintf(path, sizeof(path), "/proc/sys/%s", value);
+		show_file(path);
+	} else if (!strcmp(arg, "file") && value)
+		show_file(value);
+	else if (!strcmp(arg, "stat") && value)
+		show_stat(value);
+	else if (!strcmp(arg, "dir") && value)
+		show_dir(value);
+	else if (!strcmp(arg, "spew") && value)
+		spew(value);
+	else
+		show_misc(arg);
+	fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+	setvbuf(stdout, NULL, _IOFBF, 65536);
+	for (int i = 1; i < argc; i++) {
+		/* "exit:N" ends at once, "pause" waits to be killed, "crash:N" dies of signal N. */
+		if (!strncmp(argv[i], "exit:", 5))
+			exit(atoi(argv[i] + 5));
+		if (!strncmp(argv[i], "crash:", 6)) {
+			signal(atoi(argv[i] + 6), SIG_DFL);
+			raise(atoi(argv[i] + 6));
+		}
+		if (!strcmp(argv[i], "pause"))
+			for (;;)
+				pause();
+		show_section(argv[i]);
+	}
+	return 0;
+}
