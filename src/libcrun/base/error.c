@@ -35,7 +35,8 @@ static enum crun_error_kind kind_of_errno(int errnum)
 	}
 }
 
-static void set_text(struct crun_error *err, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void set_text(struct crun_error *err, const char *fmt,
+							   va_list ap)
 {
 	/* The text is one line whatever the image put into a path: callers match single lines. */
 	vsnprintf(err->text, sizeof(err->text), fmt, ap);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The container's cgroup, whatever the layout (v2, v1, hybrid) and the driver. Domain: the runtime on the host. A cgroup that
+ * we did not create is never filtered, frozen, killed in or removed; the root cgroup is never ours.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "plan/plan.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct cgroup;
+
+/*
+ * Decides which directories the container will live in, and which of them have to be made; touches nothing. *ret may be a
+ * cgroup with no directories (manager disabled, or plan->optional and nothing possible): all calls below then succeed and do
+ * nothing. The caller releases it with cgroup_free.
+ */
+int cgroup_select(const struct plan_cgroup *plan, struct cgroup **ret, struct crun_error *err) CRUN_NODISCARD;
+
+/* The path below the hierarchies' roots ("/a/b"), NULL when there is none. Goes into the state record. */
+const char *cgroup_path(const struct cgroup *cg);
+
+/*
+ * The directories (absolute host paths) that cgroup_create is going to make, parents first, NULL-terminated; owned by CG. They
+ * go into the state record before cgroup_create, so that whatever happens they can be found again.
+ */
+const char *const *cgroup_planned(const struct cgroup *cg);
+
+/*
+ * Makes the directories and writes every limit that can be set before a process is in it. EEXIST on a planned directory is a
+ * failure: somebody else made it meanwhile. On failure everything that was made is removed again.
+ */
+int cgroup_create(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;
+
+/* An fd of the cgroup2 directory for CLONE_INTO_CGROUP (owned by CG), or FD_NONE when init must be adopted instead. */
+int cgroup_clone_fd(const struct cgroup *cg);
+
+/* True when the child must be moved by cgroup_adopt after its birth (v1 and hybrid layouts, old kernels). */
+bool cgroup_needs_adopt(const struct cgroup *cg);
+
+/* Moves PID into every hierarchy's directory. */
+int cgroup_adopt(struct cgroup *cg, pid_t pid, struct crun_error *err) CRUN_NODISCARD;
+
+/* Reopens the cgroup of an existing container from its state record (manager, path, created directories). */
+int cgroup_open(const struct crun_record *record, struct cgroup **ret, struct crun_error *err) CRUN_NODISCARD;
+
+/* Sends SIG to every process below the cgroup (cgroup.kill for SIGKILL where the kernel has it). Never in a foreign one. */
+int cgroup_signal(struct cgroup *cg, int sig, struct crun_error *err) CRUN_NODISCARD;
+
+/* All pids below the cgroup, in a malloc'd array. */
+int cgroup_pids(struct cgroup *cg, pid_t **ret, size_t *ret_len, struct crun_error *err) CRUN_NODISCARD;
+
+/* Sets *ret to whether the cgroup is frozen. */
+int cgroup_is_frozen(struct cgroup *cg, bool *ret, struct crun_error *err) CRUN_NODISCARD;
+
+/* Lets a frozen cgroup go on (SIGKILL has no effect in a frozen v1 cgroup). No-op when it isn't frozen. */
+int cgroup_thaw(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;
+
+/*
+ * Kills what is left in the directories that we made and removes them, deepest first; waits for the kernel (bounded, about
+ * two seconds, on cgroup.events / pidfds, not by sleeping). Directories that are gone are fine.
+ */
+int cgroup_destroy(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;
+
+void cgroup_free(struct cgroup *cg);

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The library's public face: what the command line tool uses, and all that it uses. Every function returns >= 0 or a
+ * negative errno with *err set. Nothing here prints or exits. create and run fork: call them from a single thread.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "base/log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+/* What every command shares. Zero-initialise; strings are borrowed for the duration of the call. */
+struct libcrun_context {
+	size_t size;		     /* sizeof(struct libcrun_context), so that fields can be appended */
+	const char *state_root;	     /* --root; NULL: $XDG_RUNTIME_DIR/crun, else /run/crun */
+	const char *cgroup_manager;  /* "cgroupfs", "systemd", "disabled"; NULL: cgroupfs */
+};
+
+/* Options of create, run and (later) restore. */
+struct libcrun_create_options {
+	size_t size;
+	const char *bundle;	    /* --bundle; NULL: the current directory */
+	const char *config;	    /* --config; NULL: BUNDLE/config.json */
+	const char *pid_file;	    /* --pid-file or NULL */
+	const char *console_socket; /* --console-socket or NULL */
+	const char *pidfd_socket;   /* --pidfd-socket or NULL */
+	unsigned preserve_fds;	    /* --preserve-fds: 3 ... 3+N-1 stay open in the payload */
+	unsigned listen_fds;	    /* $LISTEN_FDS as the caller decided to honour it */
+	bool no_pivot;
+	bool no_new_keyring;
+	bool no_subreaper;
+	bool detach;		    /* run: return once the payload was started */
+	bool keep;		    /* run: leave the state and the cgroup behind */
+};
+
+enum libcrun_status {
+	LIBCRUN_CREATING,
+	LIBCRUN_CREATED,
+	LIBCRUN_RUNNING,
+	LIBCRUN_PAUSED,
+	LIBCRUN_STOPPED,
+};
+
+const char *libcrun_status_name(enum libcrun_status status);
+
+/* Registers where messages go; SINK may be called from any command until the next registration. */
+void libcrun_set_log(log_sink sink, void *data, enum crun_log_level max);
+
+/* The state root that CTX stands for, in BUF: --root, then $XDG_RUNTIME_DIR/crun (if not empty), then /run/crun. */
+int libcrun_state_root(const struct libcrun_context *ctx, char *buf, size_t size, struct crun_error *err);
+
+int libcrun_create(const struct libcrun_context *ctx, const char *id,
+		   const struct libcrun_create_options *opts, struct crun_error *err) CRUN_NODISCARD;
+int libcrun_start(const struct libcrun_context *ctx, const char *id, struct crun_error *err) CRUN_NODISCARD;
+
+/*
+ * create + start. In the foreground waits for the payload and sets *exit_status to its status (128+N for signal N);
+ * detached sets it to 0.
+ */
+int libcrun_run(const struct libcrun_context *ctx, const char *id,
+		const struct libcrun_create_options *opts, int *exit_status,
+		struct crun_error *err) CRUN_NODISCARD;
+
+/* Writes the state document of runtime.md (pretty-printed JSON and a newline) to OUT. */
+int libcrun_state(const struct libcrun_context *ctx, const char *id, FILE *out,
+		  struct crun_error *err) CRUN_NODISCARD;
+
+/* SIGNAL 0...64. ALL: every process of the container's cgroup. */
+int libcrun_kill(const struct libcrun_context *ctx, const char *id, int signal, bool all,
+		 struct crun_error *err) CRUN_NODISCARD;
+int libcrun_delete(const struct libcrun_context *ctx, const char *id, bool force,
+		   struct crun_error *err) CRUN_NODISCARD;
+
+enum libcrun_list_format { LIBCRUN_LIST_TABLE, LIBCRUN_LIST_JSON, LIBCRUN_LIST_QUIET };
+
+/* Writes all containers of the state root, sorted by id, to OUT. One unreadable entry is a warning, not a failure. */
+int libcrun_list(const struct libcrun_context *ctx, enum libcrun_list_format format, FILE *out,
+		 struct crun_error *err) CRUN_NODISCARD;
+
+/* Calls FN for every container id of the state root until it returns non-zero; returns that value. */
+int libcrun_each_id(const struct libcrun_context *ctx, int (*fn)(const char *id, void *data),
+		    void *data, struct crun_error *err) CRUN_NODISCARD;
+
+/* Writes an example config.json (`crun spec`) to OUT: for root, or for an unprivileged user with a user namespace. */
+int libcrun_spec(bool rootless, FILE *out, struct crun_error *err) CRUN_NODISCARD;
+
+/* Writes the features document of features.md to OUT. */
+int libcrun_features(FILE *out, struct crun_error *err) CRUN_NODISCARD;
+
+/* The optional parts compiled in, as the words of the last line of --version ("+SECCOMP -SYSTEMD ..."). Static. */
+const char *libcrun_build_features(void);

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The launch plan: every decision of create/run/exec, made from the configuration, the facts of the host and the options
+ * before anything is touched. Const once built, inherited by init through fork. Strings and arrays are borrowed from the
+ * configuration or live in the plan's arena.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "plan/mounts.h"
+
+#include <libocispec/oci.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum ns_index { NS_USER, NS_PID, NS_NET, NS_MNT, NS_IPC, NS_UTS, NS_CGROUP, NS_TIME, NS_COUNT };
+
+enum ns_action {
+	NS_SHARE, /* stay in the caller's */
+	NS_NEW,	  /* a new one */
+	NS_JOIN,  /* enter the one at `path` */
+};
+
+struct plan_ns {
+	enum ns_action action;
+	const char *path; /* NS_JOIN: host path of the namespace file */
+};
+
+/* clone flag and /proc/PID/ns name of each namespace, indexed by enum ns_index. */
+struct ns_info {
+	int flag;
+	const char *name;      /* "net": the file in /proc/PID/ns */
+	const char *spec_name; /* "network": the word of config.json */
+};
+extern const struct ns_info ns_table[NS_COUNT];
+
+enum cgroup_layout { CGROUP_NONE, CGROUP_V1, CGROUP_HYBRID, CGROUP_V2 };
+enum cgroup_manager { CGROUP_MANAGER_CGROUPFS, CGROUP_MANAGER_SYSTEMD, CGROUP_MANAGER_DISABLED };
+
+/* What was found out about the host, once, by host/facts.c. Tests fill it by hand. */
+struct host_facts {
+	uid_t euid;
+	gid_t egid;
+	bool in_userns;		/* we are not in the initial user namespace */
+	bool privileged;	/* CAP_SYS_ADMIN in our user namespace */
+	unsigned last_cap;	/* /proc/sys/kernel/cap_last_cap */
+	enum cgroup_layout cgroup_layout;
+};
+
+enum id_map_writer {
+	ID_MAP_NONE,	/* no new user namespace */
+	ID_MAP_DIRECT,	/* the host side writes /proc/PID/uid_map itself */
+	ID_MAP_HELPERS, /* newuidmap and newgidmap */
+};
+
+struct plan_device {
+	const char *path;
+	mode_t type;	 /* S_IFCHR, S_IFBLK or S_IFIFO */
+	mode_t mode;	 /* permission bits */
+	uint64_t major, minor;
+	uid_t uid;
+	gid_t gid;
+	int index;	 /* in linux.devices; -1 for one of the spec's default devices */
+};
+
+struct plan_rlimit {
+	int resource;
+	const char *name; /* "RLIMIT_NOFILE" */
+	uint64_t soft, hard;
+};
+
+struct plan_caps {
+	uint64_t bounding, effective, permitted, inheritable, ambient;
+};
+
+/* What an exec'd process needs as well as the container's first one. */
+struct plan_process {
+	const struct oci_process *spec;
+	const char *const *argv;
+	const char **envp; /* as configured, HOME not yet added; NULL-terminated */
+	const char *path;  /* value of PATH in envp, or the default search path */
+	const char *cwd;
+	uid_t uid;
+	gid_t gid;
+	const gid_t *groups;
+	size_t groups_len;
+	bool keep_groups;  /* annotation run.oci.keep_original_groups */
+	bool set_groups;   /* setgroups(2) is allowed in the target user namespace */
+	mode_t umask;
+	bool has_caps;	   /* process.capabilities is present; absent: the bounding set stays, the rest is dropped */
+	struct plan_caps caps;
+	bool no_new_privs;
+	const struct plan_rlimit *rlimits;
+	size_t rlimits_len;
+	bool terminal;
+	unsigned preserve_fds; /* payload keeps 3 ... 3+preserve_fds-1 */
+	bool listen_pid;       /* set LISTEN_PID=1 / LISTEN_FDS for the payload when its env lacks them */
+	unsigned listen_fds;
+};
+
+struct plan_cgroup {
+	enum cgroup_manager manager;
+	enum cgroup_layout layout;
+	const char *id;	  /* the container's id: names the cgroup when path is empty */
+	const char *path; /* linux.cgroupsPath, or NULL */
+	const struct oci_linux_resources *resources; /* or NULL */
+	const struct plan_device *devices; /* nodes the payload must be able to use */
+	size_t devices_len;
+	bool optional;	  /* unprivileged, no path and no resources asked for: go without a cgroup when it cannot be made */
+	bool unprivileged; /* no power over the host's devices: device filters are left out */
+	/* Where a writable cgroup is the container's own (spec "Cgroup ownership"): chown to this host uid, or -1. */
+	uid_t owner;
+};
+
+struct launch_plan {
+	const struct oci_config *config;
+	const struct oci_linux *linux_; /* never NULL */
+	struct host_facts facts;
+
+	const char *id;
+	const char *bundle;	   /* absolute */
+	const char *rootfs;	   /* absolute host path of the root file system */
+	bool root_readonly;
+	uint64_t root_propagation; /* MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE; recursive when root_propagation_rec */
+	bool root_propagation_rec;
+	bool no_pivot;
+	bool new_keyring;
+	bool detach;		   /* create, or run --detach: nobody waits for the payload */
+
+	struct plan_ns ns[NS_COUNT];
+	const struct oci_id_mapping *uid_map, *gid_map;
+	size_t uid_map_len, gid_map_len;
+	enum id_map_writer id_map_writer;
+	bool deny_setgroups;	   /* an unprivileged single mapping: "deny" must be written before gid_map */
+
+	const struct mount_op *mounts;
+	size_t mounts_len;
+	const char *const *masked_paths, *const *readonly_paths;
+	size_t masked_paths_len, readonly_paths_len;
+	const struct plan_device *devices;
+	size_t devices_len;
+	bool bind_devices;	   /* mknod is not ours in this user namespace: bind the host's nodes */
+
+	struct plan_cgroup cgroup;
+	struct plan_process process;
+
+	/* The message ladder (sync/ladder.h): both sides derive their sequence from these alone. */
+	bool sync_go;	 /* init waits until the host side has mapped ids / adopted it into its cgroup */
+	bool sync_hooks; /* init pauses while the host side runs prestart and createRuntime hooks */
+	bool sync_filter; /* init waits for the compiled seccomp program */
+	bool gate;	 /* create: init waits for `start` */
+};
+
+/* What the caller asked for besides config.json. */
+struct plan_options {
+	const char *id, *bundle;
+	enum cgroup_manager cgroup_manager;
+	unsigned preserve_fds, listen_fds;
+	bool no_pivot, no_new_keyring, detach, gate;
+};
+
+/*
+ * Decides everything. Pure: looks at nothing but its arguments. Returns 0, or -errno with the JSON pointer of the value
+ * that cannot be honoured in err->at.
+ */
+int plan_build(const struct oci_config *config, const struct host_facts *facts,
+	       const struct plan_options *opts, struct oci_arena *arena,
+	       struct launch_plan **ret, struct crun_error *err) CRUN_NODISCARD;
+
+static inline bool plan_ns_is_own(const struct launch_plan *plan, enum ns_index i)
+{
+	return plan->ns[i].action != NS_SHARE;
+}
+
+/* The host id that a container id stands for, or -1 when it is not mapped. Without a user namespace: ID itself. */
+int64_t plan_host_id(const struct launch_plan *plan, bool group, uint32_t id);

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The state directory ROOT/ID of a container: the record, a copy of config.json, the start gate. Domain: the runtime on the host.
+ * Records are replaced by rename, so a reader never sees half of one, and an intent is written before anything is created.
+ */
+#pragma once
+
+#include "base/error.h"
+
+#include <libocispec/oci.h>
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct state_dir {
+	int root_fd;	/* ROOT */
+	int fd;		/* ROOT/ID, locked when `locked` */
+	bool locked;
+	char id[1025];
+};
+
+/* Checks ID against [A-Za-z0-9_+.-], not empty, at most 1024 bytes, no leading '.' or '-'. */
+int state_check_id(const char *id, struct crun_error *err) CRUN_NODISCARD;
+
+/*
+ * Makes ROOT (0700, with parents) and ROOT/ID and locks it. An existing ID is KIND_EXISTS ("container `ID` already exists") and
+ * left alone. The caller ends with state_close, after state_remove on failure.
+ */
+int state_reserve(const char *root, const char *id, struct state_dir *ret, struct crun_error *err) CRUN_NODISCARD;
+
+/* Opens an existing container's directory. KIND_NOT_FOUND: "container `ID` does not exist". LOCK: take the lock, waiting for it. */
+int state_open(const char *root, const char *id, bool lock, struct state_dir *ret,
+	       struct crun_error *err) CRUN_NODISCARD;
+
+int state_write_record(const struct state_dir *dir, const struct crun_record *record,
+		       struct crun_error *err) CRUN_NODISCARD;
+
+/* Reads the record into ARENA. KIND_STATE with a clear sentence when it is missing (creation was cut off early) or damaged. */
+int state_read_record(const struct state_dir *dir, struct oci_arena *arena, struct crun_record **ret,
+		      struct crun_error *err) CRUN_NODISCARD;
+
+/* Stores a copy of config.json (the bundle may be gone when delete runs), and reads it back. */
+int state_write_config(const struct state_dir *dir, const char *data, size_t len, struct crun_error *err) CRUN_NODISCARD;
+int state_read_config(const struct state_dir *dir, struct oci_arena *arena, struct oci_config **ret,
+		      struct crun_error *err) CRUN_NODISCARD;
+
+/* Removes ROOT/ID with everything in it (no recursion into anything that isn't a plain directory of ours). Gone is fine. */
+int state_remove(struct state_dir *dir, struct crun_error *err) CRUN_NODISCARD;
+
+/* Unlocks and closes; accepts an all-zero or closed one. */
+void state_close(struct state_dir *dir);
+
+/* Calls FN for each entry of ROOT that is a valid id, sorted by name; a missing ROOT has none. */
+int state_each(const char *root, int (*fn)(const char *id, void *data), void *data,
+	       struct crun_error *err) CRUN_NODISCARD;
