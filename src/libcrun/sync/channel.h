@@ -16,7 +16,7 @@ enum message_kind {
 	MSG_PAUSED, /* init -> host: everything is mounted, run your hooks */
 	MSG_RESUME, /* host -> init: hooks are done */
 	MSG_FILTER, /* host -> init: the seccomp program is in the shared area */
-	MSG_READY,  /* init -> host: all that can fail before the payload has been done; carries the terminal, if any */
+	MSG_READY, /* init -> host: all that can fail before the payload has been done; carries the terminal, if any */
 	MSG_FAILED, /* init -> host, instead of any other: a struct crun_error */
 	MSG_LOG,    /* init -> host, any time: a line for the log */
 	MSG_START,  /* start -> init, over the gate: go on */
@@ -32,7 +32,8 @@ struct channel {
 int channel_pair(struct channel *host, struct channel *init, struct crun_error *err) CRUN_NODISCARD;
 
 /* Sends one message with up to one fd (FD_NONE: none). Never raises SIGPIPE. */
-int channel_send(struct channel *ch, enum message_kind kind, int fd, struct crun_error *err) CRUN_NODISCARD;
+int channel_send(struct channel *ch, enum message_kind kind, int fd,
+		 struct crun_error *err) CRUN_NODISCARD;
 int channel_send_error(struct channel *ch, const struct crun_error *failure);
 int channel_send_log(struct channel *ch, int level, const char *text);
 

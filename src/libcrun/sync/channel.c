@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+// The channel between the host side and init: see channel.h.
+#include "sync/channel.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+struct message {
+	uint32_t kind;
+	int32_t level; /* MSG_LOG */
+	union {
+		struct crun_error failure;
+		char text[1536];
+	} u;
+};
+
+#define MESSAGE_HEAD offsetof(struct message, u)
+
+static const char *const kind_names[MSG_KIND_MAX] = {
+	"GO", "PAUSED", "RESUME", "FILTER", "READY", "FAILED", "LOG", "START",
+};
+
+union fd_control {
+	struct cmsghdr align;
+	char buf[CMSG_SPACE(sizeof(int))];
+};
+
+int channel_pair(struct channel *host, struct channel *init, struct crun_error *err)
+{
+	int pair[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(err, -errno, "socketpair");
+	*host = (struct channel){.fd = pair[0], .peer = "the init process"};
+	*init = (struct channel){.fd = pair[1], .peer = "the runtime"};
+	return 0;
+}
+
+static int send_message(int sock, const struct message *msg, size_t len, int fd)
+{
+	struct iovec iov = {.iov_base = (void *)msg, .iov_len = len};
+	struct msghdr mh = {.msg_iov = &iov, .msg_iovlen = 1};
+	union fd_control control = {0};
+	ssize_t n;
+
+	if (fd >= 0) {
+		struct cmsghdr *c;
+
+		mh.msg_control = control.buf;
+		mh.msg_controllen = sizeof(control.buf);
+		c = CMSG_FIRSTHDR(&mh);
+		c->cmsg_level = SOL_SOCKET;
+		c->cmsg_type = SCM_RIGHTS;
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(int));
+	}
+	do
+		n = sendmsg(sock, &mh, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
+int channel_send(struct channel *ch, enum message_kind kind, int fd, struct crun_error *err)
+{
+	struct message msg = {.kind = kind};
+	int r = send_message(ch->fd, &msg, MESSAGE_HEAD, fd);
+
+	if (r < 0)
+		return err_sys(err, r, "send %s to %s", kind_names[kind], ch->peer);
+	return 0;
+}
+
+int channel_send_error(struct channel *ch, const struct crun_error *failure)
+{
+	struct message msg = {.kind = MSG_FAILED};
+
+	msg.u.failure = *failure;
+	return send_message(ch->fd, &msg, MESSAGE_HEAD + sizeof(*failure), FD_NONE);
+}
+
+int channel_send_log(struct channel *ch, int level, const char *text)
+{
+	struct message msg = {.kind = MSG_LOG, .level = level};
+	size_t len = strnlen(text, sizeof(msg.u.text) - 1);
+
+	memcpy(msg.u.text, text, len);
+	return send_message(ch->fd, &msg, MESSAGE_HEAD + len + 1, FD_NONE);
+}
+
+static int take_passed_fd(struct msghdr *mh)
+{
+	int fd = FD_NONE;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
+		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
+		    c->cmsg_len == CMSG_LEN(sizeof(int)))
+			memcpy(&fd, CMSG_DATA(c), sizeof(int));
+	}
+	return fd;
+}
+
+/* Receives one message; 0 bytes is end of file. Returns its length or a negative errno. */
+static ssize_t receive(int sock, struct message *msg, int *ret_fd)
+{
+	struct iovec iov = {.iov_base = msg, .iov_len = sizeof(*msg)};
+	union fd_control control = {0};
+	struct msghdr mh = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.buf,
+		.msg_controllen = sizeof(control.buf),
+	};
+	ssize_t n;
+
+	memset(msg, 0, MESSAGE_HEAD);
+	do
+		n = recvmsg(sock, &mh, MSG_CMSG_CLOEXEC);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == ECONNRESET ? 0 : -errno;
+	*ret_fd = take_passed_fd(&mh);
+	return n;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static int wait_readable(const struct channel *ch, int64_t deadline, struct crun_error *err)
+{
+	struct pollfd p = {.fd = ch->fd, .events = POLLIN};
+
+	for (;;) {
+		int64_t left = deadline < 0 ? -1 : deadline - now_ms();
+		int r;
+
+		if (deadline >= 0 && left < 0)
+			left = 0;
+		r = poll(&p, 1, (int)left);
+		if (r > 0)
+			return 0;
+		if (r == 0)
+			return err_set(err, KIND_TIMEOUT, ETIMEDOUT, "%s did not answer in time",
+				       ch->peer);
+		if (errno != EINTR)
+			return err_sys(err, -errno, "poll");
+	}
+}
+
+/* Takes in what any message may be. Returns 1 when it was a log line, a failure as its negative errno, else 0. */
+static int common_message(struct message *msg, ssize_t len, struct crun_error *err)
+{
+	if (msg->kind == MSG_LOG && len > (ssize_t)MESSAGE_HEAD) {
+		msg->u.text[sizeof(msg->u.text) - 1] = '\0';
+		log_message((enum crun_log_level)msg->level, "%s", msg->u.text);
+		return 1;
+	}
+	if (msg->kind == MSG_FAILED && len == (ssize_t)(MESSAGE_HEAD + sizeof(msg->u.failure))) {
+		*err = msg->u.failure;
+		err->text[sizeof(err->text) - 1] = '\0';
+		err->at[sizeof(err->at) - 1] = '\0';
+		if (err->errnum <= 0)
+			err->errnum = EPROTO;
+		return -err->errnum;
+	}
+	return 0;
+}
+
+int channel_expect(struct channel *ch, enum message_kind kind, int timeout_ms, int *ret_fd,
+		   struct crun_error *err)
+{
+	int64_t deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
+
+	for (;;) {
+		_cleanup_close_ int fd = FD_NONE;
+		struct message msg;
+		ssize_t n;
+		int r;
+
+		if (deadline >= 0) {
+			r = wait_readable(ch, deadline, err);
+			if (r < 0)
+				return r;
+		}
+		n = receive(ch->fd, &msg, &fd);
+		if (n < 0)
+			return err_sys(err, (int)n, "read from %s", ch->peer);
+		if (n == 0)
+			return err_set(err, KIND_INTERNAL, EPIPE,
+				       "read from %s: it ended without a word (expected %s)",
+				       ch->peer, kind_names[kind]);
+		r = common_message(&msg, n, err);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			continue;
+		if (msg.kind != kind)
+			return err_set(err, KIND_INTERNAL, EPROTO, "expected %s from %s, got %s",
+				       kind_names[kind], ch->peer,
+				       msg.kind < MSG_KIND_MAX ? kind_names[msg.kind] : "garbage");
+		if (ret_fd)
+			*ret_fd = take_fd(&fd);
+		return 0;
+	}
+}
+
+int channel_expect_eof(struct channel *ch, struct crun_error *err)
+{
+	for (;;) {
+		_cleanup_close_ int fd = FD_NONE;
+		struct message msg;
+		ssize_t n = receive(ch->fd, &msg, &fd);
+		int r;
+
+		if (n < 0)
+			return err_sys(err, (int)n, "read from %s", ch->peer);
+		if (n == 0)
+			return 0;
+		r = common_message(&msg, n, err);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			return err_set(err, KIND_INTERNAL, EPROTO, "unexpected %s from %s",
+				       msg.kind < MSG_KIND_MAX ? kind_names[msg.kind] : "garbage",
+				       ch->peer);
+	}
+}
+
+void channel_close(struct channel *ch)
+{
+	close_fd(&ch->fd);
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The message ladder between the host side and init. Both sides derive their sequence from the same const plan; a plain
+ * root container takes one message.
+ *
+ *   host                                          init
+ *     GO              ------------------------->    when plan->sync_go     (ids mapped, cgroup adopted)
+ *                     <-------------------------  PAUSED  when plan->sync_hooks
+ *     (prestart and createRuntime hooks)
+ *     RESUME          ------------------------->    when plan->sync_hooks
+ *     FILTER          ------------------------->    when plan->sync_filter (the program is in the shared area)
+ *                     <-------------------------  READY {terminal master}    or FAILED {crun_error}
+ *
+ *   start                                         init (create only: over the gate socket)
+ *     START           ------------------------->
+ *                     <-------------------------  end of file: execve succeeded; or FAILED {crun_error}
+ *
+ * `run` has no gate: after READY init goes on, and end of file on the same channel is the execve.
+ * LOG may come from init at any time. Every wait ends when the peer dies: the sockets are close-on-exec and nobody else holds them.
+ */
+#pragma once
+
+#include "sync/channel.h"
