@@ -34,6 +34,7 @@ payload that keeps them open blocks nobody)
     t.create(b, *opts) t.start(x) t.state(x) t.kill(x, sig) t.delete(x, force=False)
         x is an id, a bundle or a result; create/run take id=...; all take check=...
     t.wait_status(x, "stopped", timeout=10)      t.pid(x)      t.wait_until(function, what)
+    t.wait_running(x)                 the same, when a background `run` may not have begun yet
     t.probe(b_or_None, "fds", "status", ...)     run /bin/probe -> {"fds": [lines], ...}
     t.new_id()                        unique, has the prefix by which leaks are found
     t.runtime, t.argv(*args)          the binary, and the complete argument vector
@@ -333,6 +334,13 @@ class Test:
     def wait_status(self, thing, status, timeout=10):
         return self.wait_until(lambda: self.state(thing)["status"] == status,
                                f"status {status}", timeout)
+
+    def wait_running(self, thing, timeout=10):
+        """For a `run` in the background, of which `state` may not know anything yet."""
+        def running():
+            result = self.rt("state", self.id_of(thing), check=False)
+            return result.rc == 0 and json.loads(result.out)["status"] == "running"
+        return self.wait_until(running, "the container to run", timeout)
 
     def probe(self, bundle, *what, **kwargs):
         bundle = bundle or self.bundle()
