@@ -9,7 +9,8 @@ struct oci_chunk;
 /* All zero bytes make an empty arena, which needs no initialisation and no release. */
 struct oci_arena {
 	struct oci_chunk *chunks;
-	char *low, *high; /* free part of the newest chunk: structs from below, strings from above */
+	char *low,
+		*high; /* free part of the newest chunk: structs from below, strings from above */
 };
 
 /* Makes room for size bytes in one piece, so that a document costs one allocation.

@@ -18,7 +18,7 @@ struct oci_json {
 	bool after_key;
 	uint8_t depth;
 	uint64_t filled; /* bit per level: it has a member already */
-	int error; /* 0 or -errno */
+	int error;	 /* 0 or -errno */
 };
 
 void oci_json_begin_object(struct oci_json *json);

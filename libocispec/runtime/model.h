@@ -30,20 +30,20 @@ enum oci_shape {
 };
 
 struct oci_enum {
-	const char *what; /* "a namespace type" */
+	const char *what;	  /* "a namespace type" */
 	const char *const *names; /* by value; names[0] is NULL */
-	unsigned count; /* of names, the NULL included */
+	unsigned count;		  /* of names, the NULL included */
 };
 
 struct oci_field {
 	const char *key;
 	uint8_t key_len;
 	uint8_t shape, kind;
-	uint16_t offset; /* of the value, or of the pointer to it */
-	uint16_t aux; /* ONE: of has_x, 0 if there is none; ARRAY: of x_len */
+	uint16_t offset;    /* of the value, or of the pointer to it */
+	uint16_t aux;	    /* ONE: of has_x, 0 if there is none; ARRAY: of x_len */
 	uint16_t item_size; /* ARRAY and MAP */
 	union {
-		const struct oci_type *type; /* OBJECT */
+		const struct oci_type *type;   /* OBJECT */
 		const struct oci_enum *values; /* ENUM */
 	};
 	int64_t min; /* integers */
@@ -56,7 +56,7 @@ struct oci_type {
 	uint64_t required; /* bit per field */
 	unsigned count, size;
 	int (*lookup)(const char *key, size_t len); /* index of the field or -1 */
-	const char *file; /* root types: the document's usual name */
+	const char *file;			    /* root types: the document's usual name */
 };
 
 /* What a map looks like whatever its values are. */

@@ -22,9 +22,10 @@ struct oci_text {
 /* Why a document was refused. Flat, so that it needs no release and survives lack of memory. */
 struct oci_parse_error {
 	int errnum; /* positive */
-	unsigned line, column; /* from 1, columns in characters; 0 when the text has no part in it */
+	unsigned line,
+		column;	   /* from 1, columns in characters; 0 when the text has no part in it */
 	char pointer[256]; /* JSON pointer of the value, "" for the document */
-	char text[768]; /* "config.json:12:15: /process/args/0: expected a string, found ..." */
+	char text[768];	   /* "config.json:12:15: /process/args/0: expected a string, found ..." */
 };
 
 /* Parses len bytes of data as a document of the given type. The generated oci_config_parse() and
@@ -45,9 +46,10 @@ __attribute__((warn_unused_result)) int oci_parse(const struct oci_type *type, c
  * When text is not NULL it receives the document, in the arena, as soon as it was read, so also
  * when parsing fails; the caller clears it before the call.
  * Returns as oci_parse(), or -errno of the read. */
-__attribute__((warn_unused_result)) int
-oci_parse_fd(const struct oci_type *type, int fd, const char *name, struct oci_arena *arena,
-	     struct oci_text *text, void **ret, struct oci_parse_error *err);
+__attribute__((warn_unused_result)) int oci_parse_fd(const struct oci_type *type, int fd,
+						     const char *name, struct oci_arena *arena,
+						     struct oci_text *text, void **ret,
+						     struct oci_parse_error *err);
 
 /* Finds where the value of a JSON pointer (RFC 6901) begins in a document, for a check that fails
  * after parsing. Of several values with the same pointer it finds the last one.
