@@ -57,6 +57,8 @@ def check(tree):
     named, compiled, built = {}, set(), set()
     for makefile in makefiles:
         for variable, words in assignments(tree.text(makefile)):
+            if variable.endswith("FLAGS"):
+                continue  # -include config.h names what configure makes
             for word, line in words:
                 path = named_path(word, makefile, names)
                 if path is None:
