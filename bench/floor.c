@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The floor: the bare system calls that a conforming run of the reference bundle needs, with the
 // bundle's content compiled in. It is no runtime: it parses nothing and knows one container.
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
