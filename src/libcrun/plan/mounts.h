@@ -12,8 +12,8 @@
 struct launch_plan;
 
 enum mount_kind {
-	MOUNT_BIND,   /* a clone of `source` */
-	MOUNT_FS,     /* a new instance of `fstype` */
+	MOUNT_BIND, /* a clone of `source` */
+	MOUNT_FS,   /* a new instance of `fstype` */
 	MOUNT_CGROUP, /* the container's view of the cgroup hierarchies, in whatever layout the host has */
 };
 
@@ -25,9 +25,10 @@ struct mount_op {
 	unsigned index; /* in config.mounts, for error pointers */
 	enum mount_kind kind;
 	const char *destination; /* as configured, resolved inside the root when it is used */
-	const char *source;	 /* MOUNT_BIND: absolute host path (relative ones were taken from the bundle) */
+	const char *
+		source; /* MOUNT_BIND: absolute host path (relative ones were taken from the bundle) */
 	const char *fstype;
-	bool recursive;		 /* MOUNT_BIND: rbind */
+	bool recursive; /* MOUNT_BIND: rbind */
 	/* Per-mount attributes of the top mount, MOUNT_ATTR_*; clr holds those asked to be off ("rw", "exec", ...). */
 	uint64_t attr_set, attr_clr;
 	/* The same for the whole tree ("rro", "rnosuid", ...). */
@@ -43,4 +44,5 @@ struct mount_op {
 };
 
 /* Fills plan->mounts, masked and readonly paths, rootfs propagation from plan->config. Returns 0 or -errno. */
-int plan_mounts(struct launch_plan *plan, struct oci_arena *arena, struct crun_error *err) CRUN_NODISCARD;
+int plan_mounts(struct launch_plan *plan, struct oci_arena *arena,
+		struct crun_error *err) CRUN_NODISCARD;

@@ -43,9 +43,9 @@ enum cgroup_manager { CGROUP_MANAGER_CGROUPFS, CGROUP_MANAGER_SYSTEMD, CGROUP_MA
 struct host_facts {
 	uid_t euid;
 	gid_t egid;
-	bool in_userns;		/* we are not in the initial user namespace */
-	bool privileged;	/* CAP_SYS_ADMIN in our user namespace */
-	unsigned last_cap;	/* /proc/sys/kernel/cap_last_cap */
+	bool in_userns;	   /* we are not in the initial user namespace */
+	bool privileged;   /* CAP_SYS_ADMIN in our user namespace */
+	unsigned last_cap; /* /proc/sys/kernel/cap_last_cap */
 	enum cgroup_layout cgroup_layout;
 };
 
@@ -57,12 +57,12 @@ enum id_map_writer {
 
 struct plan_device {
 	const char *path;
-	mode_t type;	 /* S_IFCHR, S_IFBLK or S_IFIFO */
-	mode_t mode;	 /* permission bits */
+	mode_t type; /* S_IFCHR, S_IFBLK or S_IFIFO */
+	mode_t mode; /* permission bits */
 	uint64_t major, minor;
 	uid_t uid;
 	gid_t gid;
-	int index;	 /* in linux.devices; -1 for one of the spec's default devices */
+	int index; /* in linux.devices; -1 for one of the spec's default devices */
 };
 
 struct plan_rlimit {
@@ -86,17 +86,17 @@ struct plan_process {
 	gid_t gid;
 	const gid_t *groups;
 	size_t groups_len;
-	bool keep_groups;  /* annotation run.oci.keep_original_groups */
-	bool set_groups;   /* setgroups(2) is allowed in the target user namespace */
+	bool keep_groups; /* annotation run.oci.keep_original_groups */
+	bool set_groups;  /* setgroups(2) is allowed in the target user namespace */
 	mode_t umask;
-	bool has_caps;	   /* process.capabilities is present; absent: the bounding set stays, the rest is dropped */
+	bool has_caps; /* process.capabilities is present; absent: the bounding set stays, the rest is dropped */
 	struct plan_caps caps;
 	bool no_new_privs;
 	const struct plan_rlimit *rlimits;
 	size_t rlimits_len;
 	bool terminal;
 	unsigned preserve_fds; /* payload keeps 3 ... 3+preserve_fds-1 */
-	bool listen_pid;       /* set LISTEN_PID=1 / LISTEN_FDS for the payload when its env lacks them */
+	bool listen_pid; /* set LISTEN_PID=1 / LISTEN_FDS for the payload when its env lacks them */
 	unsigned listen_fds;
 };
 
@@ -106,9 +106,9 @@ struct plan_cgroup {
 	const char *id;	  /* the container's id: names the cgroup when path is empty */
 	const char *path; /* linux.cgroupsPath, or NULL */
 	const struct oci_linux_resources *resources; /* or NULL */
-	const struct plan_device *devices; /* nodes the payload must be able to use */
+	const struct plan_device *devices;	     /* nodes the payload must be able to use */
 	size_t devices_len;
-	bool optional;	  /* unprivileged, no path and no resources asked for: go without a cgroup when it cannot be made */
+	bool optional; /* unprivileged, no path and no resources asked for: go without a cgroup when it cannot be made */
 	bool unprivileged; /* no power over the host's devices: device filters are left out */
 	/* Where a writable cgroup is the container's own (spec "Cgroup ownership"): chown to this host uid, or -1. */
 	uid_t owner;
@@ -120,20 +120,21 @@ struct launch_plan {
 	struct host_facts facts;
 
 	const char *id;
-	const char *bundle;	   /* absolute */
-	const char *rootfs;	   /* absolute host path of the root file system */
+	const char *bundle; /* absolute */
+	const char *rootfs; /* absolute host path of the root file system */
 	bool root_readonly;
-	uint64_t root_propagation; /* MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE; recursive when root_propagation_rec */
+	uint64_t
+		root_propagation; /* MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE; recursive when root_propagation_rec */
 	bool root_propagation_rec;
 	bool no_pivot;
 	bool new_keyring;
-	bool detach;		   /* create, or run --detach: nobody waits for the payload */
+	bool detach; /* create, or run --detach: nobody waits for the payload */
 
 	struct plan_ns ns[NS_COUNT];
 	const struct oci_id_mapping *uid_map, *gid_map;
 	size_t uid_map_len, gid_map_len;
 	enum id_map_writer id_map_writer;
-	bool deny_setgroups;	   /* an unprivileged single mapping: "deny" must be written before gid_map */
+	bool deny_setgroups; /* an unprivileged single mapping: "deny" must be written before gid_map */
 
 	const struct mount_op *mounts;
 	size_t mounts_len;
@@ -141,16 +142,16 @@ struct launch_plan {
 	size_t masked_paths_len, readonly_paths_len;
 	const struct plan_device *devices;
 	size_t devices_len;
-	bool bind_devices;	   /* mknod is not ours in this user namespace: bind the host's nodes */
+	bool bind_devices; /* mknod is not ours in this user namespace: bind the host's nodes */
 
 	struct plan_cgroup cgroup;
 	struct plan_process process;
 
 	/* The message ladder (sync/ladder.h): both sides derive their sequence from these alone. */
-	bool sync_go;	 /* init waits until the host side has mapped ids / adopted it into its cgroup */
+	bool sync_go; /* init waits until the host side has mapped ids / adopted it into its cgroup */
 	bool sync_hooks; /* init pauses while the host side runs prestart and createRuntime hooks */
 	bool sync_filter; /* init waits for the compiled seccomp program */
-	bool gate;	 /* create: init waits for `start` */
+	bool gate;	  /* create: init waits for `start` */
 };
 
 /* What the caller asked for besides config.json. */
@@ -166,8 +167,8 @@ struct plan_options {
  * that cannot be honoured in err->at.
  */
 int plan_build(const struct oci_config *config, const struct host_facts *facts,
-	       const struct plan_options *opts, struct oci_arena *arena,
-	       struct launch_plan **ret, struct crun_error *err) CRUN_NODISCARD;
+	       const struct plan_options *opts, struct oci_arena *arena, struct launch_plan **ret,
+	       struct crun_error *err) CRUN_NODISCARD;
 
 static inline bool plan_ns_is_own(const struct launch_plan *plan, enum ns_index i)
 {

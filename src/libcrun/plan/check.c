@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rules of config-linux.md across fields: what changes a namespace must have one of its own, what we cannot do is refused.
+#include "plan/internal.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+
+#include <ctype.h>
+#include <errno.h>
+
+struct sysctl_rule {
+	const char *prefix; /* a trailing '.' makes it a prefix, otherwise it is the whole name */
+	enum ns_index ns;
+};
+
+/* The namespaced sysctls: namespaces(7), ipc_namespaces(7), mq_overview(7). */
+static const struct sysctl_rule sysctl_rules[] = {
+	{"net.", NS_NET},
+	{"fs.mqueue.", NS_IPC},
+	{"kernel.msgmax", NS_IPC},
+	{"kernel.msgmnb", NS_IPC},
+	{"kernel.msgmni", NS_IPC},
+	{"kernel.sem", NS_IPC},
+	{"kernel.shmall", NS_IPC},
+	{"kernel.shmmax", NS_IPC},
+	{"kernel.shmmni", NS_IPC},
+	{"kernel.shm_rmid_forced", NS_IPC},
+	{"kernel.hostname", NS_UTS},
+	{"kernel.domainname", NS_UTS},
+	{"user.", NS_USER},
+};
+
+static const struct sysctl_rule *find_rule(const char *key)
+{
+	for (size_t i = 0; i < ARRAY_LEN(sysctl_rules); i++) {
+		const struct sysctl_rule *rule = &sysctl_rules[i];
+		const char *rest = str_after(key, rule->prefix);
+
+		if (rest &&
+		    (rule->prefix[strlen(rule->prefix) - 1] == '.' ? *rest != '\0' : *rest == '\0'))
+			return rule;
+	}
+	return NULL;
+}
+
+/* A key becomes a path below /proc/sys: only what a name can be made of, and no way up. */
+static bool sysctl_key_is_sane(const char *key)
+{
+	if (!*key || *key == '.' || strstr(key, "..") || strstr(key, "//"))
+		return false;
+	for (; *key; key++) {
+		if (!isalnum((unsigned char)*key) && !strchr("._-/:@+,", *key))
+			return false;
+	}
+	return true;
+}
+
+static int check_sysctl(const struct launch_plan *plan, const struct oci_string_pair *pair,
+			struct crun_error *err)
+{
+	const struct sysctl_rule *rule;
+	char dotted[256];
+	size_t n = strlen(pair->key);
+
+	if (n >= sizeof(dotted) || !sysctl_key_is_sane(pair->key))
+		return err_set(err, KIND_SPEC, EINVAL, "sysctl `%.64s` is not a valid name",
+			       pair->key);
+	if (strchr(pair->value, '\n'))
+		return err_set(err, KIND_SPEC, EINVAL,
+			       "the value of sysctl `%s` contains a newline", pair->key);
+	/* Names come in both forms, net.ipv4.ip_forward and net/ipv4/ip_forward; the first separator decides (sysctl(8)). */
+	memcpy(dotted, pair->key, n + 1);
+	if (strchr(dotted, '/') &&
+	    (!strchr(dotted, '.') || strchr(dotted, '/') < strchr(dotted, '.'))) {
+		for (char *p = dotted; *p; p++)
+			*p = *p == '/' ? '.' : *p;
+	}
+	rule = find_rule(dotted);
+	if (!rule)
+		return err_set(
+			err, KIND_SPEC, EINVAL,
+			"sysctl `%s` is not in a namespace: setting it would change the whole host",
+			pair->key);
+	if (plan->ns[rule->ns].action == NS_SHARE)
+		return err_set(
+			err, KIND_SPEC, EINVAL,
+			"sysctl `%s` would change the host: the container has no %s namespace of its own",
+			pair->key, ns_table[rule->ns].spec_name);
+	return 0;
+}
+
+static int check_uts(const struct launch_plan *plan, struct crun_error *err)
+{
+	const struct {
+		const char *field, *value;
+	} names[] = {
+		{"hostname", plan->config->hostname},
+		{"domainname", plan->config->domainname},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (!names[i].value || !names[i].value[0])
+			continue;
+		if (plan->ns[NS_UTS].action == NS_SHARE)
+			err_set(err, KIND_SPEC, EINVAL, "setting the %s needs a uts namespace",
+				names[i].field);
+		else if (strlen(names[i].value) > 64)
+			err_set(err, KIND_SPEC, EINVAL, "the %s is longer than 64 bytes",
+				names[i].field);
+		else
+			continue;
+		return err_at(err, "/%s", names[i].field);
+	}
+	return 0;
+}
+
+static int check_mounts_have_a_namespace(const struct launch_plan *plan, struct crun_error *err)
+{
+	const struct {
+		const char *pointer;
+		size_t len;
+	} lists[] = {
+		{"/mounts", plan->mounts_len},
+		{"/linux/maskedPaths", plan->masked_paths_len},
+		{"/linux/readonlyPaths", plan->readonly_paths_len},
+	};
+
+	if (plan->ns[NS_MNT].action != NS_SHARE)
+		return 0;
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
+		if (lists[i].len == 0)
+			continue;
+		err_set(err, KIND_SPEC, EINVAL,
+			"mounts need a mount namespace: add {\"type\": \"mount\"} to linux.namespaces");
+		return err_at(err, "%s", lists[i].pointer);
+	}
+	return 0;
+}
+
+/* Fields that this version cannot honour are refused, never dropped. */
+static int check_supported(const struct launch_plan *plan, struct crun_error *err)
+{
+	const struct oci_linux *lx = plan->linux_;
+	const struct oci_process *p = plan->config->process;
+	const struct {
+		bool present;
+		const char *pointer;
+	} fields[] = {
+		{lx->net_devices && lx->net_devices->len, "/linux/netDevices"},
+		{lx->intel_rdt != NULL, "/linux/intelRdt"},
+		{lx->memory_policy != NULL, "/linux/memoryPolicy"},
+		{lx->mount_label && lx->mount_label[0], "/linux/mountLabel"},
+		{p->scheduler != NULL, "/process/scheduler"},
+		{p->io_priority != NULL, "/process/ioPriority"},
+		{p->exec_cpu_affinity != NULL, "/process/execCPUAffinity"},
+		{lx->seccomp && lx->seccomp->listener_path, "/linux/seccomp/listenerPath"},
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		if (!fields[i].present)
+			continue;
+		err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+			"this version does not support %s: remove it from the configuration",
+			strrchr(fields[i].pointer, '/') + 1);
+		return err_at(err, "%s", fields[i].pointer);
+	}
+	return 0;
+}
+
+static int check_hooks(const struct oci_hooks *hooks, struct crun_error *err)
+{
+	const struct {
+		const char *name;
+		const struct oci_hook *list;
+		size_t len;
+	} stages[] = {
+		{"prestart", hooks->prestart, hooks->prestart_len},
+		{"createRuntime", hooks->create_runtime, hooks->create_runtime_len},
+		{"createContainer", hooks->create_container, hooks->create_container_len},
+		{"startContainer", hooks->start_container, hooks->start_container_len},
+		{"poststart", hooks->poststart, hooks->poststart_len},
+		{"poststop", hooks->poststop, hooks->poststop_len},
+	};
+
+	for (size_t s = 0; s < ARRAY_LEN(stages); s++) {
+		for (size_t i = 0; i < stages[s].len; i++) {
+			const struct oci_hook *h = &stages[s].list[i];
+
+			if (h->path[0] != '/') {
+				err_set(err, KIND_SPEC, EINVAL, "hook path `%s` must be absolute",
+					h->path);
+				return err_at(err, "/hooks/%s/%zu/path", stages[s].name, i);
+			}
+			if (h->has_timeout && h->timeout <= 0) {
+				err_set(err, KIND_SPEC, EINVAL,
+					"a hook's timeout must be above zero");
+				return err_at(err, "/hooks/%s/%zu/timeout", stages[s].name, i);
+			}
+		}
+	}
+	return 0;
+}
+
+int plan_check_linux(const struct launch_plan *plan, struct crun_error *err)
+{
+	const struct oci_string_map *sysctl = plan->linux_->sysctl;
+	int r;
+
+	for (size_t i = 0; sysctl && i < sysctl->len; i++) {
+		r = check_sysctl(plan, &sysctl->items[i], err);
+		if (r < 0)
+			return err_at(err, "/linux/sysctl/%s", sysctl->items[i].key);
+	}
+	r = check_uts(plan, err);
+	if (r < 0)
+		return r;
+	r = check_mounts_have_a_namespace(plan, err);
+	if (r < 0)
+		return r;
+	if (plan->linux_->time_offsets && plan->linux_->time_offsets->len &&
+	    plan->ns[NS_TIME].action != NS_NEW) {
+		err_set(err, KIND_SPEC, EINVAL, "time offsets need a new time namespace");
+		return err_at(err, "/linux/timeOffsets");
+	}
+	if (plan->config->hooks) {
+		r = check_hooks(plan->config->hooks, err);
+		if (r < 0)
+			return r;
+	}
+	return check_supported(plan, err);
+}

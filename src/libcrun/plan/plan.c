@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// The launch plan: puts the parts together, in the order in which they need each other. See plan.h.
+#include "plan/plan.h"
+
+#include "base/str.h"
+#include "plan/internal.h"
+#include "plan/process.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mount.h>
+
+void *plan_alloc(struct oci_arena *arena, size_t n, size_t size)
+{
+	if (n > (SIZE_MAX / 2) / size)
+		return NULL;
+	return oci_arena_alloc(arena, n ? n * size : size);
+}
+
+static const char *annotation(const struct oci_config *config, const char *key)
+{
+	const struct oci_string_map *map = config->annotations;
+
+	for (size_t i = 0; map && i < map->len; i++) {
+		if (str_eq(map->items[i].key, key))
+			return map->items[i].value;
+	}
+	return NULL;
+}
+
+/* BUNDLE/PATH for a relative PATH, PATH itself for an absolute one. */
+static const char *below_bundle(struct oci_arena *arena, const char *bundle, const char *path)
+{
+	size_t a = strlen(bundle), b = strlen(path);
+	char *joined;
+
+	if (path[0] == '/')
+		return path;
+	joined = oci_arena_alloc(arena, a + b + 2);
+	if (!joined)
+		return NULL;
+	memcpy(joined, bundle, a);
+	joined[a] = '/';
+	memcpy(joined + a + 1, path, b + 1);
+	return joined;
+}
+
+static int plan_root(struct launch_plan *plan, struct oci_arena *arena, struct crun_error *err)
+{
+	const struct oci_root *root = plan->config->root;
+
+	if (!root) {
+		err_set(err, KIND_SPEC, EINVAL,
+			"root is missing: it names the container's root file system");
+		return err_at(err, "/root");
+	}
+	if (root->path[0] == '\0') {
+		err_set(err, KIND_SPEC, EINVAL, "root.path is empty");
+		return err_at(err, "/root/path");
+	}
+	plan->rootfs = below_bundle(arena, plan->bundle, root->path);
+	if (!plan->rootfs)
+		return PLAN_NO_MEMORY(err);
+	plan->root_readonly = root->has_readonly && root->readonly;
+	if (plan->root_readonly && plan->ns[NS_MNT].action == NS_SHARE) {
+		err_set(err, KIND_SPEC, EINVAL, "a read-only root needs a mount namespace");
+		return err_at(err, "/root/readonly");
+	}
+	return 0;
+}
+
+static bool has_resources(const struct oci_linux_resources *r)
+{
+	/* Engines always send device rules; by themselves they ask for nothing that an ordinary user could have. */
+	return r && (r->memory || r->cpu || r->pids || r->block_io || r->hugepage_limits_len ||
+		     r->network || (r->rdma && r->rdma->len) || (r->unified && r->unified->len));
+}
+
+static void plan_cgroup(struct launch_plan *plan, const struct plan_options *opts)
+{
+	const struct oci_linux *lx = plan->linux_;
+	bool unprivileged = !plan->facts.privileged || plan->facts.in_userns;
+	bool has_path = lx->cgroups_path && lx->cgroups_path[0];
+	int64_t owner = -1;
+
+	if (plan->ns[NS_USER].action == NS_NEW && plan->ns[NS_CGROUP].action == NS_NEW)
+		owner = plan_host_id(plan, false, 0);
+	plan->cgroup = (struct plan_cgroup){
+		.manager = opts->cgroup_manager,
+		.layout = plan->facts.cgroup_layout,
+		.id = opts->id,
+		.path = has_path ? lx->cgroups_path : NULL,
+		.resources = lx->resources,
+		.devices = plan->devices,
+		.devices_len = plan->devices_len,
+		.optional = unprivileged && !has_path && !has_resources(lx->resources),
+		.unprivileged = unprivileged,
+		.owner = owner < 0 ? (uid_t)-1 : (uid_t)owner,
+	};
+}
+
+static void plan_sync(struct launch_plan *plan)
+{
+	const struct oci_hooks *hooks = plan->config->hooks;
+
+	plan->sync_go = plan->ns[NS_USER].action == NS_NEW;
+	plan->sync_hooks = hooks && (hooks->prestart_len || hooks->create_runtime_len);
+	plan->sync_filter = plan->linux_->seccomp != NULL;
+}
+
+int plan_build(const struct oci_config *config, const struct host_facts *facts,
+	       const struct plan_options *opts, struct oci_arena *arena, struct launch_plan **ret,
+	       struct crun_error *err)
+{
+	static const struct oci_linux no_linux;
+	struct launch_plan *plan = oci_arena_alloc(arena, sizeof(*plan));
+	const char *keep;
+	int r;
+
+	if (!plan)
+		return PLAN_NO_MEMORY(err);
+	*plan = (struct launch_plan){
+		.config = config,
+		.linux_ = config->linux ? config->linux : &no_linux,
+		.facts = *facts,
+		.id = opts->id,
+		.bundle = opts->bundle,
+		.no_pivot = opts->no_pivot,
+		.new_keyring = !opts->no_new_keyring,
+		.detach = opts->detach,
+		.gate = opts->gate,
+	};
+	if (!config->process) {
+		err_set(err, KIND_SPEC, EINVAL, "process is missing: it says what to run");
+		return err_at(err, "/process");
+	}
+	r = plan_process(config->process, facts->last_cap, arena, &plan->process, err);
+	if (r < 0)
+		return r;
+	r = plan_namespaces(plan, err);
+	if (r < 0)
+		return r;
+	plan->process.set_groups = !plan->deny_setgroups;
+	keep = annotation(config, "run.oci.keep_original_groups");
+	plan->process.keep_groups = keep && !str_eq(keep, "0");
+	plan->process.preserve_fds = opts->preserve_fds + opts->listen_fds;
+	plan->process.listen_fds = opts->listen_fds;
+	r = plan_root(plan, arena, err);
+	if (r < 0)
+		return r;
+	r = plan_mounts(plan, arena, err);
+	if (r < 0)
+		return r;
+	r = plan_devices(plan, arena, err);
+	if (r < 0)
+		return r;
+	r = plan_check_linux(plan, err);
+	if (r < 0)
+		return r;
+	plan_cgroup(plan, opts);
+	plan_sync(plan);
+	*ret = plan;
+	return 0;
+}

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// The instant of birth: see spawn.h.
+#include "spawn/spawn.h"
+
+#include "base/cleanup.h"
+#include "spawn/helper.h"
+#include "sys/process.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <unistd.h>
+
+static const char *ns_name(int flag)
+{
+	for (int i = 0; i < NS_COUNT; i++) {
+		if (ns_table[i].flag == flag)
+			return ns_table[i].spec_name;
+	}
+	return "?";
+}
+
+static int explain_clone(const struct birth *birth, int r, struct crun_error *err)
+{
+	if (r == -ENOSPC && (birth->clone_flags & CLONE_NEWUSER))
+		return err_set(
+			err, KIND_UNSUPPORTED, ENOSPC,
+			"no more user namespaces: raise the sysctl user.max_user_namespaces");
+	if (r == -ENOSPC)
+		return err_set(err, KIND_SYSTEM, ENOSPC,
+			       "no more namespaces: raise the sysctls user.max_*_namespaces");
+	if (r == -EPERM && (birth->clone_flags & CLONE_NEWUSER))
+		return err_set(
+			err, KIND_PERMISSION, EPERM,
+			"creating a user namespace: operation not permitted (see the sysctls "
+			"kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns)");
+	if (r == -EINVAL)
+		return err_set(err, KIND_UNSUPPORTED, EINVAL,
+			       "clone3: this kernel lacks one of the namespaces asked for");
+	return err_sys(err, r, "clone3");
+}
+
+static pid_t spawn_direct(const struct spawn_request *req, int *ret_pidfd, struct crun_error *err)
+{
+	struct sys_clone_args args = {
+		.flags = (unsigned)req->birth->clone_flags | CLONE_PIDFD,
+		.pidfd = (uintptr_t)ret_pidfd,
+		.exit_signal = SIGCHLD,
+	};
+	pid_t pid;
+
+	if (req->cgroup_fd >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (unsigned)req->cgroup_fd;
+	}
+	pid = sys_clone3(&args);
+	if (pid == 0) {
+		req->child(req->arg);
+		_exit(1);
+	}
+	if (pid < 0)
+		return explain_clone(req->birth, pid, err);
+	return pid;
+}
+
+static pid_t spawn_helped(const struct spawn_request *req, int *ret_pidfd, struct crun_error *err)
+{
+	struct helper_request helper = {
+		.user_fd = FD_NONE,
+		.clone_flags = req->birth->clone_flags,
+		.cgroup_fd = req->cgroup_fd,
+		.child = req->child,
+		.arg = req->arg,
+	};
+	int r;
+
+	for (int i = 0; i < NS_COUNT; i++) {
+		if (!(req->birth->join_before & (1U << i)))
+			continue;
+		if (i == NS_USER)
+			helper.user_fd = req->ns_fds[i];
+		else
+			helper.joins[helper.joins_len++] =
+				(struct helper_join){req->ns_fds[i], ns_table[i].flag};
+	}
+	r = helper_run(&helper);
+	if (r < 0)
+		return err_sys(err, r, "clone the namespace helper");
+	if (helper.error < 0 && helper.failed_flag)
+		return err_sys(err, helper.error, "join the %s namespace",
+			       ns_name(helper.failed_flag));
+	if (helper.error < 0)
+		return explain_clone(req->birth, helper.error, err);
+	*ret_pidfd = helper.pidfd;
+	return helper.pid;
+}
+
+pid_t spawn_init(const struct spawn_request *req, int *ret_pidfd, struct crun_error *err)
+{
+	if (req->birth->join_before)
+		return spawn_helped(req, ret_pidfd, err);
+	return spawn_direct(req, ret_pidfd, err);
+}

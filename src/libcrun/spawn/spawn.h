@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The instant of birth: one clone3 makes init, from here or from a helper that shares our memory when namespaces must be entered
+ * first. Domain: the runtime. The child sees a copy of our memory and all our open fds.
+ */
+#pragma once
+
+#include "base/error.h"
+#include "plan/birth.h"
+
+#include <sys/types.h>
+
+struct spawn_request {
+	const struct birth *birth;
+	const int *
+		ns_fds; /* NS_COUNT entries: the namespaces of birth->join_before, opened; others ignored */
+	int cgroup_fd;	       /* cgroup2 directory to be born in, or FD_NONE */
+	void (*child)(void *); /* runs in init; must not return */
+	void *arg;
+};
+
+/*
+ * Returns the pid of init, our direct child, in our pid namespace, and its pidfd in *ret_pidfd. KIND_UNSUPPORTED when a namespace
+ * type is missing from the kernel or exhausted (the message names the sysctl).
+ */
+pid_t spawn_init(const struct spawn_request *req, int *ret_pidfd,
+		 struct crun_error *err) CRUN_NODISCARD;
