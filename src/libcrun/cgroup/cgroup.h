@@ -46,7 +46,7 @@ bool cgroup_needs_adopt(const struct cgroup *cg);
 int cgroup_adopt(struct cgroup *cg, pid_t pid, struct crun_error *err) CRUN_NODISCARD;
 
 /* Reopens the cgroup of an existing container from its state record (manager, path, created directories). */
-int cgroup_open(const struct crun_record *record, struct cgroup **ret, struct crun_error *err) CRUN_NODISCARD;
+int cgroup_open(const struct oci_record *record, struct cgroup **ret, struct crun_error *err) CRUN_NODISCARD;
 
 /* Sends SIG to every process below the cgroup (cgroup.kill for SIGKILL where the kernel has it). Never in a foreign one. */
 int cgroup_signal(struct cgroup *cg, int sig, struct crun_error *err) CRUN_NODISCARD;

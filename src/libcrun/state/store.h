@@ -12,9 +12,16 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+#define STATE_RECORD_FILE "state.json"
+
+/*
+ * All zero bytes, or closed, is an empty one. The lock is a
+ * flock(2) of `fd`; the kernel drops it when its last holder dies, so a killed runtime leaves none. A child that inherits
+ * `fd` holds the lock as well until it closes it.
+ */
 struct state_dir {
-	int root_fd;	/* ROOT */
-	int fd;		/* ROOT/ID, locked when `locked` */
+	int root_fd; /* ROOT */
+	int fd;	     /* ROOT/ID, locked when `locked` */
 	bool locked;
 	char id[1025];
 };
@@ -26,30 +33,50 @@ int state_check_id(const char *id, struct crun_error *err) CRUN_NODISCARD;
  * Makes ROOT (0700, with parents) and ROOT/ID and locks it. An existing ID is KIND_EXISTS ("container `ID` already exists") and
  * left alone. The caller ends with state_close, after state_remove on failure.
  */
-int state_reserve(const char *root, const char *id, struct state_dir *ret, struct crun_error *err) CRUN_NODISCARD;
+int state_reserve(const char *root, const char *id, struct state_dir *ret,
+		  struct crun_error *err) CRUN_NODISCARD;
 
-/* Opens an existing container's directory. KIND_NOT_FOUND: "container `ID` does not exist". LOCK: take the lock, waiting for it. */
+/* Opens an existing container's directory. KIND_NOT_FOUND: "container `ID` does not exist". LOCK: as by state_lock. */
 int state_open(const char *root, const char *id, bool lock, struct state_dir *ret,
 	       struct crun_error *err) CRUN_NODISCARD;
 
-int state_write_record(const struct state_dir *dir, const struct crun_record *record,
+/*
+ * Takes the lock, waiting up to 30 seconds for whoever holds it: KIND_TIMEOUT after that, KIND_NOT_FOUND when the container was
+ * deleted meanwhile. What was read before is stale now. No-op when the lock is held already.
+ */
+int state_lock(struct state_dir *dir, struct crun_error *err) CRUN_NODISCARD;
+
+/* Gives the lock back and keeps the directory open. No-op when it isn't held. */
+void state_unlock(struct state_dir *dir);
+
+/* True when another process holds the lock: it is creating, starting or deleting the container. DIR itself must not be locked. */
+bool state_is_busy(const struct state_dir *dir);
+
+int state_write_record(const struct state_dir *dir, const struct oci_record *record,
 		       struct crun_error *err) CRUN_NODISCARD;
 
-/* Reads the record into ARENA. KIND_STATE with a clear sentence when it is missing (creation was cut off early) or damaged. */
-int state_read_record(const struct state_dir *dir, struct oci_arena *arena, struct crun_record **ret,
+/*
+ * Reads the record into ARENA. KIND_STATE with a clear sentence when it is missing (-ENODATA: creation was cut off early) or
+ * damaged (-EINVAL). KIND_NOT_FOUND when it is missing because another process is making or deleting the container right now.
+ */
+int state_read_record(const struct state_dir *dir, struct oci_arena *arena, struct oci_record **ret,
 		      struct crun_error *err) CRUN_NODISCARD;
 
-/* Stores a copy of config.json (the bundle may be gone when delete runs), and reads it back. */
-int state_write_config(const struct state_dir *dir, const char *data, size_t len, struct crun_error *err) CRUN_NODISCARD;
+/* Stores a copy of config.json (the bundle may be gone when delete runs), and reads it back (-ENOENT: there is none). */
+int state_write_config(const struct state_dir *dir, const char *data, size_t len,
+		       struct crun_error *err) CRUN_NODISCARD;
 int state_read_config(const struct state_dir *dir, struct oci_arena *arena, struct oci_config **ret,
 		      struct crun_error *err) CRUN_NODISCARD;
 
-/* Removes ROOT/ID with everything in it (no recursion into anything that isn't a plain directory of ours). Gone is fine. */
+/*
+ * Removes ROOT/ID with everything in it, the record last. Symbolic links are removed, not followed. A directory in it is emptied
+ * only if it is plain, ours, on the same file system and holds no directories; otherwise it is an error. Gone is fine.
+ */
 int state_remove(struct state_dir *dir, struct crun_error *err) CRUN_NODISCARD;
 
 /* Unlocks and closes; accepts an all-zero or closed one. */
 void state_close(struct state_dir *dir);
 
-/* Calls FN for each entry of ROOT that is a valid id, sorted by name; a missing ROOT has none. */
+/* Calls FN for each entry of ROOT that is a valid id, sorted by name, until it returns non-zero; returns that. A missing ROOT has none. */
 int state_each(const char *root, int (*fn)(const char *id, void *data), void *data,
 	       struct crun_error *err) CRUN_NODISCARD;

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// crun list: all containers of the state root, as a table, as JSON, or their ids.
+#include "host/verbs.h"
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/str.h"
+
+#include <errno.h>
+
+enum column { COL_ID, COL_PID, COL_STATUS, COL_BUNDLE, COL_CREATED, COL_OWNER, COL_COUNT };
+
+struct row {
+	char *cells[COL_COUNT];
+};
+
+struct listing {
+	const struct libcrun_context *ctx;
+	enum libcrun_list_format format;
+	struct row *rows;
+	size_t rows_len, rows_cap;
+	struct oci_json json;
+	struct buf text;
+	struct crun_error *err;
+};
+
+static void listing_done(struct listing *list)
+{
+	for (size_t i = 0; i < list->rows_len; i++) {
+		for (int col = 0; col < COL_COUNT; col++)
+			free(list->rows[i].cells[col]);
+	}
+	free(list->rows);
+	oci_json_free(&list->json);
+	buf_done(&list->text);
+}
+
+static int add_row(struct listing *list, const char *const cells[COL_COUNT])
+{
+	struct row *row;
+
+	if (list->rows_len == list->rows_cap) {
+		size_t cap = list->rows_cap ? list->rows_cap * 2 : 32;
+		struct row *rows = reallocarray(list->rows, cap, sizeof(*rows));
+
+		if (!rows)
+			return -ENOMEM;
+		list->rows = rows;
+		list->rows_cap = cap;
+	}
+	row = &list->rows[list->rows_len++];
+	*row = (struct row){0};
+	for (int col = 0; col < COL_COUNT; col++) {
+		/* No cell is empty: scripts count columns. */
+		row->cells[col] = str_printf("%s", cells[col] && cells[col][0] ? cells[col] : "-");
+		if (!row->cells[col])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int add_state(struct listing *list, const struct oci_state *state)
+{
+	char pid[16];
+	const char *cells[COL_COUNT] = {
+		state->id,	pid,	      oci_state_status_name(state->status), state->bundle,
+		state->created, state->owner,
+	};
+
+	if (list->format == LIBCRUN_LIST_JSON)
+		return oci_state_write(state, &list->json);
+	snprintf(pid, sizeof(pid), "%d", (int)state->pid);
+	return add_row(list, cells);
+}
+
+static int list_one(const char *id, void *data)
+{
+	_cleanup_container_ struct container c = CONTAINER_EMPTY;
+	struct listing *list = data;
+	struct crun_error why;
+	struct oci_state state;
+	int r;
+
+	/* Also what cannot be read: this is what `delete --force` is fed with. */
+	if (list->format == LIBCRUN_LIST_QUIET) {
+		buf_printf(&list->text, "%s\n", id);
+		return 0;
+	}
+	r = container_open(list->ctx, id, &c, &why);
+	if (r < 0) {
+		/* Deleted since the directory was read: nothing to tell. */
+		if (why.kind != KIND_NOT_FOUND)
+			log_warning("%s", why.text);
+		return 0;
+	}
+	container_state(&c, &state);
+	r = add_state(list, &state);
+	if (r < 0)
+		return err_sys(list->err, r, "list container `%s`", id);
+	return 0;
+}
+
+static void format_table(struct listing *list)
+{
+	static const char *const titles[COL_COUNT] = {
+		"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER",
+	};
+	size_t width[COL_COUNT];
+
+	for (int col = 0; col < COL_COUNT; col++) {
+		width[col] = strlen(titles[col]);
+		for (size_t i = 0; i < list->rows_len; i++) {
+			size_t len = strlen(list->rows[i].cells[col]);
+
+			width[col] = len > width[col] ? len : width[col];
+		}
+	}
+	for (size_t i = 0; i <= list->rows_len; i++) {
+		for (int col = 0; col < COL_COUNT; col++) {
+			const char *cell = i == 0 ? titles[col] : list->rows[i - 1].cells[col];
+
+			if (col == COL_COUNT - 1)
+				buf_printf(&list->text, "%s\n", cell);
+			else
+				buf_printf(&list->text, "%-*s  ", (int)width[col], cell);
+		}
+	}
+}
+
+int libcrun_list(const struct libcrun_context *ctx, enum libcrun_list_format format, FILE *out,
+		 struct crun_error *err)
+{
+	_cleanup_(listing_done) struct listing list = {
+		.ctx = ctx, .format = format, .json = {.pretty = true}, .err = err};
+	int r;
+
+	if (format == LIBCRUN_LIST_JSON)
+		oci_json_begin_array(&list.json);
+	r = libcrun_each_id(ctx, list_one, &list, err);
+	if (r < 0)
+		return r;
+	if (format == LIBCRUN_LIST_JSON) {
+		oci_json_end_array(&list.json);
+		r = oci_json_finish(&list.json);
+		if (r < 0)
+			return err_sys(err, r, "list containers");
+		return write_output(out, list.json.data, list.json.len, "the list", err);
+	}
+	if (format == LIBCRUN_LIST_TABLE)
+		format_table(&list);
+	if (list.text.failed)
+		return err_sys(err, -ENOMEM, "list containers");
+	return write_output(out, list.text.data, list.text.len, "the list", err);
+}
+
+int libcrun_each_id(const struct libcrun_context *ctx, int (*fn)(const char *id, void *data),
+		    void *data, struct crun_error *err)
+{
+	char root[4096];
+	int r = libcrun_state_root(ctx, root, sizeof(root), err);
+
+	if (r < 0)
+		return r;
+	return state_each(root, fn, data, err);
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a container is in its life: the record compared with what is alive. See verbs.h.
+#include "host/verbs.h"
+
+#include "base/log.h"
+#include "cgroup/cgroup.h"
+#include "state/gate.h"
+#include "state/liveness.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_ROOT "/run/crun"
+
+const char *libcrun_status_name(enum libcrun_status status)
+{
+	static const char *const names[] = {
+		[LIBCRUN_CREATING] = "creating", [LIBCRUN_CREATED] = "created",
+		[LIBCRUN_RUNNING] = "running",	 [LIBCRUN_PAUSED] = "paused",
+		[LIBCRUN_STOPPED] = "stopped",
+	};
+
+	return (size_t)status < ARRAY_LEN(names) ? names[status] : "unknown";
+}
+
+int libcrun_state_root(const struct libcrun_context *ctx, char *buf, size_t size,
+		       struct crun_error *err)
+{
+	const char *root = ctx->state_root, *below = "";
+	char cwd[4096] = "";
+	int n;
+
+	if (root && root[0] == '\0')
+		return err_set(err, KIND_SPEC, EINVAL, "the state root is an empty path");
+	if (!root) {
+		const char *runtime_dir = getenv("XDG_RUNTIME_DIR");
+
+		/* Set but empty is how Podman says "none" when it is root. */
+		root = runtime_dir && runtime_dir[0] ? runtime_dir : DEFAULT_ROOT;
+		below = root == runtime_dir ? "/crun" : "";
+	}
+	if (root[0] != '/' && !getcwd(cwd, sizeof(cwd)))
+		return err_sys(err, -errno, "state root `%s`: current directory", root);
+	n = snprintf(buf, size, "%s%s%s%s", cwd, cwd[0] ? "/" : "", root, below);
+	if (n < 0 || (size_t)n >= size)
+		return err_sys(err, -ENAMETOOLONG, "state root `%s`", root);
+	return 0;
+}
+
+/* A process that a record names; -ESRCH also when the record names none. */
+static int open_recorded(bool has_pid, int32_t pid, bool has_time, uint64_t start_time)
+{
+	return has_pid && has_time ? process_open(pid, start_time) : -ESRCH;
+}
+
+/* True while somebody goes on with a creation that the record calls incomplete. */
+static bool creation_goes_on(const struct container *c)
+{
+	const struct oci_record *rec = c->record;
+	int fd;
+
+	/* The creating runtime holds the lock to the end. */
+	if (c->dir.locked)
+		return false;
+	if (!rec->has_runtime_pid)
+		return state_is_busy(&c->dir);
+	fd = open_recorded(rec->has_runtime_pid, rec->runtime_pid, rec->has_runtime_pid_start_time,
+			   rec->runtime_pid_start_time);
+	if (fd < 0)
+		return false;
+	close_fd(&fd);
+	return true;
+}
+
+static bool is_frozen(const struct oci_record *record)
+{
+	struct crun_error err;
+	struct cgroup *cg = NULL;
+	bool frozen = false;
+
+	if (!record->cgroup_path)
+		return false;
+	if (cgroup_open(record, &cg, &err) < 0 || cgroup_is_frozen(cg, &frozen, &err) < 0)
+		log_debug("container `%s`: whether it is frozen: %s", record->id, err.text);
+	if (cg)
+		cgroup_free(cg);
+	return frozen;
+}
+
+static enum libcrun_status derive_status(struct container *c)
+{
+	bool alive = c->pidfd >= 0;
+
+	switch (c->record->phase) {
+	case OCI_RECORD_PHASE_CREATED:
+	case OCI_RECORD_PHASE_RUNNING:
+		if (!alive)
+			return LIBCRUN_STOPPED;
+		if (is_frozen(c->record))
+			return LIBCRUN_PAUSED;
+		if (c->record->phase == OCI_RECORD_PHASE_CREATED && gate_exists(&c->dir))
+			return LIBCRUN_CREATED;
+		return LIBCRUN_RUNNING;
+	case OCI_RECORD_PHASE_INTENT:
+	case OCI_RECORD_PHASE_CREATING:
+	case OCI_RECORD_PHASE_UNSET:
+		break;
+	}
+	c->cut_off = !creation_goes_on(c);
+	return c->cut_off && !alive ? LIBCRUN_STOPPED : LIBCRUN_CREATING;
+}
+
+int container_load(struct container *c, struct crun_error *err)
+{
+	const struct oci_record *rec;
+	int r;
+
+	close_fd(&c->pidfd);
+	oci_arena_free(&c->arena);
+	c->record = NULL;
+	c->cut_off = false;
+	r = state_read_record(&c->dir, &c->arena, &c->record, err);
+	if (r < 0)
+		return r;
+	rec = c->record;
+	c->pidfd =
+		open_recorded(rec->has_pid, rec->pid, rec->has_pid_start_time, rec->pid_start_time);
+	if (c->pidfd < 0 && c->pidfd != -ESRCH) {
+		r = c->pidfd;
+		c->pidfd = FD_NONE;
+		return err_sys(err, r, "look at process %d of container `%s`", (int)rec->pid,
+			       c->dir.id);
+	}
+	if (c->pidfd < 0)
+		c->pidfd = FD_NONE;
+	c->status = derive_status(c);
+	return 0;
+}
+
+int container_open(const struct libcrun_context *ctx, const char *id, struct container *c,
+		   struct crun_error *err)
+{
+	char root[4096];
+	int r = libcrun_state_root(ctx, root, sizeof(root), err);
+
+	if (r < 0)
+		return r;
+	r = state_open(root, id, false, &c->dir, err);
+	if (r < 0)
+		return r;
+	return container_load(c, err);
+}
+
+int container_lock(struct container *c, struct crun_error *err)
+{
+	int r = state_lock(&c->dir, err);
+
+	if (r < 0)
+		return r;
+	return container_load(c, err);
+}
+
+void container_done(struct container *c)
+{
+	close_fd(&c->pidfd);
+	oci_arena_free(&c->arena);
+	c->record = NULL;
+	state_close(&c->dir);
+}
+
+void container_state(const struct container *c, struct oci_state *ret)
+{
+	static const enum oci_state_status words[] = {
+		[LIBCRUN_CREATING] = OCI_STATE_STATUS_CREATING,
+		[LIBCRUN_CREATED] = OCI_STATE_STATUS_CREATED,
+		[LIBCRUN_RUNNING] = OCI_STATE_STATUS_RUNNING,
+		[LIBCRUN_PAUSED] = OCI_STATE_STATUS_PAUSED,
+		[LIBCRUN_STOPPED] = OCI_STATE_STATUS_STOPPED,
+	};
+	const struct oci_record *rec = c->record;
+	bool any_annotations = rec->annotations && rec->annotations->len > 0;
+
+	*ret = (struct oci_state){
+		/* The earliest records of a creation have neither version nor bundle, but readers insist on both. */
+		.oci_version = rec->oci_version ? rec->oci_version : "1.0.0",
+		.id = c->dir.id,
+		.has_pid = true,
+		.pid = c->pidfd >= 0 ? rec->pid : 0,
+		.status = words[c->status],
+		.bundle = rec->bundle ? rec->bundle : "",
+		.rootfs = rec->rootfs,
+		.created = rec->created,
+		.annotations = any_annotations ? rec->annotations : NULL,
+		.owner = rec->owner,
+	};
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the verbs on an existing container share: its record, what can be said about its process right now, and its end.
+ * Domain: the runtime on the host. Nothing here needs the bundle, the root filesystem, PATH or HOME.
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "libcrun.h"
+#include "state/store.h"
+
+#include <libocispec/oci.h>
+
+#include <stdbool.h>
+
+struct container {
+	struct state_dir dir;
+	struct oci_arena arena;	   /* owns the record */
+	struct oci_record *record; /* never NULL after container_open */
+	enum libcrun_status status;
+	/*
+	 * Its creation did not come to an end and nobody goes on with it. With a living init process the status is `creating`
+	 * nevertheless, for that is all that can be said about it; without one it is `stopped`.
+	 */
+	bool cut_off;
+	int pidfd; /* of the init process while it is alive, else FD_NONE */
+};
+
+#define CONTAINER_EMPTY                                                      \
+	{                                                                    \
+		.dir = {.root_fd = FD_NONE, .fd = FD_NONE}, .pidfd = FD_NONE \
+	}
+#define _cleanup_container_ _cleanup_(container_done)
+
+/* Opens ID below CTX's state root, without the lock, and looks at it. *C must be CONTAINER_EMPTY; release it also on failure. */
+int container_open(const struct libcrun_context *ctx, const char *id, struct container *c,
+		   struct crun_error *err) CRUN_NODISCARD;
+
+/* Takes the lock of an open container and looks again: its state may have changed while we waited. */
+int container_lock(struct container *c, struct crun_error *err) CRUN_NODISCARD;
+
+/* Reads the record of the open directory and derives status, cut_off and pidfd. */
+int container_load(struct container *c, struct crun_error *err) CRUN_NODISCARD;
+
+void container_done(struct container *c);
+
+/* The state document of runtime.md as of the last look; strings are the record's. */
+void container_state(const struct container *c, struct oci_state *ret);
+
+/*
+ * SIGKILL to whatever lives in it, frozen or not, and a wait of up to ten seconds for the end of its init process
+ * (KIND_TIMEOUT). Fine when it is dead already.
+ */
+int container_kill(struct container *c, struct crun_error *err) CRUN_NODISCARD;
+
+/*
+ * Undoes everything that the record knows of, runs the poststop hooks (a failing one is a warning: runtime.md, lifecycle) and
+ * removes the state directory last, so that it can be repeated after a failure. The lock must be held and init be dead.
+ */
+int container_destroy(struct container *c, struct crun_error *err) CRUN_NODISCARD;
+
+/*
+ * Runs the poststart hooks. When one fails the container is killed (runtime.md, lifecycle step 9: "generate an error, stop the
+ * container") and the failure returned. Call it without the lock: a hook may use the runtime.
+ */
+int container_poststart(struct container *c, struct crun_error *err) CRUN_NODISCARD;
+
+/* Runs the poststop hooks; a failing one is a warning. Part of container_destroy. */
+void container_poststop(struct container *c);
+
+/* Writes a finished text to OUT and flushes it. WHAT names it in the error. */
+int write_output(FILE *out, const char *data, size_t len, const char *what,
+		 struct crun_error *err) CRUN_NODISCARD;

@@ -1,0 +1,425 @@
+// SPDX-License-Identifier: Apache-2.0
+// The state directory of a container: making, opening, locking and removing it. See store.h; the documents are in record.c.
+#include "state/store.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "sys/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+
+#define ID_MAX	      1024
+#define LOCK_WAIT_MS  30000
+#define LOCK_RETRY_MS 5
+#define RESERVE_TRIES 16
+
+static bool id_is_valid(const char *id)
+{
+	static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				      "0123456789_+.-";
+	size_t len = strlen(id);
+
+	/* A leading '.' hides the entry (and would allow ".."), a leading '-' looks like an option to scripts. */
+	return len > 0 && len <= ID_MAX && id[0] != '.' && id[0] != '-' &&
+	       strspn(id, allowed) == len;
+}
+
+int state_check_id(const char *id, struct crun_error *err)
+{
+	if (id_is_valid(id))
+		return 0;
+	if (id[0] == '\0')
+		return err_set(err, KIND_SPEC, EINVAL, "the container id is empty");
+	if (strlen(id) > ID_MAX)
+		return err_set(err, KIND_SPEC, EINVAL,
+			       "the container id is longer than %d characters", ID_MAX);
+	return err_set(
+		err, KIND_SPEC, EINVAL,
+		"the container id `%s` is not valid: it may hold letters, digits and `_+.-`, "
+		"and not begin with `.` or `-`",
+		id);
+}
+
+static int not_found(const char *id, struct crun_error *err)
+{
+	/* No errno text: engines take "no such file" for a missing command. */
+	return err_set(err, KIND_NOT_FOUND, ENOENT, "container `%s` does not exist", id);
+}
+
+static void start_empty(struct state_dir *dir, const char *id)
+{
+	dir->root_fd = FD_NONE;
+	dir->fd = FD_NONE;
+	dir->locked = false;
+	snprintf(dir->id, sizeof(dir->id), "%s", id);
+}
+
+/* Makes PATH and what is missing above it. Only our own part of the path is private; what exists stays as it is. */
+static int make_root(const char *path, struct crun_error *err)
+{
+	_cleanup_free_ char *copy = str_printf("%s", path);
+	int r;
+
+	if (!copy)
+		return err_sys(err, -ENOMEM, "state root `%s`", path);
+	for (char *p = copy + 1; *p; p++) {
+		if (*p != '/')
+			continue;
+		*p = '\0';
+		r = sys_mkdirat(AT_FDCWD, copy, 0700);
+		/* EROFS and EACCES also come for directories that exist: the last one decides. */
+		if (r < 0 && r != -EEXIST && r != -EROFS && r != -EACCES)
+			return err_sys(err, r, "create the state root `%s`", copy);
+		*p = '/';
+	}
+	r = sys_mkdirat(AT_FDCWD, copy, 0700);
+	if (r < 0 && r != -EEXIST)
+		return err_sys(err, r, "create the state root `%s`", copy);
+	return 0;
+}
+
+static int open_root(const char *root)
+{
+	return sys_openat(AT_FDCWD, root, O_PATH | O_DIRECTORY, 0);
+}
+
+static int open_entry(int root_fd, const char *id)
+{
+	return sys_openat(root_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+}
+
+/* True when ROOT/ID is still the directory that we have open. */
+static bool still_linked(const struct state_dir *dir)
+{
+	struct stat ours, named;
+
+	return sys_fstatat(dir->fd, "", &ours) == 0 &&
+	       sys_fstatat(dir->root_fd, dir->id, &named) == 0 && ours.st_dev == named.st_dev &&
+	       ours.st_ino == named.st_ino;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static int try_lock(int fd, int how)
+{
+	int r;
+
+	do
+		r = flock(fd, how | LOCK_NB);
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : 0;
+}
+
+int state_lock(struct state_dir *dir, struct crun_error *err)
+{
+	int64_t deadline = now_ms() + LOCK_WAIT_MS;
+	int r;
+
+	if (dir->locked)
+		return 0;
+	for (;;) {
+		r = try_lock(dir->fd, LOCK_EX);
+		if (r == 0)
+			break;
+		if (r != -EWOULDBLOCK)
+			return err_sys(err, r, "lock the state of container `%s`", dir->id);
+		if (now_ms() >= deadline)
+			return err_set(
+				err, KIND_TIMEOUT, ETIMEDOUT,
+				"container `%s` is busy: another command has been working on "
+				"it for more than %d seconds",
+				dir->id, LOCK_WAIT_MS / 1000);
+		/* flock(2) has no deadline and no event that comes after the release, hence the short pauses. */
+		poll(NULL, 0, LOCK_RETRY_MS);
+	}
+	dir->locked = true;
+	if (still_linked(dir))
+		return 0;
+	state_unlock(dir);
+	return not_found(dir->id, err);
+}
+
+void state_unlock(struct state_dir *dir)
+{
+	if (dir->locked)
+		flock(dir->fd, LOCK_UN);
+	dir->locked = false;
+}
+
+bool state_is_busy(const struct state_dir *dir)
+{
+	int r = try_lock(dir->fd, LOCK_SH);
+
+	if (r == 0)
+		flock(dir->fd, LOCK_UN);
+	return r == -EWOULDBLOCK;
+}
+
+/* One try: 0, -EAGAIN when the new directory was deleted before we had its lock, or an error. */
+static int reserve_once(struct state_dir *dir, struct crun_error *err)
+{
+	int r = sys_mkdirat(dir->root_fd, dir->id, 0700);
+
+	if (r == -EEXIST)
+		return err_set(err, KIND_EXISTS, EEXIST, "container `%s` already exists", dir->id);
+	if (r < 0)
+		return err_sys(err, r, "create the state directory of container `%s`", dir->id);
+	dir->fd = open_entry(dir->root_fd, dir->id);
+	if (dir->fd == -ENOENT)
+		return -EAGAIN;
+	if (dir->fd < 0) {
+		r = dir->fd;
+		sys_unlinkat(dir->root_fd, dir->id, AT_REMOVEDIR);
+		return err_sys(err, r, "open the state directory of container `%s`", dir->id);
+	}
+	r = state_lock(dir, err);
+	if (r == -ENOENT) {
+		close_fd(&dir->fd);
+		return -EAGAIN;
+	}
+	return r;
+}
+
+int state_reserve(const char *root, const char *id, struct state_dir *ret, struct crun_error *err)
+{
+	int r = state_check_id(id, err);
+
+	if (r < 0)
+		return r;
+	start_empty(ret, id);
+	ret->root_fd = open_root(root);
+	if (ret->root_fd == -ENOENT) {
+		r = make_root(root, err);
+		if (r < 0)
+			return r;
+		ret->root_fd = open_root(root);
+	}
+	if (ret->root_fd < 0)
+		return err_sys(err, ret->root_fd, "open the state root `%s`", root);
+	for (int i = 0; i < RESERVE_TRIES; i++) {
+		r = reserve_once(ret, err);
+		if (r != -EAGAIN)
+			break;
+	}
+	if (r == -EAGAIN)
+		r = err_set(err, KIND_STATE, EAGAIN,
+			    "container `%s`: its new state directory is deleted again and again",
+			    id);
+	if (r < 0)
+		state_close(ret);
+	return r;
+}
+
+int state_open(const char *root, const char *id, bool lock, struct state_dir *ret,
+	       struct crun_error *err)
+{
+	int r = state_check_id(id, err);
+
+	if (r < 0)
+		return r;
+	start_empty(ret, id);
+	ret->root_fd = open_root(root);
+	if (ret->root_fd == -ENOENT)
+		return not_found(id, err);
+	if (ret->root_fd < 0)
+		return err_sys(err, ret->root_fd, "open the state root `%s`", root);
+	ret->fd = open_entry(ret->root_fd, id);
+	/* ENOTDIR is a file or a symbolic link, ENAMETOOLONG a name that no directory can have: neither is a container. */
+	if (ret->fd == -ENOENT || ret->fd == -ENOTDIR || ret->fd == -ENAMETOOLONG)
+		r = not_found(id, err);
+	else if (ret->fd < 0)
+		r = err_sys(err, ret->fd, "open the state directory of container `%s`", id);
+	else if (lock)
+		r = state_lock(ret, err);
+	if (r < 0)
+		state_close(ret);
+	return r;
+}
+
+void state_close(struct state_dir *dir)
+{
+	/* All-zero means empty too. Not to close a descriptor 0 of ours is harmless; to close the caller's is not. */
+	if (dir->root_fd > 0)
+		close_fd(&dir->root_fd);
+	if (dir->fd > 0)
+		close_fd(&dir->fd);
+	dir->root_fd = FD_NONE;
+	dir->fd = FD_NONE;
+	dir->locked = false;
+}
+
+static DIR *open_listing(int dirfd, const char *name)
+{
+	_cleanup_close_ int fd = sys_openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	DIR *stream;
+
+	if (fd < 0) {
+		errno = -fd;
+		return NULL;
+	}
+	stream = fdopendir(fd);
+	if (stream)
+		take_fd(&fd);
+	return stream;
+}
+
+static bool is_dot(const char *name)
+{
+	return str_eq(name, ".") || str_eq(name, "..");
+}
+
+/* Removes the files of the directory NAME in DIR and the directory, unless it could be somebody else's. */
+static int remove_plain_dir(const struct state_dir *dir, const char *name)
+{
+	_cleanup_closedir_ DIR *stream = open_listing(dir->fd, name);
+	struct stat outer, inner;
+	const struct dirent *e;
+	int r;
+
+	if (!stream)
+		return -errno;
+	r = sys_fstatat(dir->fd, "", &outer);
+	if (r < 0)
+		return r;
+	r = sys_fstatat(dirfd(stream), "", &inner);
+	if (r < 0)
+		return r;
+	/* A mount point: its contents are not ours, and rmdir would say EBUSY anyway. */
+	if (outer.st_dev != inner.st_dev)
+		return -EXDEV;
+	if (inner.st_uid != geteuid())
+		return -EPERM;
+	while ((e = readdir(stream)) != NULL) {
+		if (is_dot(e->d_name))
+			continue;
+		r = sys_unlinkat(dirfd(stream), e->d_name, 0);
+		if (r < 0 && r != -ENOENT)
+			return r;
+	}
+	return sys_unlinkat(dir->fd, name, AT_REMOVEDIR);
+}
+
+static int remove_entry(const struct state_dir *dir, const char *name)
+{
+	int r = sys_unlinkat(dir->fd, name, 0);
+
+	/* POSIX allows either for a directory; Linux says EISDIR. */
+	if (r == -EISDIR || r == -EPERM)
+		r = remove_plain_dir(dir, name);
+	return r == -ENOENT ? 0 : r;
+}
+
+int state_remove(struct state_dir *dir, struct crun_error *err)
+{
+	_cleanup_closedir_ DIR *stream = open_listing(dir->fd, ".");
+	const struct dirent *e;
+	int r;
+
+	if (!stream)
+		return err_sys(err, -errno, "read the state directory of container `%s`", dir->id);
+	while ((e = readdir(stream)) != NULL) {
+		/* The record goes last: when we are killed meanwhile, the next delete still knows what to undo. */
+		if (is_dot(e->d_name) || str_eq(e->d_name, STATE_RECORD_FILE))
+			continue;
+		r = remove_entry(dir, e->d_name);
+		if (r < 0)
+			return err_sys(err, r,
+				       "remove `%s` of the state directory of container `%s`",
+				       e->d_name, dir->id);
+	}
+	r = remove_entry(dir, STATE_RECORD_FILE);
+	if (r == 0 && still_linked(dir))
+		r = sys_unlinkat(dir->root_fd, dir->id, AT_REMOVEDIR);
+	if (r < 0 && r != -ENOENT)
+		return err_sys(err, r, "remove the state directory of container `%s`", dir->id);
+	return 0;
+}
+
+struct names {
+	char **items;
+	size_t len, cap;
+};
+
+static void names_done(struct names *names)
+{
+	for (size_t i = 0; i < names->len; i++)
+		free(names->items[i]);
+	free(names->items);
+}
+
+static int names_add(struct names *names, const char *name)
+{
+	char **items = names->items;
+	char *copy;
+
+	if (names->len == names->cap) {
+		size_t cap = names->cap ? names->cap * 2 : 64;
+
+		items = reallocarray(items, cap, sizeof(*items));
+		if (!items)
+			return -ENOMEM;
+		names->items = items;
+		names->cap = cap;
+	}
+	copy = str_printf("%s", name);
+	if (!copy)
+		return -ENOMEM;
+	items[names->len++] = copy;
+	return 0;
+}
+
+static int compare_names(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static bool is_directory(int dirfd, const struct dirent *e)
+{
+	struct stat st;
+
+	if (e->d_type != DT_UNKNOWN)
+		return e->d_type == DT_DIR;
+	return sys_fstatat(dirfd, e->d_name, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+int state_each(const char *root, int (*fn)(const char *id, void *data), void *data,
+	       struct crun_error *err)
+{
+	_cleanup_(names_done) struct names names = {0};
+	_cleanup_close_ int root_fd = open_root(root);
+	_cleanup_closedir_ DIR *stream = NULL;
+	const struct dirent *e;
+	int r = 0;
+
+	if (root_fd == -ENOENT)
+		return 0;
+	if (root_fd < 0)
+		return err_sys(err, root_fd, "open the state root `%s`", root);
+	stream = open_listing(root_fd, ".");
+	if (!stream)
+		return err_sys(err, -errno, "read the state root `%s`", root);
+	while ((e = readdir(stream)) != NULL) {
+		if (!id_is_valid(e->d_name) || !is_directory(root_fd, e))
+			continue;
+		r = names_add(&names, e->d_name);
+		if (r < 0)
+			return err_sys(err, r, "read the state root `%s`", root);
+	}
+	if (names.len > 0)
+		qsort(names.items, names.len, sizeof(*names.items), compare_names);
+	for (size_t i = 0; i < names.len && r == 0; i++)
+		r = fn(names.items[i], data);
+	return r;
+}
