@@ -69,6 +69,9 @@ int libcrun_run(const struct libcrun_context *ctx, const char *id,
 int libcrun_state(const struct libcrun_context *ctx, const char *id, FILE *out,
 		  struct crun_error *err) CRUN_NODISCARD;
 
+/* The signal that TEXT means: a number, or a name in any case with or without "SIG". Returns 0...64 or -EINVAL. */
+int libcrun_signal_number(const char *text);
+
 /* SIGNAL 0...64. ALL: every process of the container's cgroup. */
 int libcrun_kill(const struct libcrun_context *ctx, const char *id, int signal, bool all,
 		 struct crun_error *err) CRUN_NODISCARD;
@@ -90,6 +93,9 @@ int libcrun_spec(bool rootless, FILE *out, struct crun_error *err) CRUN_NODISCAR
 
 /* Writes the features document of features.md to OUT. */
 int libcrun_features(FILE *out, struct crun_error *err) CRUN_NODISCARD;
+
+/* The version of the runtime specification that is implemented, "1.3.0". */
+const char *libcrun_spec_version(void);
 
 /* The optional parts compiled in, as the words of the last line of --version ("+SECCOMP -SYSTEMD ..."). Static. */
 const char *libcrun_build_features(void);

@@ -9,6 +9,10 @@
 
 #include <stdint.h>
 
+/* The version of the runtime specification that we implement and write into documents, and the oldest that we accept. */
+#define SPEC_VERSION	 "1.3.0"
+#define SPEC_VERSION_MIN "1.0.0"
+
 /* Every capability that we know has a number below this. */
 #define CAP_NAMES_LEN 41
 
