@@ -63,7 +63,9 @@ import time
 import config as configs
 import hostside
 import terminals
+from results import Result, fields, sections   # noqa: F401  pylint: disable=unused-import
 
+SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|\.c:\d+:\d+: runtime error:")
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -88,55 +90,6 @@ def timeout(seconds):
 def alone(function):
     function.alone = True
     return function
-
-
-class Result:
-    """What a finished command left: .rc .out .err (text), .out_bytes, .id of its container."""
-
-    def __init__(self, argv, rc, out_path, err_path, container=None, pid=0):
-        self.argv, self.rc, self.id, self.pid = argv, rc, container, pid
-        self.out_path, self.err_path = out_path, err_path
-        self.out, self.err = self.output(), self.errors()
-
-    def output(self):
-        """stdout now (a detached payload may have written more)."""
-        return self.out_bytes.decode("utf-8", "replace")
-
-    def errors(self):
-        with open(self.err_path, "rb") as source:
-            return source.read().decode("utf-8", "replace")
-
-    @property
-    def out_bytes(self):
-        with open(self.out_path, "rb") as source:
-            return source.read()
-
-    @property
-    def probe(self):
-        return sections(self.out)
-
-    def __repr__(self):
-        return f"<rc {self.rc} of {' '.join(self.argv[1:])}: {self.out!r} / {self.err!r}>"
-
-
-def sections(text):
-    """Output of /bin/probe as {section: [lines]}."""
-    found, lines = {}, None
-    for line in text.splitlines():
-        if line.startswith("== "):
-            lines = found.setdefault(line[3:].rstrip("\r"), [])
-        elif lines is not None:
-            lines.append(line.rstrip("\r"))
-    return found
-
-
-def fields(lines):
-    """["Name:\tvalue", "name value"] as a dict."""
-    table = {}
-    for line in lines:
-        key, _sep, value = line.replace(":", " ", 1).partition(" ")
-        table[key] = value.strip()
-    return table
 
 
 class Bundle:
@@ -288,6 +241,7 @@ class Test:
         rc = child.returncode if child.returncode >= 0 else 128 - child.returncode
         result = Result(child.args, rc, out_path, err_path, id, child.pid)
         self.log("+", result)
+        assert not SANITIZER.search(result.err), f"found by a sanitizer: {result.err}"
         if check:
             assert rc == 0, result
         return result
@@ -296,6 +250,7 @@ class Test:
         """The command must fail and say why; returns the result."""
         result = self.rt(*args, check=False, **kwargs)
         assert result.rc != 0, f"must fail: {result}"
+        assert result.rc < 128, f"must fail, not die: {result}"
         assert result.err.strip(), f"failed without a word: {result}"
         for text in [has] if isinstance(has, str) else has:
             assert text in result.err, f"no {text!r} in: {result}"

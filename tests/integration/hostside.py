@@ -77,7 +77,7 @@ def own_cgroups():
 
 
 def find_cgroups(prefix):
-    """Cgroup directories whose name starts with `prefix`, in any hierarchy.
+    """Cgroup directories that have `prefix` in their name, in any hierarchy.
 
     Looked for in the root, one level below it, and next to and below our own cgroup:
     a runtime has no business in creating one anywhere else.
@@ -97,7 +97,7 @@ def find_cgroups(prefix):
             try:
                 with os.scandir(place) as entries:
                     hits.extend(e.path for e in entries
-                                if e.name.startswith(prefix) and e.is_dir(follow_symlinks=False))
+                                if prefix in e.name and e.is_dir(follow_symlinks=False))
             except OSError:
                 continue
     return sorted(set(hits))

@@ -160,41 +160,100 @@ static void show_stat(const char *path)
 		       (unsigned)(st.st_rdev & 0xff));
 }
 
-static void show_misc(const char *what)
+static void show_umask(void)
+{
+	mode_t m = umask(0);
+
+	umask(m);
+	printf("%04o\n", m);
+}
+
+static void show_cwd(void)
 {
 	char buf[4096];
+
+	printf("%s\n", getcwd(buf, sizeof(buf)) ? buf : strerror(errno));
+}
+
+static void show_hostname(void)
+{
 	struct utsname u;
 
-	if (!strcmp(what, "umask")) {
-		mode_t m = umask(0);
-		umask(m);
-		printf("%04o\n", m);
-	} else if (!strcmp(what, "cwd")) {
-		printf("%s\n", getcwd(buf, sizeof(buf)) ? buf : strerror(errno));
-	} else if (!strcmp(what, "hostname")) {
-		uname(&u);
-		printf("%s\n", u.nodename);
-	} else if (!strcmp(what, "domainname")) {
-		uname(&u);
-		printf("%s\n", u.domainname);
-	} else if (!strcmp(what, "personality")) {
-		printf("%x\n", personality(0xffffffff));
-	} else if (!strcmp(what, "dumpable")) {
-		printf("%d\n", prctl(PR_GET_DUMPABLE));
-	} else if (!strcmp(what, "securebits")) {
-		printf("%d\n", prctl(PR_GET_SECUREBITS));
-	} else if (!strcmp(what, "env")) {
-		extern char **environ;
-		for (char **e = environ; *e; e++)
-			printf("%s\n", *e);
-	} else if (!strcmp(what, "nice")) {
-		printf("%d\n", getpriority(PRIO_PROCESS, 0));
-	} else if (!strcmp(what, "affinity")) {
-		cpu_set_t set;
-		CPU_ZERO(&set);
-		sched_getaffinity(0, sizeof(set), &set);
-		printf("%d\n", CPU_COUNT(&set));
-	}
+	uname(&u);
+	printf("%s\n", u.nodename);
+}
+
+static void show_domainname(void)
+{
+	struct utsname u;
+
+	uname(&u);
+	printf("%s\n", u.domainname);
+}
+
+static void show_personality(void)
+{
+	printf("%x\n", (unsigned)personality(0xffffffff));
+}
+
+static void show_dumpable(void)
+{
+	printf("%d\n", prctl(PR_GET_DUMPABLE));
+}
+
+static void show_securebits(void)
+{
+	printf("%d\n", prctl(PR_GET_SECUREBITS));
+}
+
+static void show_env(void)
+{
+	extern char **environ;
+
+	for (char **e = environ; *e; e++)
+		printf("%s\n", *e);
+}
+
+static void show_nice(void)
+{
+	printf("%d\n", getpriority(PRIO_PROCESS, 0));
+}
+
+static void show_affinity(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	sched_getaffinity(0, sizeof(set), &set);
+	printf("%d\n", CPU_COUNT(&set));
+}
+
+static void show_status(void)
+{
+	show_file("/proc/self/status");
+}
+
+static void show_mounts(void)
+{
+	show_file("/proc/self/mountinfo");
+}
+
+static void show_cgroup(void)
+{
+	show_file("/proc/self/cgroup");
+}
+
+static void show_oom(void)
+{
+	show_file("/proc/self/oom_score_adj");
+}
+
+static void show_sysctl(const char *name)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "/proc/sys/%s", name);
+	show_file(path);
 }
 
 static void show_namespaces(void)
@@ -234,6 +293,7 @@ static void spew(const char *count)
 	char block[1000];
 	long left = atol(count);
 
+	fflush(stdout);
 	memset(block, 'x', sizeof(block));
 	block[sizeof(block) - 1] = '\n';
 	while (left > 0) {
@@ -246,51 +306,44 @@ static void spew(const char *count)
 	}
 }
 
-static void show_section(char *arg)
-{
-	char *value = strchr(arg, ':');
+static const struct {
+	const char *name;
+	void (*show)(void);
+} plain[] = {
+	{"fds", show_fds},	     {"ids", show_ids},
+	{"session", show_session},   {"rlimits", show_rlimits},
+	{"signals", show_signals},   {"keyring", show_keyring},
+	{"winsize", show_winsize},   {"namespaces", show_namespaces},
+	{"status", show_status},     {"mounts", show_mounts},
+	{"cgroup", show_cgroup},     {"oom", show_oom},
+	{"umask", show_umask},	     {"cwd", show_cwd},
+	{"env", show_env},	     {"hostname", show_hostname},
+	{"nice", show_nice},	     {"domainname", show_domainname},
+	{"affinity", show_affinity}, {"personality", show_personality},
+	{"dumpable", show_dumpable}, {"securebits", show_securebits},
+};
 
+/* Sections that take a value after a colon. */
+static const struct {
+	const char *name;
+	void (*show)(const char *value);
+} with_value[] = {
+	{"sysctl:", show_sysctl}, {"file:", show_file}, {"stat:", show_stat},
+	{"dir:", show_dir},	  {"spew:", spew},
+};
+
+static void show_section(const char *arg)
+{
 	printf("== %s\n", arg);
-	if (value)
-		*value++ = '\0';
-	if (!strcmp(arg, "fds"))
-		show_fds();
-	else if (!strcmp(arg, "ids"))
-		show_ids();
-	else if (!strcmp(arg, "session"))
-		show_session();
-	else if (!strcmp(arg, "rlimits"))
-		show_rlimits();
-	else if (!strcmp(arg, "signals"))
-		show_signals();
-	else if (!strcmp(arg, "keyring"))
-		show_keyring();
-	else if (!strcmp(arg, "winsize"))
-		show_winsize();
-	else if (!strcmp(arg, "namespaces"))
-		show_namespaces();
-	else if (!strcmp(arg, "status"))
-		show_file("/proc/self/status");
-	else if (!strcmp(arg, "mounts"))
-		show_file("/proc/self/mountinfo");
-	else if (!strcmp(arg, "cgroup"))
-		show_file("/proc/self/cgroup");
-	else if (!strcmp(arg, "oom"))
-		show_file("/proc/self/oom_score_adj");
-	else if (!strcmp(arg, "sysctl") && value) {
-		char path[512];
-		snprintf(path, sizeof(path), "/proc/sys/%s", value);
-		show_file(path);
-	} else if (!strcmp(arg, "file") && value)
-		show_file(value);
-	else if (!strcmp(arg, "stat") && value)
-		show_stat(value);
-	else if (!strcmp(arg, "dir") && value)
-		show_dir(value);
-	else if (!strcmp(arg, "spew") && value)
-		spew(value);
-	else
-		show_misc(arg);
+	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
+		if (!strcmp(arg, plain[i].name))
+			plain[i].show();
+	for (size_t i = 0; i < sizeof(with_value) / sizeof(with_value[0]); i++) {
+		size_t n = strlen(with_value[i].name);
+
+		if (!strncmp(arg, with_value[i].name, n))
+			with_value[i].show(arg + n);
+	}
 	fflush(stdout);
 }
 

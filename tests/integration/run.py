@@ -135,6 +135,20 @@ class World:
             pass
         return None
 
+    def rootless_works(self):
+        """Whether the test user may make a user namespace at all."""
+        pid = os.fork()
+        if pid == 0:
+            try:
+                if os.geteuid() == 0:
+                    os.setgroups([])
+                    os.setgid(self.user[1])
+                    os.setuid(self.user[0])
+                os._exit(1 if hostside.LIBC.unshare(0x10000000) else 0)   # CLONE_NEWUSER
+            finally:
+                os._exit(1)
+        return os.waitpid(pid, 0)[1] == 0
+
     def close(self):
         if self.user_name:
             for _attempt in range(20):
@@ -155,6 +169,7 @@ class Job:
         self.limit = getattr(function, "timeout", 60)
         self.alone = getattr(function, "alone", False)
         self.pid = self.report = self.began = None
+        self.output = ""
 
     def begin(self, world):
         self.output = os.path.join(world.dir, f"output{self.number}")
@@ -241,6 +256,9 @@ class Runner:
     def __init__(self, world, width):
         self.world, self.width = world, width
         self.running, self.counts = [], {"ok": 0, "FAIL": 0, "skip": 0}
+        self.impossible = {}   # flavor -> reason
+        if os.geteuid() != 0:
+            self.impossible["root"] = "needs root"
 
     def say(self, job, verdict, reason):
         self.counts[verdict] += 1
@@ -253,7 +271,7 @@ class Runner:
             if len(text) > 8000:
                 text = text[:3000] + "\n    [...]\n" + text[-5000:]
             print("".join(f"    {line}\n" for line in text.splitlines()), end="", flush=True)
-        if os.path.exists(job.output or ""):
+        if os.path.exists(job.output):
             os.unlink(job.output)
 
     def step(self, wait):
@@ -278,9 +296,8 @@ class Runner:
 
     def run(self, jobs):
         for job in jobs:
-            if job.flavor == "root" and os.geteuid() != 0:
-                job.output = ""
-                self.say(job, "skip", "needs root")
+            if job.flavor in self.impossible:
+                self.say(job, "skip", self.impossible[job.flavor])
                 continue
             while len(self.running) >= (1 if job.alone else self.width) or \
                     (job.alone and self.running) or any(j.alone for j in self.running):
@@ -317,6 +334,8 @@ def main():
         world.build_rootfs()
         if any(job.flavor == "rootless" for job in jobs):
             world.make_user()
+            if not world.rootless_works():
+                runner.impossible["rootless"] = "the kernel refuses user namespaces to users"
         runner.run(jobs)
     finally:
         for job in runner.running:

@@ -296,6 +296,20 @@ def test_delete_works_without_bundle_and_rootfs(t):
     t.assert_no_trace(bundle)
 
 
+def test_later_commands_work_when_bundle_and_rootfs_cannot_be_seen(t):
+    # Podman creates from a mount namespace that is gone afterwards.
+    bundle = t.bundle("trap 'exit 0' TERM; while :; do sleep 0.02; done")
+    t.create(bundle)
+    os.rename(bundle.path, bundle.path + ".gone")
+    t.start(bundle)
+    assert t.state(bundle)["status"] == "running"
+    t.rt("list")
+    t.kill(bundle, "KILL")
+    t.wait_status(bundle, "stopped")
+    t.delete(bundle)
+    t.assert_no_trace(bundle)
+
+
 # ---- ids ---------------------------------------------------------------------------------------
 
 def test_ids_that_are_accepted(t):

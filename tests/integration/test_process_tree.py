@@ -133,9 +133,9 @@ def test_container_survives_the_death_of_whoever_called_the_runtime(t):
     assert t.state(bundle)["status"] == "running"
 
 
-def test_detached_container_survives_sighup_of_the_callers_group(t):
+def test_detached_container_survives_the_end_of_the_callers_session(t):
     bundle = t.bundle(SLEEP)
-    t.rt("run", "-d", "-b", bundle.path, bundle.id, process_group=None, start_new_session=True)
+    t.rt("run", "-d", "-b", bundle.path, bundle.id, start_new_session=True)
     assert t.state(bundle)["status"] == "running"
 
 
