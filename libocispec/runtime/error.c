@@ -75,16 +75,15 @@ int oci_error_set(struct oci_parse_error *err, int errnum, const struct oci_plac
 const char *oci_error_quote(const char *given, size_t len, char *text, size_t size)
 {
 	static const char cut[] = "…";
-	size_t room = size - sizeof(cut) - 2;
-	size_t n = whole_chars(given, len, room), i;
+	size_t n = whole_chars(given, len, size - sizeof(cut) - 2), i;
 
-	text[0] = '"';
-	for (i = 0; i < n; i++)
-		text[1 + i] = given[i] == '\0' ? '?' : given[i];
-	text[1 + n] = '\0';
-	if (n < len)
-		memcpy(text + 1 + n, cut, sizeof(cut));
-	strcat(text, "\"");
+	snprintf(text, size, "\"%.*s%s\"", (int)n, given, n < len ? cut : "");
+	/* A NUL would have ended the text early. */
+	if (memchr(given, '\0', n)) {
+		for (i = 0; i < n; i++)
+			text[1 + i] = given[i] == '\0' ? '?' : given[i];
+		snprintf(text + 1 + n, size - 1 - n, "%s\"", n < len ? cut : "");
+	}
 	return text;
 }
 

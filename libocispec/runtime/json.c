@@ -78,6 +78,8 @@ static void separate(struct oci_json *json)
 static void begin(struct oci_json *json, const char *bracket)
 {
 	separate(json);
+	if (json->error)
+		return;
 	if (json->depth == 64) {
 		json->error = -E2BIG;
 		return;

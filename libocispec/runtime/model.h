@@ -40,7 +40,7 @@ struct oci_field {
 	uint8_t key_len;
 	uint8_t shape, kind;
 	uint16_t offset;    /* of the value, or of the pointer to it */
-	uint16_t aux;	    /* ONE: of has_x, 0 if there is none; ARRAY: of x_len */
+	uint16_t aux;	    /* ONE number or bool: of has_x; ARRAY: of x_len */
 	uint16_t item_size; /* ARRAY and MAP */
 	union {
 		const struct oci_type *type;   /* OBJECT */

@@ -78,9 +78,10 @@ static bool is_scalar(const struct target *t)
 	return t->item || t->field->shape == OCI_ONE;
 }
 
+/* For numbers and bools, the kinds that have a flag. */
 static void set_flag(struct reader *r, const struct target *t)
 {
-	if (!t->item && t->field->aux)
+	if (!t->item)
 		*(bool *)(top(r)->base + t->field->aux) = true;
 }
 

@@ -94,25 +94,46 @@ int oci_fail_type(struct reader *r, const struct oci_field *field, bool item, co
 			   found);
 }
 
+/* Where yajl's offset is when it gives up. */
+enum offset {
+	TOKEN_END,
+	TOKEN_TEXT, /* at a token, or behind the first character of a string */
+	BYTE,
+	BYTE_AFTER,
+};
+
 /* What yajl means by its sentences, in words about the document. */
 static const struct syntax {
 	const char *part, *meaning;
+	enum offset offset;
 	bool between; /* the error is between members: the last key is not concerned */
 } known_syntax[] = {
-	{"trailing garbage", "there is something after the end of the document", false},
-	{"unallowed token", "this is not allowed here", false},
-	{"invalid object key", "expected a string as key", true},
-	{"object key and value must be separated", "expected a colon after the key", false},
-	{"after key and value", "expected a comma or a closing brace", true},
-	{"after array element", "expected a comma or a closing bracket", false},
-	{"invalid character inside string", "control character in a string", false},
-	{"inside a string, '\\'", "unknown escape sequence in a string", false},
-	{"invalid (non-hex)", "bad \\u escape sequence in a string", false},
-	{"invalid string", "unknown word; only true, false and null have no quotes", false},
-	{"malformed number", "malformed number", false},
-	{"comment", "comments are not allowed", false},
-	{"", "unexpected character", false}, /* matches anything */
+	{"trailing garbage", "there is something after the end of the document", TOKEN_END, false},
+	{"unallowed token", "this is not allowed here", TOKEN_END, false},
+	{"invalid object key", "expected a string as key", TOKEN_END, true},
+	{"must be separated", "expected a colon after the key", TOKEN_END, false},
+	{"after key and value", "expected a comma or a closing brace", TOKEN_TEXT, true},
+	{"after array element", "expected a comma or a closing bracket", TOKEN_END, false},
+	{"invalid character inside string", "control character in a string", BYTE, false},
+	{"inside a string, '\\'", "unknown escape sequence in a string", BYTE_AFTER, false},
+	{"invalid (non-hex)", "bad \\u escape sequence in a string", BYTE, false},
+	{"invalid string", "unknown word; only true, false and null have no quotes", TOKEN_END,
+	 false},
+	{"malformed number", "malformed number", TOKEN_END, false},
+	{"comment", "comments are not allowed", TOKEN_END, false},
+	{"", "unexpected character", TOKEN_END, false}, /* matches anything */
 };
+
+/* The start of the token for TOKEN_TEXT: two less when it is a string. */
+static size_t text_start(const char *data, size_t size, size_t at)
+{
+	if (at < 2 || at >= size || data[at - 2] != '"')
+		return at;
+	/* Not a string: the quote ended the value before. */
+	if (strchr(" \t\r\n", data[at - 1]) && strchr("{[-0123456789tfn", data[at]))
+		return at;
+	return at - 2;
+}
 
 int oci_fail_syntax(struct reader *r)
 {
@@ -124,10 +145,18 @@ int oci_fail_syntax(struct reader *r)
 		s++;
 	if (offset > r->size)
 		offset = r->size;
-	/* In a string the byte itself is of interest, elsewhere the token. */
-	if (strstr(s->meaning, "in a string"))
-		offset = offset > 0 ? offset - 1 : 0;
-	else
+	switch (s->offset) {
+	case TOKEN_END:
 		offset = oci_token_start(r->place.data, offset);
+		break;
+	case TOKEN_TEXT:
+		offset = text_start(r->place.data, r->size, offset);
+		break;
+	case BYTE_AFTER:
+		offset -= offset > 0;
+		break;
+	case BYTE:
+		break;
+	}
 	return oci_fail_at(r, offset, s->between, "%s", s->meaning);
 }
