@@ -15,9 +15,9 @@
 
 /* What every command shares. Zero-initialise; strings are borrowed for the duration of the call. */
 struct libcrun_context {
-	size_t size;		     /* sizeof(struct libcrun_context), so that fields can be appended */
-	const char *state_root;	     /* --root; NULL: $XDG_RUNTIME_DIR/crun, else /run/crun */
-	const char *cgroup_manager;  /* "cgroupfs", "systemd", "disabled"; NULL: cgroupfs */
+	size_t size;		/* sizeof(struct libcrun_context), so that fields can be appended */
+	const char *state_root; /* --root; NULL: $XDG_RUNTIME_DIR/crun, else /run/crun */
+	const char *cgroup_manager; /* "cgroupfs", "systemd", "disabled"; NULL: cgroupfs */
 };
 
 /* Options of create, run and (later) restore. */
@@ -33,8 +33,8 @@ struct libcrun_create_options {
 	bool no_pivot;
 	bool no_new_keyring;
 	bool no_subreaper;
-	bool detach;		    /* run: return once the payload was started */
-	bool keep;		    /* run: leave the state and the cgroup behind */
+	bool detach; /* run: return once the payload was started */
+	bool keep;   /* run: leave the state and the cgroup behind */
 };
 
 enum libcrun_status {
@@ -51,11 +51,14 @@ const char *libcrun_status_name(enum libcrun_status status);
 void libcrun_set_log(log_sink sink, void *data, enum crun_log_level max);
 
 /* The state root that CTX stands for, in BUF: --root, then $XDG_RUNTIME_DIR/crun (if not empty), then /run/crun. */
-int libcrun_state_root(const struct libcrun_context *ctx, char *buf, size_t size, struct crun_error *err);
+int libcrun_state_root(const struct libcrun_context *ctx, char *buf, size_t size,
+		       struct crun_error *err);
 
 int libcrun_create(const struct libcrun_context *ctx, const char *id,
-		   const struct libcrun_create_options *opts, struct crun_error *err) CRUN_NODISCARD;
-int libcrun_start(const struct libcrun_context *ctx, const char *id, struct crun_error *err) CRUN_NODISCARD;
+		   const struct libcrun_create_options *opts,
+		   struct crun_error *err) CRUN_NODISCARD;
+int libcrun_start(const struct libcrun_context *ctx, const char *id,
+		  struct crun_error *err) CRUN_NODISCARD;
 
 /*
  * create + start. In the foreground waits for the payload and sets *exit_status to its status (128+N for signal N);
