@@ -250,6 +250,8 @@ int state_open(const char *root, const char *id, bool lock, struct state_dir *re
 
 void state_close(struct state_dir *dir)
 {
+	/* Explicitly: a child that inherited the descriptor would otherwise hold the lock on. */
+	state_unlock(dir);
 	/* All-zero means empty too. Not to close a descriptor 0 of ours is harmless; to close the caller's is not. */
 	if (dir->root_fd > 0)
 		close_fd(&dir->root_fd);
