@@ -37,15 +37,15 @@ static void make_zombie(pid_t pid)
 
 TEST(we_are_alive_and_start_times_grow)
 {
-	uint64_t ours, childs;
+	uint64_t ours, theirs;
 	bool dead = true;
 	pid_t pid = sleeper();
 
 	CHECK(pid > 0);
 	CHECK_INT(process_start_time(getpid(), &ours, &dead), 0);
 	CHECK(!dead && ours > 0);
-	CHECK_INT(process_start_time(pid, &childs, &dead), 0);
-	CHECK(!dead && childs >= ours);
+	CHECK_INT(process_start_time(pid, &theirs, &dead), 0);
+	CHECK(!dead && theirs >= ours);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 }
