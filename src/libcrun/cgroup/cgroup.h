@@ -19,7 +19,8 @@ struct cgroup;
  * cgroup with no directories (manager disabled, or plan->optional and nothing possible): all calls below then succeed and do
  * nothing. The caller releases it with cgroup_free.
  */
-int cgroup_select(const struct plan_cgroup *plan, struct cgroup **ret, struct crun_error *err) CRUN_NODISCARD;
+int cgroup_select(const struct plan_cgroup *plan, struct cgroup **ret,
+		  struct crun_error *err) CRUN_NODISCARD;
 
 /* The path below the hierarchies' roots ("/a/b"), NULL when there is none. Goes into the state record. */
 const char *cgroup_path(const struct cgroup *cg);
@@ -31,8 +32,9 @@ const char *cgroup_path(const struct cgroup *cg);
 const char *const *cgroup_planned(const struct cgroup *cg);
 
 /*
- * Makes the directories and writes every limit that can be set before a process is in it. EEXIST on a planned directory is a
- * failure: somebody else made it meanwhile. On failure everything that was made is removed again.
+ * Makes the directories and writes every limit and the device filter, before a process is in it. EEXIST on the container's own
+ * directory is a failure: somebody else made it meanwhile (a shared parent may come and go with other containers). On failure
+ * everything that was made is removed again. With plan->optional a lack of permission turns CG into one without directories.
  */
 int cgroup_create(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;
 
@@ -46,13 +48,15 @@ bool cgroup_needs_adopt(const struct cgroup *cg);
 int cgroup_adopt(struct cgroup *cg, pid_t pid, struct crun_error *err) CRUN_NODISCARD;
 
 /* Reopens the cgroup of an existing container from its state record (manager, path, created directories). */
-int cgroup_open(const struct oci_record *record, struct cgroup **ret, struct crun_error *err) CRUN_NODISCARD;
+int cgroup_open(const struct oci_record *record, struct cgroup **ret,
+		struct crun_error *err) CRUN_NODISCARD;
 
 /* Sends SIG to every process below the cgroup (cgroup.kill for SIGKILL where the kernel has it). Never in a foreign one. */
 int cgroup_signal(struct cgroup *cg, int sig, struct crun_error *err) CRUN_NODISCARD;
 
 /* All pids below the cgroup, in a malloc'd array. */
-int cgroup_pids(struct cgroup *cg, pid_t **ret, size_t *ret_len, struct crun_error *err) CRUN_NODISCARD;
+int cgroup_pids(struct cgroup *cg, pid_t **ret, size_t *ret_len,
+		struct crun_error *err) CRUN_NODISCARD;
 
 /* Sets *ret to whether the cgroup is frozen. */
 int cgroup_is_frozen(struct cgroup *cg, bool *ret, struct crun_error *err) CRUN_NODISCARD;

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reopens the cgroup of an existing container, and removes it.
+#include "cgroup/internal.h"
+
+#include "base/log.h"
+#include "base/str.h"
+#include "sys/file.h"
+#include "sys/io.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Finds or opens the hierarchy whose mount point is the first ROOT_LEN bytes of DIR. NULL with *ret_r < 0, or 0 to skip it. */
+static struct cg_hier *hier_of(struct cgroup *cg, const char *dir, size_t root_len, int *ret_r,
+			       struct crun_error *err)
+{
+	_cleanup_free_ char *root = strndup(dir, root_len);
+	_cleanup_close_ int fd = FD_NONE;
+	const char *name;
+	struct statfs fs;
+	struct cg_hier *h;
+
+	*ret_r = 0;
+	for (size_t i = 0; root && i < cg->hier_len; i++) {
+		if (str_eq(cg->hier[i].root, root))
+			return &cg->hier[i];
+	}
+	if (!root || cg->hier_len == CG_MAX_HIER) {
+		*ret_r = err_sys(err, root ? -E2BIG : -ENOMEM, "cgroup `%s`", dir);
+		return NULL;
+	}
+	fd = sys_openat(AT_FDCWD, root, O_RDONLY | O_DIRECTORY, 0);
+	/* Never below something that is not a cgroup file system, whatever a damaged record says. */
+	if (fd < 0 || sys_fstatfs(fd, &fs) < 0 ||
+	    (fs.f_type != CGROUP2_SUPER_MAGIC_ && fs.f_type != CGROUP_SUPER_MAGIC_)) {
+		log_debug("cgroup `%s`: no cgroup file system is mounted at `%s`", dir, root);
+		return NULL;
+	}
+	h = &cg->hier[cg->hier_len++];
+	name = strrchr(root, '/') + 1;
+	*h = (struct cg_hier){
+		.v2 = fs.f_type == CGROUP2_SUPER_MAGIC_,
+		.controllers = cg_controller_bits(name, ",", false),
+		.dir_fd = FD_NONE,
+	};
+	h->root_fd = take_fd(&fd);
+	h->root = take_ptr(root);
+	return h;
+}
+
+/* The number of components of cg->path that the end of DIR is, 0 for none; *ret_root is what is before them. */
+static size_t match_prefix(const struct cgroup *cg, const char *dir, size_t *ret_root)
+{
+	size_t len = strlen(dir);
+
+	for (size_t n = cg->depth; n > 0; n--) {
+		size_t part = 1u + cg->ends[n - 1];
+
+		if (part < len && memcmp(dir + len - part, cg->path, part) == 0) {
+			*ret_root = len - part;
+			return n;
+		}
+	}
+	return 0;
+}
+
+static int open_created(struct cgroup *cg, const char *dir, struct crun_error *err)
+{
+	struct cg_hier *h;
+	size_t root_len, n;
+	int r;
+
+	n = dir[0] == '/' ? match_prefix(cg, dir, &root_len) : 0;
+	if (n == 0) {
+		log_debug("cgroup directory `%s` of the state record is not part of `%s`", dir,
+			  cg->path);
+		return 0;
+	}
+	h = hier_of(cg, dir, root_len, &r, err);
+	if (!h)
+		return r;
+	h->made |= UINT64_C(1) << (n - 1);
+	if (n < cg->depth || h->dir_fd >= 0)
+		return 0;
+	h->dir_fd = sys_openat(h->root_fd, cg->path + 1, O_RDONLY | O_DIRECTORY, 0);
+	h->leaf_made = h->dir_fd >= 0;
+	if (h->leaf_made)
+		return 0;
+	r = h->dir_fd;
+	h->dir_fd = FD_NONE;
+	return r == -ENOENT ? 0 : err_sys(err, r, "open cgroup `%s`", dir);
+}
+
+int cgroup_open(const struct oci_record *record, struct cgroup **ret, struct crun_error *err)
+{
+	struct cgroup *cg = calloc(1, sizeof(*cg));
+	int r = 0;
+
+	if (!cg)
+		return err_sys(err, -ENOMEM, "cgroup of container `%s`", record->id);
+	if (record->cgroup_path && record->cgroup_path[0])
+		r = cg_set_path(cg, record->cgroup_path, err);
+	for (size_t i = 0; r >= 0 && cg->path && i < record->cgroup_created_len; i++)
+		r = open_created(cg, record->cgroup_created[i], err);
+	if (r < 0) {
+		cgroup_free(cg);
+		return r;
+	}
+	*ret = cg;
+	return 0;
+}
+
+struct names {
+	char **items;
+	size_t len;
+};
+
+static int push(struct names *names, const char *name)
+{
+	char **items = reallocarray(names->items, names->len + 1, sizeof(char *));
+
+	if (!items)
+		return -ENOMEM;
+	names->items = items;
+	names->items[names->len] = strdup(name);
+	return names->items[names->len++] ? 0 : -ENOMEM;
+}
+
+static int step(int *cur, const char *name)
+{
+	int fd = sys_openat(*cur, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+
+	if (fd < 0)
+		return fd;
+	close(*cur);
+	*cur = fd;
+	return 0;
+}
+
+/*
+ * Removes all directories below FD, deepest first, with one fd however deep the payload nested them. -EBUSY: a process is in one of them.
+ */
+static int remove_below(int fd)
+{
+	_cleanup_close_ int cur = sys_openat(fd, ".", O_RDONLY | O_DIRECTORY, 0);
+	struct names names = {0};
+	char name[256];
+	int r = cur;
+
+	while (r >= 0) {
+		r = cg_first_child(cur, name);
+		if (r == 0 && names.len == 0)
+			break;
+		if (r == 0) {
+			char *last = names.items[--names.len];
+
+			r = step(&cur, "..");
+			if (r >= 0)
+				r = sys_unlinkat(cur, last, AT_REMOVEDIR);
+			free(last);
+			r = r == -ENOENT ? 0 : r;
+		} else if (r > 0) {
+			r = sys_unlinkat(cur, name, AT_REMOVEDIR);
+			if (r == -EBUSY)
+				r = push(&names, name);
+			else if (r >= 0 || r == -ENOENT)
+				continue;
+			if (r >= 0)
+				r = step(&cur, name);
+		}
+		/* Somebody removes along with us. */
+		if (r == -ENODEV)
+			r = -EBUSY;
+	}
+	while (names.len > 0)
+		free(names.items[--names.len]);
+	free(names.items);
+	return r < 0 ? r : 0;
+}
+
+static int remove_leaf(const struct cgroup *cg, const struct cg_hier *h)
+{
+	int r = sys_unlinkat(h->root_fd, cg->path + 1, AT_REMOVEDIR);
+
+	return r == -ENOENT ? 0 : r;
+}
+
+/*
+ * Kills and removes until the kernel lets go: a dying process may hold its directory for a moment after its pidfd says that it is gone, and
+ * no event tells when (v1). The pauses between those tries double from 1 ms.
+ */
+static int remove_busy(struct cgroup *cg, const struct cg_hier *h, int64_t deadline)
+{
+	int pause = 1;
+
+	/* A frozen v1 cgroup does not die; a failure to thaw shows up as a timeout. */
+	if (cgroup_thaw(cg, ERR_IGNORED) < 0)
+		log_debug("cgroup `%s` cannot be thawed", cg->path);
+	for (;;) {
+		int64_t left;
+		int r = cg_kill_dir(h, deadline);
+
+		if (r >= 0)
+			r = remove_below(h->dir_fd);
+		if (r >= 0 || r == -ENODEV)
+			r = remove_leaf(cg, h);
+		if (r != -EBUSY && r != -ENODEV)
+			return r;
+		left = deadline - cg_now_ms();
+		if (left <= 0)
+			return -ETIMEDOUT;
+		poll(NULL, 0, pause < left ? pause : (int)left);
+		pause *= 2;
+	}
+}
+
+static int still_busy(const struct cgroup *cg, const struct cg_hier *h, struct crun_error *err)
+{
+	struct cg_pids pids = {0};
+	size_t n = 0;
+	int first = 0;
+
+	if (cg_read_pids(h->dir_fd, &pids) >= 0 && pids.len > 0) {
+		n = pids.len;
+		first = (int)pids.pids[0];
+	}
+	free(pids.pids);
+	if (n)
+		return err_set(
+			err, KIND_TIMEOUT, ETIMEDOUT,
+			"cgroup `%s%s` still has %zu processes (one is %d) %d ms after they were killed",
+			h->root, cg->path, n, first, CG_DESTROY_MS);
+	return err_set(err, KIND_TIMEOUT, ETIMEDOUT, "cgroup `%s%s` is still busy after %d ms",
+		       h->root, cg->path, CG_DESTROY_MS);
+}
+
+/* Only the container's own directory is emptied by force; the parents that we made go when nobody else uses them. */
+static int destroy_in(struct cgroup *cg, struct cg_hier *h, int64_t deadline,
+		      struct crun_error *err)
+{
+	int r = 0;
+
+	if (h->leaf_made && h->dir_fd >= 0) {
+		/* The usual case: all processes are gone, one call is enough. */
+		r = remove_leaf(cg, h);
+		if (r == -EBUSY)
+			r = remove_busy(cg, h, deadline);
+		if (r == -ETIMEDOUT)
+			return still_busy(cg, h, err);
+		if (r < 0)
+			return err_sys(err, r, "remove cgroup `%s%s`", h->root, cg->path);
+		h->made &= ~(UINT64_C(1) << (cg->depth - 1));
+		close_fd(&h->dir_fd);
+	}
+	cg_rmdir_made(cg, h);
+	h->made = 0;
+	h->leaf_made = false;
+	return 0;
+}
+
+int cgroup_destroy(struct cgroup *cg, struct crun_error *err)
+{
+	int64_t deadline = cg_now_ms() + CG_DESTROY_MS;
+	int first = 0;
+
+	/* v2 first: its cgroup.kill leaves no process to hunt for in the v1 hierarchies. */
+	for (int v1 = 0; v1 <= 1; v1++) {
+		for (size_t i = 0; i < cg->hier_len; i++) {
+			struct cg_hier *h = &cg->hier[i];
+			struct crun_error other;
+			int r;
+
+			if (h->v2 == v1)
+				continue;
+			r = destroy_in(cg, h, deadline, first < 0 ? &other : err);
+			if (r < 0 && first == 0)
+				first = r;
+		}
+	}
+	return first;
+}

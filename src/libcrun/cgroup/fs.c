@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+// Makes the container's directories, moves processes into them, and writes their files.
+#include "cgroup/internal.h"
+
+#include "base/log.h"
+#include "base/str.h"
+#include "sys/file.h"
+#include "sys/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A container next to us that is deleted takes the shared parent along just when we want to use it: make it again. */
+#define MKDIR_TRIES 100
+
+int cg_write(const struct cg_dir *dir, const char *file, const char *value, const char *at,
+	     struct crun_error *err)
+{
+	int r = io_write_file_at(dir->fd, file, value);
+
+	if (r >= 0)
+		return 0;
+	/* Not ENOENT's own words: engines take them for a missing command. */
+	if (r == -ENOENT)
+		err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+			"cgroup file `%s/%s` does not exist: this kernel was built or booted without it",
+			dir->path, file);
+	else
+		err_sys(err, r, "write `%s` to `%s/%s`", value, dir->path, file);
+	return at ? err_at(err, "/linux/resources/%s", at) : -err->errnum;
+}
+
+int cg_write_u64(const struct cg_dir *dir, const char *file, uint64_t value, const char *at,
+		 struct crun_error *err)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%" PRIu64, value);
+	return cg_write(dir, file, text, at, err);
+}
+
+int cg_write_i64(const struct cg_dir *dir, const char *file, int64_t value, const char *at,
+		 struct crun_error *err)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%" PRId64, value);
+	return cg_write(dir, file, text, at, err);
+}
+
+int cg_write_max(const struct cg_dir *dir, const char *file, int64_t value, const char *at,
+		 struct crun_error *err)
+{
+	if (value < 0)
+		return cg_write(dir, file, "max", at, err);
+	return cg_write_i64(dir, file, value, at, err);
+}
+
+bool cg_has_file(const struct cg_dir *dir, const char *file)
+{
+	struct stat st;
+
+	return sys_fstatat(dir->fd, file, &st) >= 0;
+}
+
+int cg_unsupported(struct crun_error *err, const char *at, const char *reason)
+{
+	err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP, "%s", reason);
+	return err_at(err, "/linux/resources/%s", at);
+}
+
+static bool is_permission(int r)
+{
+	return r == -EPERM || r == -EACCES || r == -EROFS;
+}
+
+void cg_rmdir_made(const struct cgroup *cg, struct cg_hier *h)
+{
+	char rel[CG_PATH_SIZE];
+	int r;
+
+	for (size_t d = cg->depth; d-- > 0;) {
+		if (!(h->made & (UINT64_C(1) << d)))
+			continue;
+		cg_prefix(cg, d + 1, rel);
+		r = sys_unlinkat(h->root_fd, rel, AT_REMOVEDIR);
+		if (r >= 0 || r == -ENOENT)
+			h->made &= ~(UINT64_C(1) << d);
+	}
+	if (!(h->made & (UINT64_C(1) << (cg->depth - 1))))
+		h->leaf_made = false;
+}
+
+/* Makes the missing components. On failure what was made stays marked, for the caller to undo. */
+static int make_path(const struct cgroup *cg, struct cg_hier *h)
+{
+	char rel[CG_PATH_SIZE];
+	int tries = MKDIR_TRIES;
+
+	for (size_t d = h->existing; d < cg->depth;) {
+		int r;
+
+		cg_prefix(cg, d + 1, rel);
+		r = sys_mkdirat(h->root_fd, rel, 0755);
+		if (r >= 0) {
+			h->made |= UINT64_C(1) << d++;
+		} else if (r == -EEXIST && d + 1 < cg->depth) {
+			d++; /* made by a container next to us, whose it is */
+		} else if (r == -ENOENT && d > 0 && tries-- > 0) {
+			d--;
+			h->made &= ~(UINT64_C(1) << d);
+		} else {
+			return r;
+		}
+	}
+	h->leaf_made = true;
+	return 0;
+}
+
+static int make_in(struct cgroup *cg, struct cg_hier *h, struct crun_error *err)
+{
+	int r = make_path(cg, h);
+
+	if (r == -EEXIST) {
+		err_set(err, KIND_EXISTS, EEXIST,
+			"cgroup `%s%s` was made by somebody else meanwhile", h->root, cg->path);
+		return err_at(err, "/linux/cgroupsPath");
+	}
+	if (r < 0)
+		return err_sys(err, r, "make cgroup `%s%s`", h->root, cg->path);
+	r = sys_openat(h->root_fd, cg->path + 1, O_RDONLY | O_DIRECTORY, 0);
+	if (r < 0)
+		return err_sys(err, r, "open cgroup `%s%s`", h->root, cg->path);
+	h->dir_fd = r;
+	return 0;
+}
+
+unsigned cg_v1_controllers(const struct cgroup *cg)
+{
+	unsigned bits = 0;
+
+	for (size_t i = 0; i < cg->hier_len; i++)
+		bits |= cg->hier[i].v2 ? 0 : cg->hier[i].controllers;
+	return bits;
+}
+
+/* Leaves the hierarchy alone: nothing is made, nobody is moved there. */
+static void drop_hier(struct cgroup *cg, size_t i)
+{
+	struct cg_hier *h = &cg->hier[i];
+
+	cg_rmdir_made(cg, h);
+	close_fd(&h->dir_fd);
+	h->made = 0;
+	h->leaf_made = false;
+}
+
+/* A hierarchy that is not ours to write to can be left out when nothing is asked of it. */
+static bool can_drop(const struct cgroup *cg, const struct cg_hier *h, unsigned needed)
+{
+	unsigned v1 = cg_v1_controllers(cg);
+
+	return h->v2 ? v1 && !(needed & ~v1) : !(needed & h->controllers);
+}
+
+static int create_all(struct cgroup *cg, struct crun_error *err)
+{
+	unsigned needed = cg_needed(cg->plan);
+	size_t made = 0;
+	int r;
+
+	for (size_t i = 0; i < cg->hier_len; i++) {
+		struct cg_hier *h = &cg->hier[i];
+
+		r = make_in(cg, h, err);
+		if (r >= 0) {
+			made++;
+			continue;
+		}
+		if (!is_permission(r) || !can_drop(cg, h, needed))
+			return r;
+		log_debug("%s: not used", err->text);
+		drop_hier(cg, i);
+	}
+	if (!made)
+		return -err->errnum;
+	return cg_apply(cg, err);
+}
+
+static void undo_create(struct cgroup *cg)
+{
+	for (size_t i = 0; i < cg->hier_len; i++)
+		drop_hier(cg, i);
+}
+
+int cgroup_create(struct cgroup *cg, struct crun_error *err)
+{
+	int r;
+
+	if (!cg->path)
+		return 0;
+	r = create_all(cg, err);
+	if (r >= 0)
+		return 0;
+	undo_create(cg);
+	if (!cg->plan->optional || !is_permission(r))
+		return r;
+	log_debug("%s: going without a cgroup", err->text);
+	*err = (struct crun_error){0};
+	cg_clear(cg);
+	return 0;
+}
+
+bool cgroup_needs_adopt(const struct cgroup *cg)
+{
+	for (size_t i = 0; i < cg->hier_len; i++) {
+		if (!cg->hier[i].v2)
+			return true;
+	}
+	return false;
+}
+
+int cgroup_clone_fd(const struct cgroup *cg)
+{
+	if (cg->hier_len == 0 || cgroup_needs_adopt(cg))
+		return FD_NONE;
+	return cg->hier[0].dir_fd;
+}
+
+int cgroup_adopt(struct cgroup *cg, pid_t pid, struct crun_error *err)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	for (size_t i = 0; i < cg->hier_len; i++) {
+		const struct cg_hier *h = &cg->hier[i];
+		int r;
+
+		if (h->dir_fd < 0)
+			continue;
+		r = io_write_file_at(h->dir_fd, "cgroup.procs", text);
+		if (r == -EBUSY && h->v2)
+			return err_set(
+				err, KIND_STATE, EBUSY,
+				"cgroup `%s%s` gives its controllers to cgroups below it, so it takes no "
+				"process itself",
+				h->root, cg->path);
+		if (r < 0)
+			return err_sys(err, r, "move process %d into cgroup `%s%s`", (int)pid,
+				       h->root, cg->path);
+	}
+	return 0;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the files of this room share: the hierarchies, the container's directory in each of them, and how its files are written.
+ * A hierarchy has one root fd and, once the container's directory is there, one fd of it; everything is reached from these.
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "cgroup/cgroup.h"
+#include "plan/plan.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define CG_ROOT	     "/sys/fs/cgroup"
+#define CG_MAX_HIER  24
+#define CG_MAX_DEPTH 64 /* components of a path; `made` below is a bit mask of them */
+#define CG_PATH_SIZE 4096
+/* How long cgroup_destroy waits for the kernel: a process in uninterruptible sleep must not hang `delete`. */
+#define CG_DESTROY_MS 2000
+
+/* The names of the controllers, in this order, are in cg_controller_names. */
+enum cg_controller {
+	CG_CPU,
+	CG_CPUACCT,
+	CG_CPUSET,
+	CG_MEMORY,
+	CG_PIDS,
+	CG_DEVICES,
+	CG_FREEZER,
+	CG_IO,
+	CG_HUGETLB,
+	CG_NET_CLS,
+	CG_NET_PRIO,
+	CG_RDMA,
+	CG_MISC,
+	CG_PERF_EVENT,
+	CG_SYSTEMD, /* v1: systemd's hierarchy without controllers */
+	CG_CONTROLLERS
+};
+
+#define CG_BIT(c) (1U << (c))
+
+/* The v1 and the v2 name of each controller; NULL where that version has none. */
+struct cg_controller_name {
+	const char *v1, *v2;
+};
+extern const struct cg_controller_name cg_controller_names[CG_CONTROLLERS];
+
+/* The bits of the controllers in LIST, whose words end at one of the characters of SEPARATORS. Unknown words are skipped. */
+unsigned cg_controller_bits(const char *list, const char *separators, bool v2);
+
+struct cg_hier {
+	char *root; /* "/sys/fs/cgroup/memory"; owned */
+	bool v2;
+	unsigned controllers; /* v1: what is mounted here; v2: filled while enabling */
+	dev_t dev;	      /* tells hierarchies apart that are mounted twice */
+	int root_fd;
+	int dir_fd;	 /* the container's directory when we made it, else FD_NONE */
+	size_t existing; /* leading components of the path that were there before us */
+	uint64_t made;	 /* bit per component: directories that we made, hence may remove */
+	bool leaf_made;	 /* the last component is among them */
+};
+
+struct cgroup {
+	const struct plan_cgroup *plan; /* NULL when reopened from a record */
+	char *path;			/* "/a/b"; NULL: no cgroup */
+	uint16_t ends
+		[CG_MAX_DEPTH]; /* length of the relative path (path + 1) up to each component */
+	size_t depth;		/* number of components */
+	struct cg_hier hier[CG_MAX_HIER];
+	size_t hier_len;
+	char **planned; /* NULL-terminated */
+};
+
+/* A directory whose files are written: the fd does the work, the path is for the error text. */
+struct cg_dir {
+	int fd;
+	const char *path;
+};
+
+/* ---- discover.c ---- */
+
+/* Opens the hierarchies of the host into cg->hier; none found is not an error (hier_len 0). */
+int cg_discover(struct cgroup *cg, enum cgroup_layout layout,
+		struct crun_error *err) CRUN_NODISCARD;
+
+/* Adds the hierarchy mounted at ROOT (fd taken over); a superblock that is known already is merged. Returns 0, -errno. */
+int cg_add_hier(struct cgroup *cg, const char *root, const char *name, int fd, bool v2,
+		struct crun_error *err) CRUN_NODISCARD;
+
+/* ---- select.c ---- */
+
+/* Sets cg->path, ends and depth from a path that must be normal: "/a/b" or "a/b". POINTER goes into the error. */
+int cg_set_path(struct cgroup *cg, const char *path, struct crun_error *err) CRUN_NODISCARD;
+
+/* Writes the relative path of the first N components ("a/b") into BUF. */
+void cg_prefix(const struct cgroup *cg, size_t n, char buf[CG_PATH_SIZE]);
+
+/* Closes all and forgets every hierarchy: the container goes without a cgroup. */
+void cg_clear(struct cgroup *cg);
+
+/* ---- fs.c ---- */
+
+/* Writes VALUE into FILE. AT: the value's pointer below /linux/resources, or NULL. A missing file is KIND_UNSUPPORTED. */
+int cg_write(const struct cg_dir *dir, const char *file, const char *value, const char *at,
+	     struct crun_error *err) CRUN_NODISCARD;
+int cg_write_u64(const struct cg_dir *dir, const char *file, uint64_t value, const char *at,
+		 struct crun_error *err) CRUN_NODISCARD;
+int cg_write_i64(const struct cg_dir *dir, const char *file, int64_t value, const char *at,
+		 struct crun_error *err) CRUN_NODISCARD;
+/* VALUE < 0 is written as "max". */
+int cg_write_max(const struct cg_dir *dir, const char *file, int64_t value, const char *at,
+		 struct crun_error *err) CRUN_NODISCARD;
+bool cg_has_file(const struct cg_dir *dir, const char *file);
+
+/* The error for a value that this cgroup version cannot express; returns -EOPNOTSUPP. */
+int cg_unsupported(struct crun_error *err, const char *at, const char *reason);
+
+/* The controllers that are mounted as v1 hierarchies. */
+unsigned cg_v1_controllers(const struct cgroup *cg);
+
+/* Removes the directories that we made in H, deepest first; busy and missing ones are left. */
+void cg_rmdir_made(const struct cgroup *cg, struct cg_hier *h);
+
+/* ---- v2/enable.c ---- */
+
+/*
+ * Makes controllers available in the container's directory: writes cgroup.subtree_control from the root down to its parent. REQUIRED
+ * ones that cannot be had are an error that names the file; the usual others are enabled where that works. Sets h->controllers.
+ */
+int cg_v2_enable(const struct cgroup *cg, struct cg_hier *h, unsigned required,
+		 struct crun_error *err) CRUN_NODISCARD;
+
+/* ---- resources.c ---- */
+
+/* Bits of the controllers that the plan's resources need (devices included unless the plan leaves filters out). */
+unsigned cg_needed(const struct plan_cgroup *plan);
+
+/* Writes all limits and the device filter into the directories that were made. */
+int cg_apply(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;
+
+/* ---- procs.c ---- */
+
+struct cg_pids {
+	pid_t *pids;
+	size_t len, cap;
+};
+
+/* Appends the pids of the directory FD and of all below it; 0 (a process of another pid namespace) is left out. */
+int cg_read_pids(int fd, struct cg_pids *ret);
+
+/* Kills all that is below the directory and waits until DEADLINE (ms of CLOCK_MONOTONIC). 0, -ETIMEDOUT or another -errno. */
+int cg_kill_dir(const struct cg_hier *h, int64_t deadline);
+
+int64_t cg_now_ms(void);
+
+/* The directory in which the container's processes are best counted, or FD_NONE. */
+int cg_procs_fd(const struct cgroup *cg);
+
+/* The first subdirectory's name of FD into NAME; 1, 0 when there is none, or -errno. */
+int cg_first_child(int fd, char name[256]);

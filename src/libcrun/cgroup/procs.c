@@ -1,0 +1,362 @@
+// SPDX-License-Identifier: Apache-2.0
+// The processes below the container's directories: listing, signalling, killing.
+#include "cgroup/internal.h"
+
+#include "base/log.h"
+#include "sys/file.h"
+#include "sys/io.h"
+#include "sys/process.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* Levels below the container's directory that are searched; each costs an fd. */
+#define MAX_DEPTH 200
+/* Looks for processes that were forked while the others were signalled. */
+#define SIGNAL_ROUNDS 100
+
+int64_t cg_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static int add_pid(struct cg_pids *pids, pid_t pid)
+{
+	if (pids->len == pids->cap) {
+		size_t cap = pids->cap ? 2 * pids->cap : 64;
+		pid_t *p = reallocarray(pids->pids, cap, sizeof(pid_t));
+
+		if (!p)
+			return -ENOMEM;
+		pids->pids = p;
+		pids->cap = cap;
+	}
+	pids->pids[pids->len++] = pid;
+	return 0;
+}
+
+static int read_procs(int dirfd, struct cg_pids *pids)
+{
+	_cleanup_close_ int fd = sys_openat(dirfd, "cgroup.procs", O_RDONLY, 0);
+	char text[4096];
+	long pid = -1;
+	int r = 0;
+
+	if (fd < 0)
+		return fd;
+	for (;;) {
+		ssize_t n = io_read_full(fd, text, sizeof(text));
+
+		if (n <= 0)
+			return (int)n;
+		for (ssize_t i = 0; r >= 0 && i < n; i++) {
+			if (text[i] >= '0' && text[i] <= '9') {
+				pid = (pid < 0 ? 0 : pid * 10) + (text[i] - '0');
+				continue;
+			}
+			if (pid > 0)
+				r = add_pid(pids, (pid_t)pid);
+			pid = -1;
+		}
+		if (r < 0)
+			return r;
+	}
+}
+
+static DIR *open_dir(int dirfd, const char *name)
+{
+	int fd = sys_openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	DIR *dir;
+
+	if (fd < 0) {
+		errno = -fd;
+		return NULL;
+	}
+	dir = fdopendir(fd);
+	if (!dir)
+		close(fd);
+	return dir;
+}
+
+static int read_below(DIR *dir, struct cg_pids *pids, unsigned depth);
+
+static int read_child(int dirfd, const char *name, struct cg_pids *pids, unsigned depth)
+{
+	_cleanup_closedir_ DIR *dir = open_dir(dirfd, name);
+
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	return read_below(dir, pids, depth);
+}
+
+static int read_below(DIR *dir, struct cg_pids *pids, unsigned depth)
+{
+	struct dirent *e;
+	int r = read_procs(dirfd(dir), pids);
+
+	/* Removed meanwhile; or threaded, then the processes are listed in the domain above it. */
+	if (r == -ENODEV || r == -ENOENT)
+		return 0;
+	if (r < 0 && r != -EOPNOTSUPP)
+		return r;
+	if (depth == MAX_DEPTH)
+		return -ELOOP;
+	while ((e = readdir(dir))) {
+		if (e->d_type != DT_DIR || e->d_name[0] == '.')
+			continue;
+		r = read_child(dirfd(dir), e->d_name, pids, depth + 1);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int cg_read_pids(int fd, struct cg_pids *ret)
+{
+	return read_child(fd, ".", ret, 0);
+}
+
+int cg_first_child(int fd, char name[256])
+{
+	_cleanup_closedir_ DIR *dir = open_dir(fd, ".");
+	struct dirent *e;
+
+	if (!dir)
+		return -errno;
+	while ((e = readdir(dir))) {
+		if (e->d_type != DT_DIR || e->d_name[0] == '.')
+			continue;
+		snprintf(name, 256, "%s", e->d_name);
+		return 1;
+	}
+	return 0;
+}
+
+int cg_procs_fd(const struct cgroup *cg)
+{
+	int fd = FD_NONE;
+
+	for (size_t i = 0; i < cg->hier_len; i++) {
+		const struct cg_hier *h = &cg->hier[i];
+
+		if (h->dir_fd < 0 || !h->leaf_made)
+			continue;
+		if (h->v2)
+			return h->dir_fd;
+		if (fd < 0 || (h->controllers & (CG_BIT(CG_FREEZER) | CG_BIT(CG_PIDS))))
+			fd = h->dir_fd;
+	}
+	return fd;
+}
+
+int cgroup_pids(struct cgroup *cg, pid_t **ret, size_t *ret_len, struct crun_error *err)
+{
+	struct cg_pids pids = {0};
+	int fd = cg_procs_fd(cg);
+	int r = fd < 0 ? 0 : cg_read_pids(fd, &pids);
+
+	if (r < 0) {
+		free(pids.pids);
+		return err_sys(err, r, "read the processes of cgroup `%s`", cg->path);
+	}
+	*ret = pids.pids;
+	*ret_len = pids.len;
+	return 0;
+}
+
+static bool has_pid(const struct cg_pids *pids, pid_t pid)
+{
+	for (size_t i = 0; i < pids->len; i++) {
+		if (pids->pids[i] == pid)
+			return true;
+	}
+	return false;
+}
+
+struct batch {
+	int pidfds[64];
+	pid_t pids[64];
+	size_t len;
+};
+
+/*
+ * A pid may have been reused between the look at the list and pidfd_open: a process is signalled through its pidfd, and only when its pid
+ * is still listed now.
+ */
+static int signal_batch(int dirfd, int sig, struct batch *b, struct cg_pids *done)
+{
+	struct cg_pids now = {0};
+	int r = b->len ? cg_read_pids(dirfd, &now) : 0;
+
+	for (size_t i = 0; i < b->len; i++) {
+		if (r >= 0 && has_pid(&now, b->pids[i])) {
+			r = sys_pidfd_send_signal(b->pidfds[i], sig);
+			if (r == -ESRCH)
+				r = 0;
+			if (r >= 0)
+				r = add_pid(done, b->pids[i]);
+		}
+		close_fd(&b->pidfds[i]);
+	}
+	b->len = 0;
+	free(now.pids);
+	return r < 0 ? r : 0;
+}
+
+/* Signals the processes of the directory that DONE does not list; it gets them. */
+static int signal_once(int dirfd, int sig, struct cg_pids *done)
+{
+	struct cg_pids pids = {0};
+	struct batch b = {.len = 0};
+	int r = cg_read_pids(dirfd, &pids);
+
+	for (size_t i = 0; r >= 0 && i < pids.len; i++) {
+		int pidfd;
+
+		if (pids.pids[i] == getpid() || has_pid(done, pids.pids[i]))
+			continue;
+		pidfd = sys_pidfd_open(pids.pids[i]);
+		if (pidfd < 0)
+			continue;
+		b.pids[b.len] = pids.pids[i];
+		b.pidfds[b.len++] = pidfd;
+		if (b.len == ARRAY_LEN(b.pids))
+			r = signal_batch(dirfd, sig, &b, done);
+	}
+	if (r >= 0)
+		r = signal_batch(dirfd, sig, &b, done);
+	free(pids.pids);
+	return r < 0 ? r : 0;
+}
+
+/* cgroup.kill: 5.14, and atomic against fork. 1 when it was done. */
+static int kill_at_once(const struct cg_hier *h)
+{
+	int r = h->v2 ? io_write_file_at(h->dir_fd, "cgroup.kill", "1") : -ENOENT;
+
+	if (r >= 0)
+		return 1;
+	return r == -ENOENT || r == -EOPNOTSUPP ? 0 : r;
+}
+
+/* Signals until a look finds no process that was not signalled: new ones may be forked meanwhile. */
+static int signal_dir(const struct cg_hier *h, int sig)
+{
+	struct cg_pids done = {0};
+	int r = 0;
+
+	for (int i = 0; r >= 0 && i < SIGNAL_ROUNDS; i++) {
+		size_t before = done.len;
+
+		r = signal_once(h->dir_fd, sig, &done);
+		if (done.len == before)
+			break;
+	}
+	free(done.pids);
+	return r;
+}
+
+int cgroup_signal(struct cgroup *cg, int sig, struct crun_error *err)
+{
+	const struct cg_hier *best = NULL;
+	int fd = cg_procs_fd(cg), r = 0;
+
+	for (size_t i = 0; i < cg->hier_len; i++) {
+		if (fd >= 0 && cg->hier[i].dir_fd == fd)
+			best = &cg->hier[i];
+	}
+	if (!best)
+		return 0;
+	if (sig == SIGKILL)
+		r = kill_at_once(best);
+	if (r == 0)
+		r = signal_dir(best, sig);
+	if (r < 0 && r != -ENODEV && r != -ENOENT)
+		return err_sys(err, r, "signal %d to cgroup `%s%s`", sig, best->root, cg->path);
+	return sig == SIGKILL ? cgroup_thaw(cg, err) : 0;
+}
+
+/* v2: the kernel notifies cgroup.events when the last process below is gone. */
+static int wait_populated(int dirfd, int64_t deadline)
+{
+	_cleanup_close_ int fd = sys_openat(dirfd, "cgroup.events", O_RDONLY, 0);
+	char text[256];
+
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	for (;;) {
+		struct pollfd p = {.fd = fd, .events = POLLPRI};
+		int64_t left = deadline - cg_now_ms();
+		ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+
+		if (n < 0)
+			return errno == ENODEV ? 0 : -errno;
+		text[n] = '\0';
+		if (strstr(text, "populated 0"))
+			return 0;
+		if (left <= 0)
+			return -ETIMEDOUT;
+		if (poll(&p, 1, (int)left) < 0 && errno != EINTR)
+			return -errno;
+	}
+}
+
+/* Waits for the end of each process; *ret_others is how many there were besides ourselves. */
+static int wait_pids(const struct cg_pids *pids, int64_t deadline, size_t *ret_others)
+{
+	*ret_others = 0;
+	for (size_t i = 0; i < pids->len; i++) {
+		_cleanup_close_ int pidfd = FD_NONE;
+		int64_t left = deadline - cg_now_ms();
+
+		if (pids->pids[i] == getpid())
+			continue;
+		(*ret_others)++;
+		pidfd = sys_pidfd_open(pids->pids[i]);
+		if (pidfd >= 0 && sys_poll_in(pidfd, left > 0 ? (int)left : 0) == 0)
+			return -ETIMEDOUT;
+	}
+	return 0;
+}
+
+/* v1: kills what is listed and waits for each through its pidfd, until nothing is listed. */
+static int kill_listed(int dirfd, int64_t deadline)
+{
+	for (;;) {
+		struct cg_pids pids = {0}, done = {0};
+		size_t others = 0;
+		int r = cg_read_pids(dirfd, &pids);
+
+		if (r >= 0)
+			r = signal_once(dirfd, SIGKILL, &done);
+		if (r >= 0)
+			r = wait_pids(&pids, deadline, &others);
+		free(pids.pids);
+		free(done.pids);
+		if (r < 0 || !others)
+			return r;
+		if (cg_now_ms() >= deadline)
+			return -ETIMEDOUT;
+	}
+}
+
+int cg_kill_dir(const struct cg_hier *h, int64_t deadline)
+{
+	int r = kill_at_once(h);
+
+	if (r == 0)
+		r = kill_listed(h->dir_fd, deadline);
+	if (r == -ENODEV || r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r;
+	return h->v2 ? wait_populated(h->dir_fd, deadline) : 0;
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+// Decides where the container's cgroup goes and which directories have to be made for it; touches nothing.
+#include "cgroup/internal.h"
+
+#include "base/log.h"
+#include "base/str.h"
+#include "sys/file.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Names tried for a container without linux.cgroupsPath: other state roots may have a container of the same id. */
+#define DEFAULT_NAMES 1000
+
+void cg_clear(struct cgroup *cg)
+{
+	for (size_t i = 0; i < cg->hier_len; i++) {
+		close_fd(&cg->hier[i].root_fd);
+		close_fd(&cg->hier[i].dir_fd);
+		free(cg->hier[i].root);
+	}
+	cg->hier_len = 0;
+	free(cg->path);
+	cg->path = NULL;
+	cg->depth = 0;
+	for (char **p = cg->planned; p && *p; p++)
+		free(*p);
+	free(cg->planned);
+	cg->planned = NULL;
+}
+
+void cgroup_free(struct cgroup *cg)
+{
+	if (!cg)
+		return;
+	cg_clear(cg);
+	free(cg);
+}
+
+void cg_prefix(const struct cgroup *cg, size_t n, char buf[CG_PATH_SIZE])
+{
+	size_t len = n ? cg->ends[n - 1] : 0;
+
+	memcpy(buf, cg->path + 1, len);
+	buf[len] = '\0';
+}
+
+static int bad_path(struct crun_error *err, const char *path, const char *reason)
+{
+	err_set(err, KIND_SPEC, EINVAL, "linux.cgroupsPath `%s` %s", path, reason);
+	return err_at(err, "/linux/cgroupsPath");
+}
+
+int cg_set_path(struct cgroup *cg, const char *path, struct crun_error *err)
+{
+	const char *rel = path + (path[0] == '/');
+	size_t depth = 0;
+
+	if (strlen(path) > CG_PATH_SIZE / 2)
+		return bad_path(err, path, "is too long");
+	if (!rel[0])
+		return bad_path(err, path, "is the root cgroup, which no container can have");
+	for (const char *p = rel;; p++) {
+		size_t n = strcspn(p, "/");
+
+		if (n == 0)
+			return bad_path(err, path, "has an empty component");
+		if (n > NAME_MAX)
+			return bad_path(err, path, "has a component of more than 255 bytes");
+		if ((n == 1 && p[0] == '.') || (n == 2 && p[0] == '.' && p[1] == '.'))
+			return bad_path(err, path, "has a component `.` or `..`");
+		/* The kernel refuses it: it would break the lines of /proc/PID/cgroup. */
+		if (memchr(p, '\n', n))
+			return bad_path(err, path, "has a line break in it");
+		if (depth == CG_MAX_DEPTH)
+			return bad_path(err, path, "has more than 64 components");
+		p += n;
+		cg->ends[depth++] = (uint16_t)(p - rel);
+		if (!*p)
+			break;
+	}
+	free(cg->path);
+	cg->path = str_printf("/%s", rel);
+	if (!cg->path)
+		return err_sys(err, -ENOMEM, "cgroup path `%s`", path);
+	cg->depth = depth;
+	return 0;
+}
+
+static bool exists(const struct cg_hier *h, const char *rel)
+{
+	struct stat st;
+
+	return sys_fstatat(h->root_fd, rel, &st) >= 0;
+}
+
+static bool exists_anywhere(const struct cgroup *cg)
+{
+	for (size_t i = 0; i < cg->hier_len; i++) {
+		if (exists(&cg->hier[i], cg->path + 1))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * The path of a container whose configuration names none: one directory right below the root, so that no parent is shared with other
+ * containers. An id may be longer than a file name; ':' is in no id.
+ */
+static int default_path(struct cgroup *cg, const char *id, struct crun_error *err)
+{
+	char name[NAME_MAX + 1];
+	uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
+	int r;
+
+	for (const char *p = id; *p; p++)
+		hash = (hash ^ (unsigned char)*p) * 0x100000001b3;
+	for (int i = 1; i <= DEFAULT_NAMES; i++) {
+		if (strlen(id) > 200)
+			snprintf(name, sizeof(name), "crun-%.200s:%016llx", id,
+				 (unsigned long long)hash);
+		else
+			snprintf(name, sizeof(name), "crun-%s", id);
+		if (i > 1)
+			snprintf(name + strlen(name), sizeof(name) - strlen(name), ":%d", i);
+		r = cg_set_path(cg, name, err);
+		if (r < 0)
+			return r;
+		if (!exists_anywhere(cg))
+			return 0;
+	}
+	return err_set(err, KIND_EXISTS, EEXIST, "cgroups `crun-%s` to `crun-%s:%d` exist already",
+		       id, id, DEFAULT_NAMES);
+}
+
+/* Finds out how much of the path is there in H. The container's own directory must not be: it would be somebody else's. */
+static int find_existing(struct cgroup *cg, struct cg_hier *h, struct crun_error *err)
+{
+	char rel[CG_PATH_SIZE];
+
+	if (exists(h, cg->path + 1)) {
+		err_set(err, KIND_EXISTS, EEXIST,
+			"cgroup `%s%s` exists already and was not made for this container: remove it or choose "
+			"another linux.cgroupsPath",
+			h->root, cg->path);
+		return err_at(err, "/linux/cgroupsPath");
+	}
+	for (h->existing = cg->depth - 1; h->existing > 0; h->existing--) {
+		cg_prefix(cg, h->existing, rel);
+		if (exists(h, rel))
+			break;
+	}
+	return 0;
+}
+
+static int list_planned(struct cgroup *cg, struct crun_error *err)
+{
+	char rel[CG_PATH_SIZE];
+	size_t n = 0;
+
+	cg->planned = calloc(cg->hier_len * cg->depth + 1, sizeof(char *));
+	if (!cg->planned)
+		return err_sys(err, -ENOMEM, "cgroup `%s`", cg->path);
+	for (size_t i = 0; i < cg->hier_len; i++) {
+		for (size_t d = cg->hier[i].existing; d < cg->depth; d++) {
+			cg_prefix(cg, d + 1, rel);
+			cg->planned[n] = str_printf("%s/%s", cg->hier[i].root, rel);
+			if (!cg->planned[n++])
+				return err_sys(err, -ENOMEM, "cgroup `%s`", cg->path);
+		}
+	}
+	return 0;
+}
+
+static int select_dirs(struct cgroup *cg, struct crun_error *err)
+{
+	const struct plan_cgroup *plan = cg->plan;
+	int r;
+
+	/* A wrong path is reported even where there would be no cgroup to make. */
+	if (plan->path && plan->path[0]) {
+		r = cg_set_path(cg, plan->path, err);
+		if (r < 0)
+			return r;
+	}
+	r = cg_discover(cg, plan->layout, err);
+	if (r < 0)
+		return r;
+	if (cg->hier_len == 0) {
+		if (!plan->optional)
+			return err_set(
+				err, KIND_UNSUPPORTED, EOPNOTSUPP,
+				"no cgroup file system is mounted at `" CG_ROOT
+				"`: mount it, or use --cgroup-manager=disabled to go without");
+		log_debug("no cgroup file system at " CG_ROOT ": going without a cgroup");
+		cg_clear(cg);
+		return 0;
+	}
+	if (!cg->path) {
+		r = default_path(cg, plan->id, err);
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < cg->hier_len; i++) {
+		r = find_existing(cg, &cg->hier[i], err);
+		if (r < 0)
+			return r;
+	}
+	return list_planned(cg, err);
+}
+
+int cgroup_select(const struct plan_cgroup *plan, struct cgroup **ret, struct crun_error *err)
+{
+	struct cgroup *cg;
+	int r = 0;
+
+	if (plan->manager == CGROUP_MANAGER_SYSTEMD)
+		return err_set(
+			err, KIND_UNSUPPORTED, EOPNOTSUPP,
+			"this build has no systemd cgroup driver; use --cgroup-manager=cgroupfs");
+	cg = calloc(1, sizeof(*cg));
+	if (!cg)
+		return err_sys(err, -ENOMEM, "cgroup of container `%s`", plan->id);
+	cg->plan = plan;
+	if (plan->manager == CGROUP_MANAGER_CGROUPFS)
+		r = select_dirs(cg, err);
+	if (r < 0) {
+		cgroup_free(cg);
+		return r;
+	}
+	*ret = cg;
+	return 0;
+}
+
+const char *cgroup_path(const struct cgroup *cg)
+{
+	return cg->path;
+}
+
+const char *const *cgroup_planned(const struct cgroup *cg)
+{
+	static const char *const none[] = {NULL};
+
+	return cg->planned ? (const char *const *)cg->planned : none;
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// bpf(2) for cgroup programs: see bpf.h.
+#include "sys/bpf.h"
+
+#include "sys/ret.h"
+
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int bpf_call(int cmd, union bpf_attr *attr)
+{
+	return SYS_RET((int)syscall(SYS_bpf, cmd, attr, sizeof(*attr)));
+}
+
+int sys_bpf_prog_load(uint32_t type, const struct bpf_insn *insns, size_t len, const char *license,
+		      char *log, size_t log_size)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_type = type;
+	attr.insns = (uintptr_t)insns;
+	attr.insn_cnt = (uint32_t)len;
+	attr.license = (uintptr_t)license;
+	if (log) {
+		attr.log_buf = (uintptr_t)log;
+		attr.log_size = (uint32_t)log_size;
+		attr.log_level = 1;
+	}
+	return bpf_call(BPF_PROG_LOAD, &attr);
+}
+
+int sys_bpf_prog_attach(int cgroup_fd, int prog_fd, uint32_t attach_type, uint32_t flags)
+{
+	union bpf_attr attr;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.target_fd = (uint32_t)cgroup_fd;
+	attr.attach_bpf_fd = (uint32_t)prog_fd;
+	attr.attach_type = attach_type;
+	attr.attach_flags = flags;
+	return bpf_call(BPF_PROG_ATTACH, &attr);
+}
+
+int sys_bpf_prog_count(int cgroup_fd, uint32_t attach_type)
+{
+	union bpf_attr attr;
+	int r;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.query.target_fd = (uint32_t)cgroup_fd;
+	attr.query.attach_type = attach_type;
+	r = bpf_call(BPF_PROG_QUERY, &attr);
+	return r < 0 ? r : (int)attr.query.prog_cnt;
+}
