@@ -3,11 +3,11 @@
 #include "host/verbs.h"
 
 #include "base/log.h"
-#include "hooks/run.h"
+#include "host/lifecycle_hooks.h"
 
 #include <errno.h>
 
-static struct hook_state describe(const struct container *c, const char *stage)
+static struct hook_state describe(const struct container *c)
 {
 	struct oci_state state;
 
@@ -18,7 +18,6 @@ static struct hook_state describe(const struct container *c, const char *stage)
 		.bundle = state.bundle,
 		.root = state.rootfs,
 		.pid = state.pid,
-		.status = hooks_status(stage),
 		.annotations = state.annotations,
 	};
 }
@@ -43,13 +42,13 @@ static int read_hooks(const struct container *c, struct oci_arena *arena, struct
 static int run_poststart(struct container *c, struct crun_error *err)
 {
 	_cleanup_(oci_arena_free) struct oci_arena arena = {0};
-	struct hook_state state = describe(c, "poststart");
+	struct hook_state state = describe(c);
 	struct oci_hooks *hooks;
 	int r = read_hooks(c, &arena, &hooks, err);
 
-	if (r < 0 || !hooks)
+	if (r < 0)
 		return r;
-	return hooks_run_list("poststart", hooks->poststart, hooks->poststart_len, &state, err);
+	return lifecycle_hooks_poststart(hooks, &state, err);
 }
 
 int container_poststart(struct container *c, struct crun_error *err)
@@ -69,7 +68,7 @@ int container_poststart(struct container *c, struct crun_error *err)
 void container_poststop(struct container *c)
 {
 	_cleanup_(oci_arena_free) struct oci_arena arena = {0};
-	struct hook_state state = describe(c, "poststop");
+	struct hook_state state = describe(c);
 	struct oci_hooks *hooks;
 	struct crun_error why;
 
@@ -79,9 +78,5 @@ void container_poststop(struct container *c)
 		log_warning("poststop hooks: %s", why.text);
 		return;
 	}
-	/* One by one: the remaining hooks run as if the failed one had succeeded (runtime.md, lifecycle). */
-	for (size_t i = 0; hooks && i < hooks->poststop_len; i++) {
-		if (hooks_run_list("poststop", &hooks->poststop[i], 1, &state, &why) < 0)
-			log_warning("%s", why.text);
-	}
+	lifecycle_hooks_poststop(hooks, &state);
 }
