@@ -95,26 +95,28 @@ int libcrun_kill(const struct libcrun_context *ctx, const char *id, int signal, 
 	if (!all && (signal != SIGKILL || c.pidfd < 0))
 		return signal_init(&c, signal, err);
 	r = cgroup_open(c.record, &cg, err);
+	/* What became of its cgroup is no reason to spare init. */
 	if (r < 0)
-		return r;
+		return all ? r : signal_init(&c, signal, err);
 	r = send_to_container(&c, cg, signal, all, err);
 	cgroup_free(cg);
 	return r;
 }
 
+/* CG may be NULL. */
 static int kill_with_cgroup(struct container *c, struct cgroup *cg, struct crun_error *err)
 {
 	struct crun_error why;
 	int r;
 
 	/* Init itself is killed through its pidfd: a failure here only delays the others until the cgroup is destroyed. */
-	if (owns_cgroup(c) && cgroup_signal(cg, SIGKILL, &why) < 0)
+	if (cg && owns_cgroup(c) && cgroup_signal(cg, SIGKILL, &why) < 0)
 		log_debug("kill container `%s`: %s", c->dir.id, why.text);
 	r = sys_pidfd_send_signal(c->pidfd, SIGKILL);
 	if (r < 0 && r != -ESRCH)
 		return err_sys(err, r, "kill process %d of container `%s`", (int)c->record->pid,
 			       c->dir.id);
-	if (c->status == LIBCRUN_PAUSED && cgroup_thaw(cg, &why) < 0)
+	if (cg && c->status == LIBCRUN_PAUSED && cgroup_thaw(cg, &why) < 0)
 		log_debug("kill container `%s`: %s", c->dir.id, why.text);
 	r = sys_poll_in(c->pidfd, KILL_WAIT_MS);
 	if (r < 0)
@@ -132,14 +134,15 @@ static int kill_with_cgroup(struct container *c, struct cgroup *cg, struct crun_
 int container_kill(struct container *c, struct crun_error *err)
 {
 	struct cgroup *cg = NULL;
+	struct crun_error why;
 	int r;
 
 	if (c->pidfd < 0)
 		return 0;
-	r = cgroup_open(c->record, &cg, err);
-	if (r < 0)
-		return r;
+	if (cgroup_open(c->record, &cg, &why) < 0)
+		log_debug("kill container `%s`: %s", c->dir.id, why.text);
 	r = kill_with_cgroup(c, cg, err);
-	cgroup_free(cg);
+	if (cg)
+		cgroup_free(cg);
 	return r;
 }
