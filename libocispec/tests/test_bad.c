@@ -114,8 +114,8 @@ static const struct {
 	{V "\"process\":{\"args\":[]}}", "c:1:33: /process: the required field \"cwd\" is missing"},
 
 	/* unknown enum values */
-	{V "\"linux\":{\"namespaces\":[{\"type\":\"netwrok\"}]}}",
-	 "c:1:54: /linux/namespaces/0/type: expected a namespace type, found \"netwrok\" "
+	{V "\"linux\":{\"namespaces\":[{\"type\":\"network5\"}]}}",
+	 "c:1:54: /linux/namespaces/0/type: expected a namespace type, found \"network5\" "
 	 "(did you mean \"network\"?)"},
 	{V "\"linux\":{\"namespaces\":[{\"type\":\"zzzzz\"}]}}",
 	 "c:1:54: /linux/namespaces/0/type: expected a namespace type (one of pid, network, mount, "
@@ -296,7 +296,7 @@ static void test_many_keys(void)
 
 static void test_other_roots(void)
 {
-	static const char state[] = "{\"ociVersion\":\"1\",\"id\":\"a\",\"status\":\"runing\"}";
+	static const char state[] = "{\"ociVersion\":\"1\",\"id\":\"a\",\"status\":\"running2\"}";
 	struct oci_arena arena = {0};
 	struct oci_features *features = NULL;
 	struct oci_state *state_struct = NULL;
@@ -313,7 +313,7 @@ static void test_other_roots(void)
 		      -EINVAL,
 	      "state");
 	check_text(err.text,
-		   "s:1:37: /status: expected a container status, found \"runing\" (did you mean "
+		   "s:1:37: /status: expected a container status, found \"running2\" (did you mean "
 		   "\"running\"?)",
 		   "state sentence");
 	check(oci_linux_resources_parse("-", "{\"pids\":{\"limit\":1.5}}", 22, &arena, &resources,

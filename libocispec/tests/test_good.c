@@ -36,7 +36,6 @@ static struct oci_process *parse_process(const char *rest)
 static void test_absent(void)
 {
 	struct oci_config *c = parse("");
-	struct oci_process *p;
 
 	check(!c->process && !c->root && !c->mounts && !c->mounts_len && !c->linux &&
 		      !c->annotations && !c->hostname,
@@ -47,6 +46,13 @@ static void test_absent(void)
 	      "an empty map is not absent");
 	check(c->linux && !c->linux->namespaces && c->hostname && !*c->hostname,
 	      "empty object and string");
+}
+
+static void test_null(void)
+{
+	struct oci_process *p;
+	struct oci_config *c;
+
 	c = parse(",\"mounts\":null,\"annotations\":null,\"linux\":null,\"hostname\":null,"
 		  "\"process\":null,\"root\":null");
 	check(!c->mounts && !c->annotations && !c->linux && !c->hostname && !c->process && !c->root,
@@ -262,6 +268,7 @@ static void test_objects(void)
 int main(void)
 {
 	test_absent();
+	test_null();
 	test_ignored();
 	test_versions();
 	test_strings();
