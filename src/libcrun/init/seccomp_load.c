@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Puts the compiled system call filter into force: see seccomp_load.h.
+#include "init/seccomp_load.h"
+
+#include "sys/seccomp.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+
+_Static_assert(sizeof(struct sock_filter) == sizeof(uint64_t), "an instruction fills one element");
+_Static_assert(BPF_MAXINSNS == SECCOMP_AREA_MAX, "the area holds the longest program");
+
+int init_seccomp_load(const struct seccomp_area *area, struct crun_error *err)
+{
+	uint32_t len = area->len, flags = area->flags;
+	int r;
+
+	if (len == 0 || len > SECCOMP_AREA_MAX)
+		return err_set(err, KIND_INTERNAL, EINVAL,
+			       "the seccomp program has %u instructions, not 1 to %u", len,
+			       SECCOMP_AREA_MAX);
+	if (area->listener)
+		flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	r = sys_seccomp_load((const struct sock_filter *)area->insns, (unsigned short)len, flags);
+	if (r < 0) {
+		err_sys(err, r, "load the seccomp filter");
+		return err_at(err, "/linux/seccomp");
+	}
+	return r;
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rules of config-linux.md "Seccomp" that the schema cannot say. Pure. */
+#pragma once
+
+#include "base/error.h"
+
+#include <libocispec/oci.h>
+
+/*
+ * Checks linux.seccomp. Returns 0, or -EINVAL with the value's JSON pointer in err->at.
+ *
+ * Whether the library knows a system call or an architecture is no question here: config-linux.md has profiles name
+ * those of other machines.
+ */
+int check_seccomp(const struct oci_linux_seccomp *seccomp, struct crun_error *err) CRUN_NODISCARD;
