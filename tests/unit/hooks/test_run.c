@@ -127,7 +127,7 @@ TEST(a_large_state_arrives_whole_and_unread_is_no_failure)
 	annotations[1] = (struct oci_string_pair){"big", big};
 	annotation_map.len = 2;
 	CHECK_INT(run_script("createRuntime", "wc -c > count", NULL, 0, 0, &st), 0);
-	CHECK(atol(content("count")) > (long)len);
+	CHECK(strtol(content("count"), NULL, 10) > (long)len);
 	CHECK_INT(run_script("createRuntime", "exit 0", NULL, 0, 0, &st), 0);
 }
 
@@ -200,13 +200,20 @@ TEST(no_descriptor_leaks)
 	CHECK(strstr(content("fds"), " 200 -> ") == NULL);
 }
 
+static void dispose(int sig, void (*handler)(int))
+{
+	struct sigaction sa = {.sa_handler = handler};
+
+	sigaction(sig, &sa, NULL);
+}
+
 TEST(signals_are_default)
 {
 	struct hook_state st = state();
 	sigset_t set, old;
 
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGCHLD, SIG_IGN);
+	dispose(SIGPIPE, SIG_IGN);
+	dispose(SIGCHLD, SIG_IGN);
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigprocmask(SIG_BLOCK, &set, &old);
@@ -215,8 +222,8 @@ TEST(signals_are_default)
 			     NULL, 0, 0, &st),
 		  0);
 	sigprocmask(SIG_SETMASK, &old, NULL);
-	signal(SIGPIPE, SIG_DFL);
-	signal(SIGCHLD, SIG_DFL);
+	dispose(SIGPIPE, SIG_DFL);
+	dispose(SIGCHLD, SIG_DFL);
 	CHECK_STR(content("sig"), "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
 }
 
@@ -314,7 +321,7 @@ TEST(a_background_process_does_not_hang_us)
 		  0);
 	CHECK(now() - begin < 2);
 	/* ... and lives on. */
-	CHECK_INT(kill((pid_t)atol(content("bg")), SIGKILL), 0);
+	CHECK_INT(kill((pid_t)strtol(content("bg"), NULL, 10), SIGKILL), 0);
 }
 
 TEST(output_goes_to_the_files_of_the_annotations)
@@ -336,12 +343,13 @@ TEST(output_goes_to_the_files_of_the_annotations)
 
 int main(void)
 {
-	char cmd[64];
+	const char *args[] = {"rm", "-rf", dir};
+	struct oci_hook cleanup = {.path = "/bin/rm", .args = args, .args_len = 3};
+	struct hook_state st = {.id = "box", .bundle = "/"};
 	int r;
 
 	if (!mkdtemp(dir))
 		return 1;
 	r = test_run_all();
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	return system(cmd) == 0 ? r : 1;
+	return hooks_run_list("poststop", &cleanup, 1, &st, &err) < 0 ? 1 : r;
 }
