@@ -256,7 +256,9 @@ void log_target_failure(struct log_target *log, const struct crun_error *err)
 
 static int open_file(struct log_target *log, const char *path, struct crun_error *err)
 {
-	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+	/* O_NONBLOCK is for a FIFO: nobody may be reading it, and a log is no reason to hang. */
+	int fd =
+		open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
 
 	if (fd < 0)
 		return err_sys(err, -errno, "open the log `%s`", path);

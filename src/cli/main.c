@@ -36,7 +36,7 @@ const struct option_spec global_options[] = {
 	{"systemd-cgroup", NULL, OPTION_CONSTANT, GLOBAL(cgroup_manager), NULL, "systemd",
 	 "the same as --cgroup-manager systemd"},
 	{"rootless", NULL, OPTION_CHOICE, GLOBAL(rootless), "true|false|auto", NULL,
-	 "accepted and ignored: it is found out"},
+	 "accepted and ignored: crun finds out by itself"},
 	{"version", "vV", OPTION_FLAG, GLOBAL(version), NULL, NULL,
 	 "show the version and what was built in"},
 	OPTIONS_END,

@@ -168,6 +168,12 @@ def test_log_options_behind_a_mistake_count(here):
     assert os.path.getsize(path) > 0
 
 
+def test_a_log_that_nobody_reads_does_not_hang(here):
+    path = os.path.join(here, "fifo")
+    os.mkfifo(path)
+    assert "open the log `%s`" % path in bad("--log", path, "features", timeout=20)
+
+
 def closing(*fds):
     """A command line that starts crun with these descriptors closed."""
     script = "import os, sys; [os.close(fd) for fd in map(int, sys.argv[1].split(','))]; " \

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The grammar of the command line, case by case, and the text of log lines.
+#include "src/cli/create_options.h"
 #include "src/cli/log.h"
 #include "src/cli/options.h"
 
@@ -7,6 +8,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <unistd.h>
 
 struct filled {
 	const char *bundle, *level, *choice;
@@ -165,6 +167,38 @@ TEST(parsing_starts_where_it_is_told)
 	CHECK_INT(options_parse(parts, &got, argv, &at, &err), 0);
 	CHECK(got.keep);
 	CHECK_INT(at, 3);
+}
+
+/* What create_options_finish() makes of the environment; MINE: $LISTEN_PID is our pid. */
+static unsigned listen_fds_for(const char *fds, const char *pid, bool mine)
+{
+	struct libcrun_create_options opts = {0};
+	char own[32];
+
+	snprintf(own, sizeof(own), "%d", (int)getpid());
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_PID");
+	if (fds)
+		setenv("LISTEN_FDS", fds, 1);
+	if (pid || mine)
+		setenv("LISTEN_PID", mine ? own : pid, 1);
+	create_options_finish(&opts);
+	return opts.size == sizeof(opts) ? opts.listen_fds : 0xdead;
+}
+
+TEST(socket_activation)
+{
+	CHECK_INT(listen_fds_for(NULL, NULL, false), 0);
+	CHECK_INT(listen_fds_for("2", NULL, false), 2);
+	CHECK_INT(listen_fds_for("2", "", false), 2);
+	CHECK_INT(listen_fds_for("2", NULL, true), 2);
+	/* Meant for another process: the engine that was started by systemd. */
+	CHECK_INT(listen_fds_for("2", "1", false), 0);
+	CHECK_INT(listen_fds_for("2", "nobody", false), 0);
+	CHECK_INT(listen_fds_for(NULL, NULL, true), 0);
+	CHECK_INT(listen_fds_for("-2", NULL, false), 0);
+	CHECK_INT(listen_fds_for("2x", NULL, false), 0);
+	CHECK_INT(listen_fds_for("99999999999999999999", NULL, false), 0);
 }
 
 static const struct timespec moment = {.tv_sec = 1795312844, .tv_nsec = 180946999};
