@@ -168,6 +168,21 @@ def test_log_options_behind_a_mistake_count(here):
     assert os.path.getsize(path) > 0
 
 
+def test_regular_expressions_select_containers(here):
+    # Containers whose creation was cut off before anything was recorded: empty directories.
+    ids = ["a-1", "a-2", "b-1", "xa-3"]
+    for name in ids:
+        os.mkdir(os.path.join(here, name))
+    assert good("--root", here, "list", "-q").split() == ids
+    good("--root", here, "delete", "--force", "--regex", "zz")
+    assert "no container matches `zz`" in bad("--root", here, "kill", "--regex", "zz")
+    assert "`a-1` " in bad("--root", here, "kill", "-r", "^a-[0-9]$", "KILL")
+    good("--root", here, "delete", "-f", "-r", "^a-[0-9]$")
+    assert sorted(os.listdir(here)) == ["b-1", "xa-3"]
+    good("--root", here, "delete", "-fr", "a-3|b")
+    assert os.listdir(here) == []
+
+
 def test_a_log_that_nobody_reads_does_not_hang(here):
     path = os.path.join(here, "fifo")
     os.mkfifo(path)
