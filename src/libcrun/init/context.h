@@ -6,36 +6,34 @@
 #pragma once
 
 #include "base/error.h"
+#include "plan/birth.h"
 #include "plan/plan.h"
+#include "plan/seccomp.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 struct channel;
-struct sock_filter;
-
-/* The compiled seccomp program: shared memory made before birth, filled by the host side while init mounts. */
-struct seccomp_area {
-	uint32_t len;	/* number of instructions */
-	uint32_t flags; /* SECCOMP_FILTER_FLAG_* */
-	uint8_t listener; /* the profile notifies: load with SECCOMP_FILTER_FLAG_NEW_LISTENER */
-	uint8_t pad[7];
-	uint64_t insns[4096]; /* struct sock_filter, BPF_MAXINSNS of them */
-};
 
 /* Container namespaces, HOST file system still visible, all capabilities in the container's user namespace. */
 struct outside {
 	const struct launch_plan *plan;
+	const struct birth *birth;
 	struct channel *channel;
-	int root_fd;	   /* the container's root, on its own mount; FD_NONE until the `rootfs` phase */
-	int proc_fd;	   /* a verified procfs of the host, to reach /proc/sys and our own files */
-	int null_fd;	   /* O_PATH of the host's /dev/null, verified to be character device 1:3 */
-	int *mount_fds;	   /* one per plan->mounts: a detached clone opened by the host side before birth, or FD_NONE */
+	int root_fd; /* the container's root, on its own mount; FD_NONE until the `rootfs` phase */
+	int proc_fd; /* a verified procfs of the host, to reach /proc/sys and our own files */
+	int null_fd; /* O_PATH of the host's /dev/null, verified to be character device 1:3 */
+	int *mount_fds; /* one per plan->mounts: a detached clone opened by the host side before birth, or FD_NONE */
+	int mask_fd; /* made by the `masks` phase for `inside`: a detached read-only empty directory, or FD_NONE */
+	int mask_null_fd;   /* and a detached clone of null_fd, or FD_NONE */
 	int root_source_fd; /* a detached clone of the rootfs opened before birth, or FD_NONE */
-	int *ns_fds;	   /* NS_COUNT entries: namespaces that init joins itself, or FD_NONE */
-	int gate_fd;	   /* listening socket that `start` connects to, or FD_NONE */
+	pid_t host_pid;	    /* our pid as the host sees it: the hooks' state names it */
+	int *ns_fds;	    /* NS_COUNT entries: namespaces that init joins itself, or FD_NONE */
+	int label_fd;	    /* our own attr/exec in that procfs, opened for writing; or FD_NONE */
+	int gate_fd;	    /* listening socket that `start` connects to, or FD_NONE */
 	const struct seccomp_area *seccomp;
-	const char *cgroup_path; /* v2/unified path of our cgroup below the hierarchy's root, for cgroup mounts; or NULL */
+	const char *
+		cgroup_path; /* v2/unified path of our cgroup below the hierarchy's root, for cgroup mounts; or NULL */
 	/* v1: "controller-list:path" lines of our own /proc/self/cgroup are read when a v1 cgroup mount is made. */
 };
 
@@ -43,14 +41,15 @@ struct outside {
 struct inside {
 	const struct launch_plan *plan;
 	struct channel *channel;
-	int root_fd;	/* "/" of the container */
-	int proc_fd;	/* a private procfs of the container's pid namespace (subset of pid files), or FD_NONE */
-	int mask_fd;	/* detached read-only empty directory that covers masked directories, or FD_NONE */
-	int null_fd;	/* detached clone of the verified /dev/null that covers masked files, or FD_NONE */
+	int root_fd; /* "/" of the container */
+	int cwd_fd;  /* process.cwd, once it was entered */
+	int label_fd; /* our own LSM exec attribute, opened before the root was entered; or FD_NONE */
+	int mask_fd; /* detached read-only empty directory that covers masked directories, or FD_NONE */
+	int null_fd; /* detached clone of the verified /dev/null that covers masked files, or FD_NONE */
 	int gate_fd;
+	pid_t host_pid;
 	int console_fd; /* the pseudo terminal's master, to be handed to the host side with READY; or FD_NONE */
-	int exec_fd;	/* the resolved payload, O_PATH */
-	char *exec_path; /* its path as found, for argv and messages (malloc'd) */
+	char exec_path[4096]; /* the payload as found in the container */
 	const struct seccomp_area *seccomp;
 };
 
@@ -60,9 +59,8 @@ struct last {
 	struct channel *channel;
 	int gate_fd;
 	int console_fd;
-	int exec_fd;
-	char *exec_path;
-	char **envp;
+	pid_t host_pid;
+	const char *exec_path;
 	const struct seccomp_area *seccomp;
 };
 

@@ -14,6 +14,13 @@ int plan_namespaces(struct launch_plan *plan, struct crun_error *err) CRUN_NODIS
 int plan_devices(struct launch_plan *plan, struct oci_arena *arena,
 		 struct crun_error *err) CRUN_NODISCARD;
 
+/*
+ * mounts, linux.maskedPaths, linux.readonlyPaths, linux.rootfsPropagation; plan->ns must be decided before. What needs a mount
+ * namespace of the container's own and has none is refused.
+ */
+int plan_mounts(struct launch_plan *plan, struct oci_arena *arena,
+		struct crun_error *err) CRUN_NODISCARD;
+
 /* hostname, domainname, sysctl, hooks: what needs a namespace has one. */
 int plan_check_linux(const struct launch_plan *plan, struct crun_error *err) CRUN_NODISCARD;
 

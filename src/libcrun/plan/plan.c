@@ -108,6 +108,14 @@ static void plan_sync(struct launch_plan *plan)
 	plan->sync_filter = plan->linux_->seccomp != NULL;
 }
 
+/* Engines send a profile even where the kernel has no such LSM; then there is nothing to set. */
+static bool wants_label(const struct oci_process *p, const struct host_facts *facts)
+{
+	if (p->apparmor_profile && p->apparmor_profile[0] && facts->apparmor)
+		return true;
+	return p->selinux_label && p->selinux_label[0] && facts->selinux;
+}
+
 int plan_build(const struct oci_config *config, const struct host_facts *facts,
 	       const struct plan_options *opts, struct oci_arena *arena, struct launch_plan **ret,
 	       struct crun_error *err)
@@ -158,6 +166,7 @@ int plan_build(const struct oci_config *config, const struct host_facts *facts,
 	if (r < 0)
 		return r;
 	plan_cgroup(plan, opts);
+	plan->wants_label = wants_label(config->process, facts);
 	plan_sync(plan);
 	*ret = plan;
 	return 0;

@@ -7,7 +7,7 @@
 #pragma once
 
 #include "base/error.h"
-#include "plan/mounts.h"
+#include "plan/mount_op.h"
 
 #include <libocispec/oci.h>
 
@@ -43,9 +43,10 @@ enum cgroup_manager { CGROUP_MANAGER_CGROUPFS, CGROUP_MANAGER_SYSTEMD, CGROUP_MA
 struct host_facts {
 	uid_t euid;
 	gid_t egid;
-	bool in_userns;	   /* we are not in the initial user namespace */
-	bool privileged;   /* CAP_SYS_ADMIN in our user namespace */
-	unsigned last_cap; /* /proc/sys/kernel/cap_last_cap */
+	bool in_userns;		/* we are not in the initial user namespace */
+	bool privileged;	/* CAP_SYS_ADMIN in our user namespace */
+	bool apparmor, selinux; /* enabled in the running kernel */
+	unsigned last_cap;	/* /proc/sys/kernel/cap_last_cap */
 	enum cgroup_layout cgroup_layout;
 };
 
@@ -128,6 +129,7 @@ struct launch_plan {
 	bool root_propagation_rec;
 	bool no_pivot;
 	bool new_keyring;
+	bool wants_label; /* an AppArmor profile or SELinux label must be set, and the host has that LSM */
 	bool detach; /* create, or run --detach: nobody waits for the payload */
 
 	struct plan_ns ns[NS_COUNT];

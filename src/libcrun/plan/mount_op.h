@@ -2,19 +2,15 @@
 /* The mounts of a plan: config.md's words turned into what the mount calls take. */
 #pragma once
 
-#include "base/error.h"
-
-#include <libocispec/oci.h>
-
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
-
-struct launch_plan;
 
 enum mount_kind {
 	MOUNT_BIND, /* a clone of `source` */
 	MOUNT_FS,   /* a new instance of `fstype` */
 	MOUNT_CGROUP, /* the container's view of the cgroup hierarchies, in whatever layout the host has */
+	MOUNT_REMOUNT, /* other flags for the mount that is at the destination already */
 };
 
 struct mount_parameter {
@@ -42,7 +38,3 @@ struct mount_op {
 	const struct mount_parameter *parameters; /* for fsconfig, in order */
 	size_t parameters_len;
 };
-
-/* Fills plan->mounts, masked and readonly paths, rootfs propagation from plan->config. Returns 0 or -errno. */
-int plan_mounts(struct launch_plan *plan, struct oci_arena *arena,
-		struct crun_error *err) CRUN_NODISCARD;

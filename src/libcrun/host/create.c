@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+// crun create and crun run.
+#include "host/launch.h"
+
+#include "base/log.h"
+#include "host/lifecycle_hooks.h"
+#include "host/run_wait.h"
+#include "sys/process.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static int launch_begin(struct launch *l, const struct libcrun_context *ctx, const char *id,
+			const struct libcrun_create_options *opts, bool is_run,
+			struct crun_error *err)
+{
+	int r;
+
+	*l = (struct launch){
+		.ctx = ctx,
+		.opts = opts,
+		.id = id,
+		.is_run = is_run,
+		.dir = {.root_fd = FD_NONE, .fd = FD_NONE},
+		.channel = {.fd = FD_NONE},
+		.init_channel = {.fd = FD_NONE},
+		.gate_fd = FD_NONE,
+		.root_source_fd = FD_NONE,
+		.console_sock = FD_NONE,
+		.pidfd_sock = FD_NONE,
+		.master = FD_NONE,
+		.pid = -1,
+		.pidfd = FD_NONE,
+	};
+	for (int i = 0; i < NS_COUNT; i++)
+		l->ns_fds[i] = FD_NONE;
+	r = launch_load(l, err);
+	if (r < 0)
+		return r;
+	l->mount_fds =
+		oci_arena_alloc(&l->arena, (l->plan->mounts_len + 1) * sizeof(*l->mount_fds));
+	if (!l->mount_fds)
+		return err_sys(err, -ENOMEM, "create container `%s`", id);
+	for (size_t i = 0; i < l->plan->mounts_len; i++)
+		l->mount_fds[i] = FD_NONE;
+	return launch_run_phases(l, err);
+}
+
+int libcrun_create(const struct libcrun_context *ctx, const char *id,
+		   const struct libcrun_create_options *opts, struct crun_error *err)
+{
+	struct launch l;
+	int r = launch_begin(&l, ctx, id, opts, false, err);
+
+	launch_done(&l);
+	return r;
+}
+
+/*
+ * End of file on the channel is the execve, or init's death on the way to it: then its name is still the one that init gave itself,
+ * which execve would have changed.
+ */
+static int check_execve_happened(const struct launch *l, struct crun_error *err)
+{
+	char path[64], comm[32];
+	FILE *f;
+	bool died = false;
+
+	if (sys_poll_in(l->pidfd, 0) != 1)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%d/comm", l->pid);
+	f = fopen(path, "re");
+	if (!f)
+		return 0;
+	if (fgets(comm, sizeof(comm), f))
+		died = strcmp(comm, "crun:[INIT]\n") == 0;
+	fclose(f);
+	if (!died)
+		return 0;
+	return err_set(
+		err, KIND_INTERNAL, EPIPE,
+		"read from the init process: it was killed before it could execute the payload "
+		"(does the seccomp profile allow execve?)");
+}
+
+static int await_payload(struct launch *l, struct crun_error *err)
+{
+	struct hook_state state;
+	int r = channel_expect_eof(&l->channel, err);
+
+	if (r < 0)
+		return r;
+	r = check_execve_happened(l, err);
+	if (r < 0)
+		return r;
+	launch_hook_state(l, "poststart", l->pid, &state);
+	return lifecycle_hooks_poststart(l->plan->config->hooks, &state, err);
+}
+
+/* The payload has ended (or never began): the container goes, as `delete` would do it. */
+static int remove_container(struct launch *l, struct crun_error *err)
+{
+	struct hook_state state;
+	int r = state_lock(&l->dir, err);
+
+	/* Somebody else may have deleted it meanwhile. */
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r;
+	r = cgroup_destroy(l->cgroup, err);
+	if (r < 0)
+		return r;
+	launch_hook_state(l, "poststop", 0, &state);
+	lifecycle_hooks_poststop(l->plan->config->hooks, &state);
+	return state_remove(&l->dir, err);
+}
+
+static int wait_in_foreground(struct launch *l, struct run_wait *wait, int *exit_status,
+			      struct crun_error *err)
+{
+	struct run_wait_args args = {
+		.pid = l->pid,
+		.pidfd = l->pidfd,
+		.master = take_fd(&l->master),
+		.console_size = l->plan->process.spec->console_size != NULL,
+	};
+	int r = run_wait(wait, &args, exit_status, err);
+
+	if (r < 0 || l->opts->keep)
+		return r;
+	return remove_container(l, err);
+}
+
+static int run_container(struct launch *l, struct run_wait *wait, int *exit_status,
+			 struct crun_error *err)
+{
+	int r = await_payload(l, err);
+
+	if (r < 0) {
+		launch_undo(l);
+		return r;
+	}
+	state_unlock(&l->dir);
+	*exit_status = 0;
+	if (l->opts->detach)
+		return 0;
+	return wait_in_foreground(l, wait, exit_status, err);
+}
+
+int libcrun_run(const struct libcrun_context *ctx, const char *id,
+		const struct libcrun_create_options *opts, int *exit_status, struct crun_error *err)
+{
+	_cleanup_run_wait_ struct run_wait wait = RUN_WAIT_EMPTY;
+	struct launch l;
+	int r;
+
+	if (!opts->detach) {
+		r = run_wait_prepare(&wait, !opts->no_subreaper, err);
+		if (r < 0)
+			return r;
+	}
+	r = launch_begin(&l, ctx, id, opts, true, err);
+	if (r == 0)
+		r = run_container(&l, &wait, exit_status, err);
+	launch_done(&l);
+	return r;
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is true of this host, found out once per command with as few calls as will do.
+#include "host/launch.h"
+
+#include "base/str.h"
+#include "sys/cred.h"
+#include "sys/file.h"
+#include "sys/io.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+/* include/linux/proc_ns.h: PROC_USER_INIT_INO, part of the kernel's ABI. */
+#define INITIAL_USER_NS_INODE 0xEFFFFFFDU
+
+#define NEWEST_KNOWN_CAP      40 /* CAP_CHECKPOINT_RESTORE, 5.9 */
+
+static int find_last_cap(unsigned *ret, struct crun_error *err)
+{
+	char text[16];
+	uint64_t value;
+	int r;
+
+	/* Two cheap calls tell for every kernel from 5.9 to today; only others need the file. */
+	if (sys_capbset_read(NEWEST_KNOWN_CAP) >= 0 && sys_capbset_read(NEWEST_KNOWN_CAP + 1) < 0) {
+		*ret = NEWEST_KNOWN_CAP;
+		return 0;
+	}
+	r = io_read_file_at(AT_FDCWD, "/proc/sys/kernel/cap_last_cap", text, sizeof(text));
+	if (r >= 0)
+		r = str_to_u64(text, 63, &value);
+	if (r < 0)
+		return err_sys(err, r, "read /proc/sys/kernel/cap_last_cap");
+	*ret = (unsigned)value;
+	return 0;
+}
+
+static enum cgroup_layout find_cgroup_layout(void)
+{
+	struct statfs fs;
+
+	if (statfs("/sys/fs/cgroup", &fs) < 0)
+		return CGROUP_NONE;
+	if (fs.f_type == CGROUP2_SUPER_MAGIC_)
+		return CGROUP_V2;
+	if (fs.f_type != TMPFS_MAGIC_)
+		return CGROUP_NONE;
+	if (statfs("/sys/fs/cgroup/unified", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC_)
+		return CGROUP_HYBRID;
+	return CGROUP_V1;
+}
+
+static bool apparmor_is_enabled(void)
+{
+	char text[8];
+
+	return io_read_file_at(AT_FDCWD, "/sys/module/apparmor/parameters/enabled", text,
+			       sizeof(text)) > 0 &&
+	       text[0] == 'Y';
+}
+
+static bool selinux_is_enabled(void)
+{
+	return access("/sys/fs/selinux/enforce", F_OK) == 0;
+}
+
+int facts_gather(const struct oci_config *config, struct host_facts *ret, struct crun_error *err)
+{
+	struct sys_caps caps;
+	struct stat st;
+	int r;
+
+	*ret = (struct host_facts){.euid = geteuid(), .egid = getegid()};
+	r = sys_capget(&caps);
+	if (r < 0)
+		return err_sys(err, r, "capget");
+	ret->privileged = caps.effective & (UINT64_C(1) << CAP_SYS_ADMIN);
+	if (stat("/proc/self/ns/user", &st) < 0)
+		return err_sys(err, -errno, "stat /proc/self/ns/user: is /proc mounted?");
+	ret->in_userns = st.st_ino != INITIAL_USER_NS_INODE;
+	r = find_last_cap(&ret->last_cap, err);
+	if (r < 0)
+		return r;
+	if (config->process && config->process->apparmor_profile)
+		ret->apparmor = apparmor_is_enabled();
+	if (config->process && config->process->selinux_label)
+		ret->selinux = selinux_is_enabled();
+	ret->cgroup_layout = find_cgroup_layout();
+	return 0;
+}

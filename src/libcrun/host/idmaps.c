@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+// The id maps of a new user namespace: written by ourselves, or by newuidmap and newgidmap side by side.
+#include "host/launch.h"
+
+#include "base/buf.h"
+#include "base/str.h"
+#include "sys/file.h"
+#include "sys/io.h"
+#include "sys/process.h"
+
+#include <errno.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+extern char **environ;
+
+static int write_map(pid_t pid, const char *file, const struct oci_id_mapping *map, size_t len,
+		     struct crun_error *err)
+{
+	_cleanup_buf_ struct buf text = {0};
+	char path[64];
+	int r;
+
+	for (size_t i = 0; i < len; i++)
+		buf_printf(&text, "%u %u %u\n", map[i].container_id, map[i].host_id, map[i].size);
+	if (text.failed)
+		return err_sys(err, -ENOMEM, "write %s", file);
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
+	r = io_write_file_at(AT_FDCWD, path, text.data);
+	if (r < 0) {
+		err_sys(err, r, "write %s", path);
+		return err_at(err, "/linux/%s", file[0] == 'u' ? "uidMappings" : "gidMappings");
+	}
+	return 0;
+}
+
+static int write_directly(const struct launch_plan *plan, pid_t pid, struct crun_error *err)
+{
+	char path[64];
+	int r;
+
+	if (plan->deny_setgroups) {
+		snprintf(path, sizeof(path), "/proc/%d/setgroups", pid);
+		r = io_write_file_at(AT_FDCWD, path, "deny");
+		if (r < 0)
+			return err_sys(err, r, "write %s", path);
+	}
+	r = write_map(pid, "gid_map", plan->gid_map, plan->gid_map_len, err);
+	if (r < 0)
+		return r;
+	return write_map(pid, "uid_map", plan->uid_map, plan->uid_map_len, err);
+}
+
+struct map_helper {
+	const char *name, *field;
+	const struct oci_id_mapping *map;
+	size_t len;
+	pid_t pid;
+};
+
+/* Fixed places, not $PATH: they are setuid programs of the distribution, and callers run us with no PATH at all. */
+static const char *find_helper(const char *name, char *path, size_t size)
+{
+	static const char *const dirs[] = {"/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin",
+					   "/run/wrappers/bin"};
+
+	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
+		snprintf(path, size, "%s/%s", dirs[i], name);
+		if (faccessat(AT_FDCWD, path, X_OK, 0) == 0)
+			return path;
+	}
+	return NULL;
+}
+
+static int start_helper(struct map_helper *h, pid_t pid, struct crun_error *err)
+{
+	_cleanup_free_ char **argv = calloc(3 + h->len * 3, sizeof(*argv));
+	_cleanup_free_ char(*numbers)[12] = calloc(1 + h->len * 3, sizeof(*numbers));
+	char path[64];
+	int r;
+
+	if (!argv || !numbers)
+		return err_sys(err, -ENOMEM, "run %s", h->name);
+	if (!find_helper(h->name, path, sizeof(path))) {
+		err_set(err, KIND_UNSUPPORTED, ENOENT,
+			"%s is needed for these mappings and is not installed (package uidmap or shadow-utils)",
+			h->name);
+		return err_at(err, "/linux/%s", h->field);
+	}
+	argv[0] = path;
+	snprintf(numbers[0], sizeof(numbers[0]), "%d", pid);
+	argv[1] = numbers[0];
+	for (size_t i = 0; i < h->len; i++) {
+		const unsigned values[3] = {h->map[i].container_id, h->map[i].host_id,
+					    h->map[i].size};
+
+		for (size_t k = 0; k < 3; k++) {
+			char *number = numbers[1 + i * 3 + k];
+
+			snprintf(number, sizeof(numbers[0]), "%u", values[k]);
+			argv[2 + i * 3 + k] = number;
+		}
+	}
+	r = posix_spawn(&h->pid, path, NULL, NULL, argv, environ);
+	if (r != 0)
+		return err_sys(err, -r, "run %s", path);
+	return 0;
+}
+
+static int finish_helper(const struct map_helper *h, struct crun_error *err)
+{
+	int status = 0;
+	pid_t r = sys_waitpid(h->pid, &status, 0);
+
+	if (r < 0)
+		return err_sys(err, r, "wait for %s", h->name);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	err_set(err, KIND_PERMISSION, EPERM,
+		"%s refused the mappings: operation not permitted. Check that /etc/%s gives this user the ranges "
+		"of linux.%s",
+		h->name, h->field[0] == 'u' ? "subuid" : "subgid", h->field);
+	return err_at(err, "/linux/%s", h->field);
+}
+
+static int write_with_helpers(const struct launch_plan *plan, pid_t pid, struct crun_error *err)
+{
+	struct map_helper helpers[2] = {
+		{"newuidmap", "uidMappings", plan->uid_map, plan->uid_map_len, 0},
+		{"newgidmap", "gidMappings", plan->gid_map, plan->gid_map_len, 0},
+	};
+	struct crun_error late;
+	int r, result = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(helpers) && result == 0; i++)
+		result = start_helper(&helpers[i], pid, err);
+	for (size_t i = 0; i < ARRAY_LEN(helpers); i++) {
+		if (helpers[i].pid <= 0)
+			continue;
+		r = finish_helper(&helpers[i], &late);
+		if (r < 0 && result == 0) {
+			*err = late;
+			result = r;
+		}
+	}
+	return result;
+}
+
+int idmaps_write(const struct launch_plan *plan, pid_t pid, struct crun_error *err)
+{
+	switch (plan->id_map_writer) {
+	case ID_MAP_DIRECT:
+		return write_directly(plan, pid, err);
+	case ID_MAP_HELPERS:
+		return write_with_helpers(plan, pid, err);
+	default:
+		return 0;
+	}
+}

@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: Apache-2.0
+// The host side's story of a launch, as a table of phases: each with what it does and what undoes it. See launch.h.
+#include "host/launch.h"
+
+#include "base/log.h"
+#include "host/console_socket.h"
+#include "host/lifecycle_hooks.h"
+#include "host/seccomp_compile.h"
+#include "init/init_main.h"
+#include "spawn/spawn.h"
+#include "state/gate.h"
+#include "sync/ladder.h"
+#include "sys/exe_shield.h"
+#include "sys/process.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct host_phase {
+	const char *name;
+	bool (*when)(const struct launch *); /* NULL: always */
+	int (*run)(struct launch *, struct crun_error *);
+	void (*undo)(struct launch *); /* NULL: nothing to undo */
+};
+
+/* ---- before birth ---- */
+
+static int reserve_state(struct launch *l, struct crun_error *err)
+{
+	char root[4096];
+	int r = libcrun_state_root(l->ctx, root, sizeof(root), err);
+
+	if (r < 0)
+		return r;
+	return state_reserve(root, l->id, &l->dir, err);
+}
+
+static void undo_state(struct launch *l)
+{
+	struct crun_error err;
+
+	if (state_remove(&l->dir, &err) < 0)
+		log_debug("undo: %s", err.text);
+}
+
+static int connect_sockets(struct launch *l, struct crun_error *err)
+{
+	if (l->opts->console_socket) {
+		l->console_sock = console_socket_connect(l->opts->console_socket, err);
+		if (l->console_sock < 0)
+			return l->console_sock;
+	}
+	if (l->opts->pidfd_socket) {
+		l->pidfd_sock = console_socket_connect(l->opts->pidfd_socket, err);
+		if (l->pidfd_sock < 0)
+			return l->pidfd_sock;
+	}
+	return 0;
+}
+
+static int select_cgroup(struct launch *l, struct crun_error *err)
+{
+	int r = cgroup_select(&l->plan->cgroup, &l->cgroup, err);
+
+	if (r < 0)
+		return r;
+	if (cgroup_needs_adopt(l->cgroup))
+		l->plan->sync_go = true;
+	birth_plan(l->plan, cgroup_needs_adopt(l->cgroup), &l->birth);
+	return 0;
+}
+
+/* Before anything is made it is written down: whatever happens to us, `delete --force` knows what to look for. */
+static int write_intent(struct launch *l, struct crun_error *err)
+{
+	int r = record_prepare(l, err);
+
+	if (r < 0)
+		return r;
+	return record_write(l, OCI_RECORD_PHASE_INTENT, err);
+}
+
+static int create_cgroup(struct launch *l, struct crun_error *err)
+{
+	return cgroup_create(l->cgroup, err);
+}
+
+static void undo_cgroup(struct launch *l)
+{
+	struct crun_error err;
+
+	if (cgroup_destroy(l->cgroup, &err) < 0)
+		log_warning("undo: %s", err.text);
+}
+
+static bool wants_gate(const struct launch *l)
+{
+	return l->plan->gate;
+}
+
+static int listen_gate(struct launch *l, struct crun_error *err)
+{
+	l->gate_fd = gate_listen(&l->dir, err);
+	return l->gate_fd < 0 ? l->gate_fd : 0;
+}
+
+static bool wants_seccomp(const struct launch *l)
+{
+	return l->plan->sync_filter;
+}
+
+/* Shared before birth, filled while init mounts: the program never goes through a socket. */
+static int share_seccomp_area(struct launch *l, struct crun_error *err)
+{
+	void *area = mmap(NULL, sizeof(*l->seccomp), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (area == MAP_FAILED)
+		return err_sys(err, -errno, "map memory for the seccomp program");
+	l->seccomp = area;
+	return 0;
+}
+
+/* ---- birth ---- */
+
+static int give_birth(struct launch *l, struct crun_error *err)
+{
+	struct init_args args = {
+		.plan = l->plan,
+		.birth = &l->birth,
+		.gate_fd = l->gate_fd,
+		.mount_fds = l->mount_fds,
+		.root_source_fd = l->root_source_fd,
+		.ns_fds = l->ns_fds,
+		.cgroup_path = cgroup_path(l->cgroup),
+		.seccomp = l->seccomp,
+		.log_level = log_wants(LOG_LEVEL_DEBUG) ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
+	};
+	struct spawn_request request = {
+		.birth = &l->birth,
+		.ns_fds = l->ns_fds,
+		.cgroup_fd = cgroup_clone_fd(l->cgroup),
+		.child = init_main,
+		.arg = &args,
+	};
+	int r = channel_pair(&l->channel, &l->init_channel, err);
+
+	if (r < 0)
+		return r;
+	args.channel = l->init_channel;
+	args.host_channel_fd = l->channel.fd;
+	l->pid = spawn_init(&request, &l->pidfd, err);
+	if (l->pid < 0)
+		return l->pid;
+	/* The child has its copies; ours would keep the sockets open after its death. */
+	channel_close(&l->init_channel);
+	close_fd(&l->gate_fd);
+	for (size_t i = 0; i < l->plan->mounts_len; i++)
+		close_fd(&l->mount_fds[i]);
+	close_fd(&l->root_source_fd);
+	return 0;
+}
+
+/* Reaped before the error is printed: callers read our stderr to its end, which a surviving child would hold open. */
+static void undo_birth(struct launch *l)
+{
+	(void)sys_pidfd_send_signal(l->pidfd, SIGKILL);
+	(void)sys_waitpid(l->pid, NULL, 0);
+	close_fd(&l->pidfd);
+	l->pid = -1;
+}
+
+/* ---- while init sets itself up ---- */
+
+static int adopt(struct launch *l, struct crun_error *err)
+{
+	int r;
+
+	if (cgroup_needs_adopt(l->cgroup)) {
+		r = cgroup_adopt(l->cgroup, l->pid, err);
+		if (r < 0)
+			return r;
+	}
+	if (l->plan->id_map_writer != ID_MAP_NONE) {
+		r = idmaps_write(l->plan, l->pid, err);
+		if (r < 0)
+			return r;
+	}
+	return limits_apply(l->plan, l->pid, err);
+}
+
+static bool wants_go(const struct launch *l)
+{
+	return l->plan->sync_go;
+}
+
+static int send_go(struct launch *l, struct crun_error *err)
+{
+	return channel_send(&l->channel, MSG_GO, FD_NONE, err);
+}
+
+/* Overlaps init's mounts. The copy outlives the bundle, which an engine may unmount before it calls delete. */
+static int copy_config(struct launch *l, struct crun_error *err)
+{
+	return state_write_config(&l->dir, l->text.data, l->text.len, err);
+}
+
+/*
+ * For run this is the whole record and the pid file: init goes on to the payload by itself, so both must be there before. For create
+ * it names init, in case we are killed between its READY and the final record.
+ */
+static int publish(struct launch *l, struct crun_error *err)
+{
+	int r = record_write(l, l->is_run ? OCI_RECORD_PHASE_RUNNING : OCI_RECORD_PHASE_CREATING,
+			     err);
+
+	if (r < 0 || !l->is_run || !l->opts->pid_file)
+		return r;
+	return pidfile_write(l->opts->pid_file, l->pid, err);
+}
+
+static void undo_publish(struct launch *l)
+{
+	if (l->is_run && l->opts->pid_file)
+		(void)unlink(l->opts->pid_file);
+}
+
+static int compile_seccomp(struct launch *l, struct crun_error *err)
+{
+	return seccomp_compile(l->plan->linux_->seccomp, l->seccomp, err);
+}
+
+static bool wants_hooks(const struct launch *l)
+{
+	return l->plan->sync_hooks;
+}
+
+void launch_hook_state(const struct launch *l, const char *stage, pid_t pid, struct hook_state *ret)
+{
+	(void)stage;
+	*ret = (struct hook_state){
+		.oci_version = l->plan->config->oci_version,
+		.id = l->id,
+		.bundle = l->plan->bundle,
+		.root = l->plan->rootfs,
+		.pid = pid,
+		.annotations = l->plan->config->annotations,
+	};
+}
+
+static int run_create_hooks(struct launch *l, struct crun_error *err)
+{
+	struct hook_state state;
+	int r = channel_expect(&l->channel, MSG_PAUSED, -1, NULL, err);
+
+	if (r < 0)
+		return r;
+	launch_hook_state(l, "createRuntime", l->pid, &state);
+	r = lifecycle_hooks_create(l->plan->config->hooks, &state, err);
+	if (r < 0)
+		return r;
+	return channel_send(&l->channel, MSG_RESUME, FD_NONE, err);
+}
+
+static int send_filter(struct launch *l, struct crun_error *err)
+{
+	return channel_send(&l->channel, MSG_FILTER, FD_NONE, err);
+}
+
+static int await_ready(struct launch *l, struct crun_error *err)
+{
+	int r = channel_expect(&l->channel, MSG_READY, -1, &l->master, err);
+
+	if (r < 0)
+		return r;
+	if (l->console_sock >= 0) {
+		r = console_socket_send(l->console_sock, l->master, err);
+		if (r < 0)
+			return r;
+		close_fd(&l->console_sock);
+		close_fd(&l->master);
+	}
+	if (l->pidfd_sock >= 0)
+		return console_socket_send(l->pidfd_sock, l->pidfd, err);
+	return 0;
+}
+
+static int publish_create(struct launch *l, struct crun_error *err)
+{
+	int r = record_write(l, OCI_RECORD_PHASE_CREATED, err);
+
+	if (r < 0 || !l->opts->pid_file)
+		return r;
+	return pidfile_write(l->opts->pid_file, l->pid, err);
+}
+
+static int shield(struct launch *l, struct crun_error *err)
+{
+	(void)l;
+	return exe_shield(err);
+}
+
+static bool wants_shield(const struct launch *l)
+{
+	return l->plan->facts.privileged;
+}
+
+static const struct host_phase phases[] = {
+	{"state", NULL, reserve_state, undo_state},
+	{"sockets", NULL, connect_sockets, NULL},
+	{"cgroup.select", NULL, select_cgroup, NULL},
+	{"intent", NULL, write_intent, NULL},
+	{"cgroup", NULL, create_cgroup, undo_cgroup},
+	{"gate", wants_gate, listen_gate, NULL},
+	{"namespaces", NULL, namespaces_open, NULL},
+	{"sources", NULL, sources_open, NULL},
+	{"seccomp.area", wants_seccomp, share_seccomp_area, NULL},
+	{"shield", wants_shield, shield, NULL},
+	{"spawn", NULL, give_birth, undo_birth},
+	{"adopt", NULL, adopt, NULL},
+	{"go", wants_go, send_go, NULL},
+	{"config.copy", NULL, copy_config, NULL},
+	{"publish", NULL, publish, undo_publish},
+	{"seccomp.compile", wants_seccomp, compile_seccomp, NULL},
+	{"hooks", wants_hooks, run_create_hooks, NULL},
+	{"filter", wants_seccomp, send_filter, NULL},
+	{"ready", NULL, await_ready, NULL},
+};
+
+static void undo_phases(struct launch *l, size_t n)
+{
+	while (n-- > 0) {
+		if (!phases[n].undo || (phases[n].when && !phases[n].when(l)))
+			continue;
+		log_debug("undo: %s", phases[n].name);
+		phases[n].undo(l);
+	}
+}
+
+/* A later phase may fail because init did: what init has to say about it is the better reason. */
+static void prefer_inits_word(struct launch *l, struct crun_error *err)
+{
+	struct crun_error word;
+
+	if (l->pid <= 0 || l->channel.fd < 0 || err->errnum != EPIPE)
+		return;
+	if (channel_expect_eof(&l->channel, &word) < 0 && word.kind != KIND_INTERNAL)
+		*err = word;
+}
+
+int launch_run_phases(struct launch *l, struct crun_error *err)
+{
+	for (size_t i = 0; i < ARRAY_LEN(phases); i++) {
+		int r;
+
+		if (phases[i].when && !phases[i].when(l))
+			continue;
+		log_debug("host: %s", phases[i].name);
+		r = phases[i].run(l, err);
+		if (r < 0) {
+			prefer_inits_word(l, err);
+			undo_phases(l, i);
+			return -err->errnum;
+		}
+	}
+	if (!l->is_run) {
+		int r = publish_create(l, err);
+
+		if (r < 0)
+			undo_phases(l, ARRAY_LEN(phases));
+		return r;
+	}
+	return 0;
+}
+
+void launch_undo(struct launch *l)
+{
+	undo_phases(l, ARRAY_LEN(phases));
+}
+
+void launch_done(struct launch *l)
+{
+	channel_close(&l->channel);
+	channel_close(&l->init_channel);
+	close_fd(&l->gate_fd);
+	for (int i = 0; i < NS_COUNT; i++)
+		close_fd(&l->ns_fds[i]);
+	for (size_t i = 0; l->plan && l->mount_fds && i < l->plan->mounts_len; i++)
+		close_fd(&l->mount_fds[i]);
+	close_fd(&l->root_source_fd);
+	close_fd(&l->console_sock);
+	close_fd(&l->pidfd_sock);
+	close_fd(&l->master);
+	close_fd(&l->pidfd);
+	if (l->seccomp)
+		munmap(l->seccomp, sizeof(*l->seccomp));
+	cgroup_free(l->cgroup);
+	state_close(&l->dir);
+	oci_arena_free(&l->arena);
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A launch under way: what create and run hold between reading config.json and the payload's start, and the phases that get them
+ * there. Domain: the runtime, host namespaces, the caller's privileges. Never resolves a path inside the rootfs by string.
+ */
+#pragma once
+
+#include "cgroup/cgroup.h"
+#include "hooks/oci_state_json.h"
+#include "libcrun.h"
+#include "plan/birth.h"
+#include "plan/seccomp.h"
+#include "state/store.h"
+#include "sync/channel.h"
+
+#include <libocispec/oci.h>
+
+struct launch {
+	const struct libcrun_context *ctx;
+	const struct libcrun_create_options *opts;
+	const char *id;
+	bool is_run; /* run: there is no gate, init goes on by itself after READY */
+
+	struct oci_arena arena; /* owns text, config and plan */
+	struct oci_text text;	/* config.json as read */
+	struct launch_plan *plan;
+	struct birth birth;
+
+	struct state_dir dir;
+	struct oci_record record;
+	char created[40];
+	char owner[64];
+	struct cgroup *cgroup;
+
+	struct channel channel;	     /* our end */
+	struct channel init_channel; /* init's end, closed once it was born */
+	int gate_fd;
+	int ns_fds[NS_COUNT];
+	int *mount_fds; /* plan->mounts_len */
+	int root_source_fd;
+	struct seccomp_area *seccomp;
+	int console_sock; /* connected --console-socket, or FD_NONE */
+	int pidfd_sock;	  /* connected --pidfd-socket, or FD_NONE */
+	int master;	  /* the container's terminal, after READY, or FD_NONE */
+	pid_t pid;
+	int pidfd;
+};
+
+/* Reads and parses config.json, learns about the host, builds the plan. Touches nothing. */
+int launch_load(struct launch *l, struct crun_error *err) CRUN_NODISCARD;
+
+/*
+ * Runs the phases up to READY (create: and the complete record; run: init is going on to its execve). On failure everything is
+ * undone, in reverse order, before it returns: nothing of the container is left.
+ */
+int launch_run_phases(struct launch *l, struct crun_error *err) CRUN_NODISCARD;
+
+/* Undoes a launch whose phases had all succeeded (run: the payload could not be started). */
+void launch_undo(struct launch *l);
+
+/* Closes and frees what the struct owns; the container, if there is one, stays. */
+void launch_done(struct launch *l);
+
+/* The state of the hooks of STAGE. */
+void launch_hook_state(const struct launch *l, const char *stage, pid_t pid,
+		       struct hook_state *ret);
+
+/* host/facts.c. CONFIG tells which facts are needed at all. */
+int facts_gather(const struct oci_config *config, struct host_facts *ret,
+		 struct crun_error *err) CRUN_NODISCARD;
+
+/* host/idmaps.c: writes the id maps of the new user namespace of PID, as the plan says. */
+int idmaps_write(const struct launch_plan *plan, pid_t pid, struct crun_error *err) CRUN_NODISCARD;
+
+/* host/limits.c: what only we may do to init: raise its hard limits from outside its user namespace, set its OOM score. */
+int limits_apply(const struct launch_plan *plan, pid_t pid, struct crun_error *err) CRUN_NODISCARD;
+
+/* host/pidfile.c: PATH gets the digits of PID and nothing else, by rename. */
+int pidfile_write(const char *path, pid_t pid, struct crun_error *err) CRUN_NODISCARD;
+
+/* host/sources.c: opens what needs the host's rights before birth: bind sources and namespaces. */
+int sources_open(struct launch *l, struct crun_error *err) CRUN_NODISCARD;
+int namespaces_open(struct launch *l, struct crun_error *err) CRUN_NODISCARD;
+
+/* host/record.c: fills l->record from the plan; writes it with the given phase. */
+int record_prepare(struct launch *l, struct crun_error *err) CRUN_NODISCARD;
+int record_write(struct launch *l, enum oci_record_phase phase,
+		 struct crun_error *err) CRUN_NODISCARD;

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// What only the host side may do to init: raise hard limits from outside its user namespace, and its OOM score.
+#include "host/launch.h"
+
+#include "base/log.h"
+#include "sys/file.h"
+#include "sys/io.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+/*
+ * Inside a user namespace nobody has the CAP_SYS_RESOURCE that raising a hard limit takes; init lowers the limits itself, late.
+ */
+static int raise_hard_limits(const struct launch_plan *plan, pid_t pid, struct crun_error *err)
+{
+	const struct plan_process *p = &plan->process;
+
+	for (size_t i = 0; i < p->rlimits_len; i++) {
+		const struct plan_rlimit *l = &p->rlimits[i];
+		struct rlimit now;
+
+		if (prlimit(pid, (__rlimit_resource_t)l->resource, NULL, &now) < 0)
+			return err_sys(err, -errno, "read %s of process %d", l->name, pid);
+		if (l->hard <= now.rlim_max)
+			continue;
+		now.rlim_max = l->hard;
+		if (prlimit(pid, (__rlimit_resource_t)l->resource, &now, NULL) < 0) {
+			err_sys(err, -errno, "raise the hard limit %s to %llu", l->name,
+				(unsigned long long)l->hard);
+			return err_at(err, "/process/rlimits/%zu/hard", i);
+		}
+	}
+	return 0;
+}
+
+static int set_oom_score(const struct launch_plan *plan, pid_t pid, struct crun_error *err)
+{
+	char path[64], value[16], now[16];
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", pid);
+	snprintf(value, sizeof(value), "%d", plan->config->process->oom_score_adj);
+	if (io_read_file_at(AT_FDCWD, path, now, sizeof(now)) >= 0 && strcmp(now, value) == 0)
+		return 0;
+	r = io_write_file_at(AT_FDCWD, path, value);
+	if ((r == -EACCES || r == -EPERM) && plan->cgroup.unprivileged) {
+		/* Lowering the score takes CAP_SYS_RESOURCE on the host; engines ask for it all the same. */
+		log_warning("oomScoreAdj %s is left out: %s", value, err_describe(-r));
+		return 0;
+	}
+	if (r < 0) {
+		err_sys(err, r, "set the OOM score adjustment to %s", value);
+		return err_at(err, "/process/oomScoreAdj");
+	}
+	return 0;
+}
+
+int limits_apply(const struct launch_plan *plan, pid_t pid, struct crun_error *err)
+{
+	int r;
+
+	if (plan_ns_is_own(plan, NS_USER) && plan->facts.privileged) {
+		r = raise_hard_limits(plan, pid, err);
+		if (r < 0)
+			return r;
+	}
+	if (plan->config->process->has_oom_score_adj)
+		return set_oom_score(plan, pid, err);
+	return 0;
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// The beginning of a launch: config.json is read, the host looked at, the plan made. Nothing is touched yet.
+#include "host/launch.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "spec/check_resources.h"
+#include "spec/check_seccomp.h"
+#include "sys/file.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <unistd.h>
+
+static int read_config(struct launch *l, const char *bundle, const char **ret_path,
+		       struct oci_config **ret, struct crun_error *err)
+{
+	_cleanup_close_ int fd = FD_NONE;
+	struct oci_parse_error why;
+	const char *path = l->opts->config;
+	int r;
+
+	if (!path) {
+		char *joined = oci_arena_alloc(&l->arena, strlen(bundle) + sizeof("/config.json"));
+
+		if (!joined)
+			return err_sys(err, -ENOMEM, "read config.json");
+		memcpy(joined, bundle, strlen(bundle));
+		memcpy(joined + strlen(bundle), "/config.json", sizeof("/config.json"));
+		path = joined;
+	}
+	*ret_path = path;
+	fd = sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+	if (fd < 0)
+		return err_sys(err, fd, "open `%s`", path);
+	r = oci_config_parse_fd(fd, path, &l->arena, &l->text, ret, &why);
+	if (r < 0)
+		return err_set(err, r == -EINVAL ? KIND_SPEC : KIND_SYSTEM, why.errnum, "%s",
+			       why.text);
+	return 0;
+}
+
+/* A rule that is broken after parsing gets the place of its value in the file as well. */
+static int locate(const struct launch *l, const char *path, struct crun_error *err)
+{
+	unsigned line, column;
+
+	if (err->at[0] && oci_locate(l->text.data, l->text.len, err->at, &line, &column) == 0)
+		return err_in(err, "%s:%u:%u", path, line, column);
+	return -err->errnum;
+}
+
+static int resolve_bundle(struct launch *l, const char **ret, struct crun_error *err)
+{
+	const char *bundle = l->opts->bundle ? l->opts->bundle : ".";
+	char path[PATH_MAX];
+	char *copy;
+	int fd, r;
+
+	/* The kernel's own idea of the path: it has no symbolic links left and is absolute. */
+	fd = sys_openat(AT_FDCWD, bundle, O_PATH | O_DIRECTORY, 0);
+	if (fd < 0)
+		return err_sys(err, fd, "open bundle `%s`", bundle);
+	copy = str_printf("/proc/self/fd/%d", fd);
+	r = copy ? sys_readlinkat(AT_FDCWD, copy, path, sizeof(path)) : -ENOMEM;
+	free(copy);
+	close_fd(&fd);
+	if (r < 0)
+		return err_sys(err, r, "resolve bundle `%s`", bundle);
+	*ret = oci_arena_strndup(&l->arena, path, strlen(path));
+	return *ret ? 0 : err_sys(err, -ENOMEM, "resolve bundle `%s`", bundle);
+}
+
+static int read_manager(const char *name, enum cgroup_manager *ret, struct crun_error *err)
+{
+	static const struct {
+		const char *name;
+		enum cgroup_manager manager;
+	} managers[] = {
+		{"cgroupfs", CGROUP_MANAGER_CGROUPFS},
+		{"systemd", CGROUP_MANAGER_SYSTEMD},
+		{"disabled", CGROUP_MANAGER_DISABLED},
+	};
+
+	*ret = CGROUP_MANAGER_CGROUPFS;
+	for (size_t i = 0; name && i < ARRAY_LEN(managers); i++) {
+		if (!str_eq(name, managers[i].name))
+			continue;
+		*ret = managers[i].manager;
+		return 0;
+	}
+	if (name)
+		return err_set(
+			err, KIND_SPEC, EINVAL,
+			"unknown cgroup manager `%s`: it is one of cgroupfs, systemd, disabled",
+			name);
+	return 0;
+}
+
+static int check_terminal(const struct launch *l, struct crun_error *err)
+{
+	const struct libcrun_create_options *opts = l->opts;
+	bool terminal = l->plan->process.terminal;
+
+	if (terminal && !opts->console_socket && (!l->is_run || opts->detach)) {
+		err_set(err, KIND_SPEC, EINVAL,
+			"process.terminal is true, and nobody would hold the terminal: use --console-socket");
+		return err_at(err, "/process/terminal");
+	}
+	if (!terminal && opts->console_socket)
+		return err_set(err, KIND_SPEC, EINVAL,
+			       "--console-socket is given, but process.terminal is false");
+	return 0;
+}
+
+static int check_and_plan(struct launch *l, const struct oci_config *config,
+			  const struct plan_options *options, struct crun_error *err)
+{
+	struct host_facts facts;
+	int r;
+
+	if (config->linux && config->linux->resources) {
+		r = check_resources(config->linux->resources, err);
+		if (r < 0)
+			return r;
+	}
+	if (config->linux && config->linux->seccomp) {
+		r = check_seccomp(config->linux->seccomp, err);
+		if (r < 0)
+			return r;
+	}
+	r = facts_gather(config, &facts, err);
+	if (r < 0)
+		return r;
+	r = plan_build(config, &facts, options, &l->arena, &l->plan, err);
+	if (r < 0)
+		return r;
+	return check_terminal(l, err);
+}
+
+int launch_load(struct launch *l, struct crun_error *err)
+{
+	struct plan_options options = {
+		.id = l->id,
+		.preserve_fds = l->opts->preserve_fds,
+		.listen_fds = l->opts->listen_fds,
+		.no_pivot = l->opts->no_pivot,
+		.no_new_keyring = l->opts->no_new_keyring,
+		.detach = !l->is_run || l->opts->detach,
+		.gate = !l->is_run,
+	};
+	struct oci_config *config;
+	const char *path;
+	int r;
+
+	r = state_check_id(l->id, err);
+	if (r < 0)
+		return r;
+	r = read_manager(l->ctx->cgroup_manager, &options.cgroup_manager, err);
+	if (r < 0)
+		return r;
+	r = resolve_bundle(l, &options.bundle, err);
+	if (r < 0)
+		return r;
+	r = read_config(l, options.bundle, &path, &config, err);
+	if (r < 0)
+		return r;
+	r = check_and_plan(l, config, &options, err);
+	if (r < 0)
+		return locate(l, path, err);
+	return 0;
+}

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// The state record of a launch: an intent before anything is made, the whole once it is.
+#include "host/launch.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "state/liveness.h"
+#include "sys/file.h"
+#include "sys/io.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RECORD_VERSION 1
+#define PASSWD_MAX     (256 * 1024)
+
+static const char *const manager_names[] = {
+	[CGROUP_MANAGER_CGROUPFS] = "cgroupfs",
+	[CGROUP_MANAGER_SYSTEMD] = "systemd",
+	[CGROUP_MANAGER_DISABLED] = "disabled",
+};
+
+/* RFC 3339 with nanoseconds, in UTC. */
+static void format_now(char *buf, size_t size)
+{
+	struct timespec ts;
+	struct tm tm;
+	size_t n;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	gmtime_r(&ts.tv_sec, &tm);
+	n = strftime(buf, size, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(buf + n, size - n, ".%09ldZ", ts.tv_nsec);
+}
+
+/* The name of the user who runs us, from the host's passwd file: no NSS, whose modules would be loaded into every start. */
+static const char *find_owner(char *buf, size_t size)
+{
+	_cleanup_free_ char *text = NULL;
+	char *rest, *line;
+	uid_t uid = geteuid();
+
+	if (uid == 0)
+		return "root";
+	snprintf(buf, size, "%u", uid);
+	text = malloc(PASSWD_MAX);
+	if (!text || io_read_file_at(AT_FDCWD, "/etc/passwd", text, PASSWD_MAX) < 0)
+		return buf;
+	rest = text;
+	while ((line = strsep(&rest, "\n"))) {
+		const char *name = strsep(&line, ":");
+		const char *id;
+		uint64_t value;
+
+		strsep(&line, ":");
+		id = strsep(&line, ":");
+		if (id && str_to_u64(id, UINT32_MAX, &value) == 0 && value == uid) {
+			snprintf(buf, size, "%s", name);
+			break;
+		}
+	}
+	return buf;
+}
+
+int record_prepare(struct launch *l, struct crun_error *err)
+{
+	const struct launch_plan *plan = l->plan;
+	struct oci_record *rec = &l->record;
+	const char *const *planned = cgroup_planned(l->cgroup);
+	bool dead;
+	int r;
+
+	format_now(l->created, sizeof(l->created));
+	*rec = (struct oci_record){
+		.has_version = true,
+		.version = RECORD_VERSION,
+		.id = l->id,
+		.bundle = plan->bundle,
+		.rootfs = plan->rootfs,
+		.oci_version = plan->config->oci_version,
+		.created = l->created,
+		.owner = find_owner(l->owner, sizeof(l->owner)),
+		.cgroup_manager = manager_names[plan->cgroup.manager],
+		.cgroup_path = cgroup_path(l->cgroup),
+		.cgroup_created = (const char **)planned,
+		.has_has_private_pid = true,
+		.has_private_pid = plan->ns[NS_PID].action == NS_NEW,
+		.has_unified = true,
+		.unified = plan->facts.cgroup_layout == CGROUP_V2,
+		.annotations = plan->config->annotations,
+		.has_oci_config_copied = true,
+		.oci_config_copied = true,
+		.has_terminal = true,
+		.terminal = plan->process.terminal,
+		.has_poststart = true,
+		.poststart = plan->config->hooks && plan->config->hooks->poststart_len,
+		.has_poststop = true,
+		.poststop = plan->config->hooks && plan->config->hooks->poststop_len,
+		.has_detached = true,
+		.detached = plan->detach,
+		.has_runtime_pid = true,
+		.runtime_pid = getpid(),
+		.has_runtime_pid_start_time = true,
+	};
+	while (planned && planned[rec->cgroup_created_len])
+		rec->cgroup_created_len++;
+	r = process_start_time(getpid(), &rec->runtime_pid_start_time, &dead);
+	if (r < 0)
+		return err_sys(err, r, "read our own start time");
+	return 0;
+}
+
+int record_write(struct launch *l, enum oci_record_phase phase, struct crun_error *err)
+{
+	struct oci_record *rec = &l->record;
+	bool dead;
+	int r;
+
+	rec->phase = phase;
+	if (l->pid > 0 && !rec->has_pid) {
+		/* A zombie keeps its start time until we have reaped it, so this cannot race with its end. */
+		r = process_start_time(l->pid, &rec->pid_start_time, &dead);
+		if (r < 0)
+			return err_sys(err, r, "read the start time of init");
+		rec->has_pid = true;
+		rec->pid = l->pid;
+		rec->has_pid_start_time = true;
+	}
+	return state_write_record(&l->dir, rec, err);
+}

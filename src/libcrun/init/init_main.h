@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The one entry point of init/: what the host side hands to the child that it gives birth to. */
+#pragma once
+
+#include "plan/birth.h"
+#include "plan/seccomp.h"
+#include "sync/channel.h"
+
+#include <signal.h>
+
+struct init_args {
+	const struct launch_plan *plan;
+	const struct birth *birth;
+	struct channel channel; /* init's end */
+	int host_channel_fd; /* the host side's end, closed first: only one holder may keep a socket open */
+	int gate_fd;	     /* listening socket of `start`, or FD_NONE */
+	int *mount_fds; /* see struct outside */
+	int root_source_fd;
+	int *ns_fds;
+	const char *cgroup_path;
+	const struct seccomp_area *seccomp; /* or NULL */
+	int log_level; /* messages up to this level are sent to the host side */
+};
+
+/* Runs the three tables of phases and executes the payload. ARGS: a struct init_args. Never returns. */
+void init_main(void *args) __attribute__((noreturn));

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// The container's terminal: opened from its own devpts, made the controlling terminal, mounted on /dev/console.
+#include "init/inside/phase.h"
+
+#include "base/cleanup.h"
+#include "sys/file.h"
+#include "sys/mount.h"
+
+#include <errno.h>
+#include <sys/ioctl.h>
+#include <sys/sysmacros.h>
+#include <termios.h>
+
+#ifndef TIOCGPTPEER
+#define TIOCGPTPEER _IO('T', 0x41) /* 4.13 */
+#endif
+
+/* Unix98 pseudo terminals: major 136...143 (Documentation/admin-guide/devices.txt). */
+#define PTS_MAJOR_FIRST 136
+#define PTS_MAJOR_LAST	143
+
+static int open_master(struct inside *in, struct crun_error *err)
+{
+	static const char *const paths[] = {"dev/pts/ptmx", "dev/ptmx"};
+	struct stat st;
+	struct statfs fs;
+	int fd = -ENOENT, r;
+
+	for (size_t i = 0; i < ARRAY_LEN(paths) && fd < 0; i++)
+		fd = sys_openat2(in->root_fd, paths[i], O_RDWR | O_NOCTTY | O_NONBLOCK, 0,
+				 RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+	if (fd < 0)
+		return err_sys(err, fd,
+			       "a terminal needs a devpts mount on /dev/pts: open `/dev/pts/ptmx`");
+	in->console_fd = fd;
+	/* The image may have put anything there: only the multiplexer of a real devpts will do (CVE-2025-52565). */
+	r = sys_fstatat(fd, "", &st);
+	if (r >= 0)
+		r = sys_fstatfs(fd, &fs);
+	if (r < 0)
+		return err_sys(err, r, "stat `/dev/pts/ptmx`");
+	if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(5, 2) || fs.f_type != DEVPTS_SUPER_MAGIC_)
+		return err_set(err, KIND_PERMISSION, EPERM,
+			       "`/dev/pts/ptmx` is not the multiplexer of a devpts file system: "
+			       "operation not permitted");
+	if (fcntl(fd, F_SETFL, O_RDWR) < 0)
+		return err_sys(err, -errno, "fcntl `/dev/pts/ptmx`");
+	return 0;
+}
+
+static int open_slave(int master, struct crun_error *err)
+{
+	_cleanup_close_ int fd = FD_NONE;
+	struct stat st;
+	int unlocked = 0, r;
+
+	if (ioctl(master, TIOCSPTLCK, &unlocked) < 0)
+		return err_sys(err, -errno, "unlock the terminal");
+	fd = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(err, -errno, "open the terminal's other end");
+	r = sys_fstatat(fd, "", &st);
+	if (r < 0)
+		return err_sys(err, r, "stat the terminal");
+	if (!S_ISCHR(st.st_mode) || major(st.st_rdev) < PTS_MAJOR_FIRST ||
+	    major(st.st_rdev) > PTS_MAJOR_LAST)
+		return err_set(
+			err, KIND_PERMISSION, EPERM,
+			"the terminal's other end is not a pseudo terminal: operation not permitted");
+	return take_fd(&fd);
+}
+
+/* The target is made or found without following a link, and the terminal is attached to it by fd (CVE-2026-88264). */
+static int mount_on_console(struct inside *in, int slave, struct crun_error *err)
+{
+	_cleanup_close_ int dev = FD_NONE, target = FD_NONE, tree = FD_NONE;
+	struct stat st;
+	int r;
+
+	dev = sys_openat2(in->root_fd, "dev", O_PATH | O_DIRECTORY, 0,
+			  RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+	if (dev < 0)
+		return err_sys(err, dev, "open `/dev`");
+	r = sys_mknodat(dev, "console", S_IFREG | 0600, 0);
+	if (r == -EROFS)
+		return 0; /* a read-only root without a /dev of its own: the terminal is still on 0-2 */
+	if (r < 0 && r != -EEXIST)
+		return err_sys(err, r, "create `/dev/console`");
+	target = sys_openat(dev, "console", O_PATH | O_NOFOLLOW, 0);
+	if (target < 0)
+		return err_sys(err, target, "open `/dev/console`");
+	r = sys_fstatat(target, "", &st);
+	if (r < 0)
+		return err_sys(err, r, "stat `/dev/console`");
+	if (S_ISLNK(st.st_mode) || S_ISDIR(st.st_mode))
+		return err_set(err, KIND_PERMISSION, EPERM,
+			       "`/dev/console` of the image is a %s: operation not permitted",
+			       S_ISLNK(st.st_mode) ? "symbolic link" : "directory");
+	tree = sys_open_tree(slave, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+	if (tree < 0)
+		return err_sys(err, tree, "clone the terminal's mount");
+	r = sys_move_mount(tree, target);
+	if (r < 0)
+		return err_sys(err, r, "mount the terminal on `/dev/console`");
+	return 0;
+}
+
+static int become_terminal(struct inside *in, int slave, struct crun_error *err)
+{
+	const struct plan_process *p = &in->plan->process;
+	const struct oci_console_size *size = p->spec->console_size;
+	int r;
+
+	if (size) {
+		struct winsize ws = {
+			.ws_row = (unsigned short)size->height,
+			.ws_col = (unsigned short)size->width,
+		};
+
+		if (ioctl(slave, TIOCSWINSZ, &ws) < 0)
+			return err_sys(err, -errno, "set the terminal's size");
+	}
+	r = sys_fchownat(slave, "", p->uid, (gid_t)-1, AT_EMPTY_PATH);
+	if (r < 0 && r != -EPERM && r != -EROFS)
+		return err_sys(err, r, "chown the terminal to uid %u", p->uid);
+	if (ioctl(slave, TIOCSCTTY, 0) < 0)
+		return err_sys(err, -errno, "make the terminal the controlling one");
+	for (int fd = 0; fd <= 2; fd++) {
+		r = sys_dup3(slave, fd, 0);
+		if (r < 0)
+			return err_sys(err, r, "dup the terminal to fd %d", fd);
+	}
+	return 0;
+}
+
+int phase_console(struct inside *in, struct crun_error *err)
+{
+	_cleanup_close_ int slave = FD_NONE;
+	int r = open_master(in, err);
+
+	if (r < 0)
+		return r;
+	slave = open_slave(in->console_fd, err);
+	if (slave < 0)
+		return slave;
+	/* In a root that we share with others (no mount namespace) nothing may be mounted. */
+	if (plan_ns_is_own(in->plan, NS_MNT)) {
+		r = mount_on_console(in, slave, err);
+		if (r < 0)
+			return r;
+	}
+	return become_terminal(in, slave, err);
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// process.cwd, entered as the final user and verified to be below the container's root.
+#include "init/inside/phase.h"
+
+#include "base/cleanup.h"
+#include "sys/file.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int phase_cwd(struct inside *in, struct crun_error *err)
+{
+	const char *cwd = in->plan->process.cwd;
+	int fd;
+	char now[PATH_MAX];
+	int r;
+
+	/* Magic links are how /proc/self/fd/N leads out of the root (CVE-2024-21626): an in-root look-up has none. */
+	fd = sys_openat2(in->root_fd, cwd, O_PATH | O_DIRECTORY, 0,
+			 RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+	if (fd == -ENOSYS)
+		fd = sys_openat(FD_NONE, cwd, O_PATH | O_DIRECTORY, 0);
+	in->cwd_fd = fd < 0 ? FD_NONE : fd;
+	r = fd < 0 ? fd : sys_fchdir(fd);
+	if (r < 0) {
+		err_sys(err, r, "chdir to `%s`", cwd);
+		return err_at(err, "/process/cwd");
+	}
+	/* The kernel puts "(unreachable)" in front of a directory that is not below our root; libc may hide it. */
+	r = (int)syscall(SYS_getcwd, now, sizeof(now));
+	if (r < 0 || now[0] != '/')
+		return err_set(
+			err, KIND_PERMISSION, EPERM,
+			"chdir to `%s`: it leads out of the container's root: operation not permitted",
+			cwd);
+	return 0;
+}

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// The phase `propagation`: linux.rootfsPropagation, when everything is mounted.
+#include "init/inside/phase.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "fs/inroot.h"
+#include "fs/mount_attr.h"
+#include "fs/procfs.h"
+#include "sys/file.h"
+#include "sys/mount.h"
+
+static int set_propagation(int fd, uint64_t propagation, bool recursive)
+{
+	const struct mount_change c = {.propagation = propagation, .propagation_rec = recursive};
+	_cleanup_close_ int proc = FD_NONE;
+	int r;
+
+	r = mount_attr_change(fd, &c);
+	if (r != -ENOSYS)
+		return r;
+	proc = procfs_open_private(ERR_IGNORED);
+	return proc < 0 ? proc : mount_attr_remount(proc, fd, &c);
+}
+
+/* A recursive change has hit the mounts that asked for something else. */
+static int restore_mount(const struct inside *in, const struct mount_op *op, struct crun_error *err)
+{
+	_cleanup_close_ int fd = FD_NONE;
+	int r;
+
+	fd = inroot_open(in->root_fd, op->destination, O_PATH);
+	r = fd < 0 ? fd : set_propagation(fd, op->propagation, op->propagation_rec);
+	if (r < 0)
+		return err_sys(err, r, "set the propagation of `%s` again", op->destination);
+	return 0;
+}
+
+int phase_propagation(struct inside *in, struct crun_error *err)
+{
+	const struct launch_plan *plan = in->plan;
+	_cleanup_close_ int root = FD_NONE;
+	/* Slave and private were set on the whole tree when it was attached; again they would cut a shared volume off. */
+	bool recursive = plan->root_propagation_rec && (plan->root_propagation == MS_SHARED ||
+							plan->root_propagation == MS_UNBINDABLE);
+	int r;
+
+	if (plan->ns[NS_MNT].action != NS_NEW)
+		return 0;
+	root = sys_openat(in->root_fd, ".", O_PATH | O_DIRECTORY, 0);
+	if (root < 0)
+		return err_sys(err, root, "open `/`");
+	r = set_propagation(root, plan->root_propagation, recursive);
+	if (r < 0) {
+		err_sys(err, r, "set the propagation of `/`");
+		return err_at(err, "/linux/rootfsPropagation");
+	}
+	for (size_t i = 0; recursive && i < plan->mounts_len; i++) {
+		if (!plan->mounts[i].propagation)
+			continue;
+		r = restore_mount(in, &plan->mounts[i], err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

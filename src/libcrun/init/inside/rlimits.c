@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// process.rlimits, late: a low limit must not get into the way of setting the container up.
+#include "init/inside/phase.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+
+int phase_rlimits(struct inside *in, struct crun_error *err)
+{
+	const struct plan_process *p = &in->plan->process;
+
+	for (size_t i = 0; i < p->rlimits_len; i++) {
+		const struct plan_rlimit *l = &p->rlimits[i];
+		struct rlimit value = {.rlim_cur = l->soft, .rlim_max = l->hard}, now;
+
+		if (setrlimit((__rlimit_resource_t)l->resource, &value) == 0)
+			continue;
+		err_sys(err, -errno, "set %s to %llu (hard limit %llu)", l->name,
+			(unsigned long long)l->soft, (unsigned long long)l->hard);
+		if (err->errnum == EPERM && getrlimit((__rlimit_resource_t)l->resource, &now) == 0)
+			err_in(err, "the hard limit of the caller is %llu",
+			       (unsigned long long)now.rlim_max);
+		return err_at(err, "/process/rlimits/%zu", i);
+	}
+	return 0;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The phases of init/last, in the order of the table in phases.c. Domain: the container's first process; container file system, final
+ * ids and capabilities. Every line here runs with the payload's own power. Ends with execve.
+ */
+#pragma once
+
+#include "init/context.h"
+
+/* Default signal dispositions, nothing blocked, the configured umask. */
+int phase_signals(struct last *last, struct crun_error *err) CRUN_NODISCARD;
+/* Everything but stdio, the preserved fds and our two sockets is closed. */
+int phase_fds(struct last *last, struct crun_error *err) CRUN_NODISCARD;
+/* Waits for FILTER. */
+int phase_filter(struct last *last, struct crun_error *err) CRUN_NODISCARD;
+/* Says READY, with the terminal. */
+int phase_ready(struct last *last, struct crun_error *err) CRUN_NODISCARD;
+/* create: waits for `start`, whose connection takes the channel's place. */
+int phase_gate(struct last *last, struct crun_error *err) CRUN_NODISCARD;
+int phase_start_container_hooks(struct last *last, struct crun_error *err) CRUN_NODISCARD;
+int phase_seccomp(struct last *last, struct crun_error *err) CRUN_NODISCARD;
+int phase_execve(struct last *last, struct crun_error *err) CRUN_NODISCARD;

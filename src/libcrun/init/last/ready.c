@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The end of creation: FILTER, READY, and the gate at which a created container waits for its start.
+#include "init/last/phase.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "sync/ladder.h"
+#include "sys/process.h"
+
+#include <errno.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+
+int phase_filter(struct last *last, struct crun_error *err)
+{
+	return channel_expect(last->channel, MSG_FILTER, -1, NULL, err);
+}
+
+int phase_ready(struct last *last, struct crun_error *err)
+{
+	int r;
+
+	/* From here on the container is complete: the runtime may go, the payload does not die with it. */
+	(void)sys_prctl(PR_SET_PDEATHSIG, 0, 0);
+	r = channel_send(last->channel, MSG_READY, last->console_fd, err);
+	if (r < 0)
+		return r;
+	close_fd(&last->console_fd);
+	return 0;
+}
+
+int phase_gate(struct last *last, struct crun_error *err)
+{
+	int fd;
+
+	/* The runtime waits for the end of file to know that nobody holds its end any more. */
+	channel_close(last->channel);
+	log_set_sink(NULL, NULL, LOG_LEVEL_ERROR);
+	do
+		fd = accept4(last->gate_fd, NULL, NULL, SOCK_CLOEXEC);
+	while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+	if (fd < 0)
+		return err_sys(err, -errno, "wait for start");
+	/* Whoever comes second finds nobody listening. */
+	close_fd(&last->gate_fd);
+	*last->channel = (struct channel){.fd = fd, .peer = "start"};
+	return channel_expect(last->channel, MSG_START, -1, NULL, err);
+}

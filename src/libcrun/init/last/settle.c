@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the payload inherits besides its identity: signals, umask and file descriptors.
+#include "init/last/phase.h"
+
+#include "init/fds.h"
+#include "sync/channel.h"
+#include "sys/file.h"
+#include "sys/process.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sys/stat.h>
+
+int phase_signals(struct last *last, struct crun_error *err)
+{
+	(void)err;
+	/* Callers start us with SIGPIPE ignored and signals blocked (conmon does); execve would keep both. */
+	sys_reset_signals();
+	umask(last->plan->process.umask);
+	return 0;
+}
+
+int phase_fds(struct last *last, struct crun_error *err)
+{
+	unsigned first = 3 + last->plan->process.preserve_fds;
+	struct fd_set_list keep = {0};
+	int r;
+
+	fds_keep(&keep, last->channel->fd);
+	fds_keep(&keep, last->gate_fd);
+	fds_keep(&keep, last->console_fd);
+	r = fds_close_others(&keep, first);
+	fds_done(&keep);
+	if (r < 0)
+		return err_sys(err, r, "close file descriptors from %u on", first);
+	return 0;
+}

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// Init's story: run outside, become inside, run inside, become last, run last. Knows all three contexts, decides nothing.
+#include "init/init_main.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "init/context.h"
+#include "init/fds.h"
+#include "init/outside/phase.h"
+#include "sync/ladder.h"
+#include "sys/file.h"
+#include "sys/process.h"
+
+#include <errno.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* The name by which the host side can tell a process that has not reached its execve (host/start.c). */
+#define INIT_COMM "crun:[INIT]"
+
+static void send_log(void *data, enum crun_log_level level, const char *text)
+{
+	struct channel *channel = data;
+
+	(void)channel_send_log(channel, level, text);
+}
+
+#define RUN_PHASES(table, context, domain, err)                                            \
+	({                                                                                 \
+		int r_ = 0;                                                                \
+		for (size_t i_ = 0; r_ >= 0 && (table)[i_].name; i_++) {                   \
+			if ((table)[i_].when && !(table)[i_].when((context)->plan))        \
+				continue;                                                  \
+			log_debug("init: " domain ".%s", (table)[i_].name);                \
+			r_ = (table)[i_].run((context), (err));                            \
+			if (r_ < 0)                                                        \
+				log_debug("init: " domain ".%s failed", (table)[i_].name); \
+		}                                                                          \
+		r_;                                                                        \
+	})
+
+/* The first act of the child: nothing that the caller leaked, and nothing of the host side that init has no use for, stays open. */
+static int close_everything_else(const struct init_args *args, struct crun_error *err)
+{
+	struct fd_set_list keep = {0};
+	int r;
+
+	close(args->host_channel_fd);
+	fds_keep(&keep, args->channel.fd);
+	fds_keep(&keep, args->gate_fd);
+	fds_keep(&keep, args->root_source_fd);
+	for (int i = 0; i < NS_COUNT; i++) {
+		if (args->birth->join_after & (1U << i))
+			fds_keep(&keep, args->ns_fds[i]);
+	}
+	for (size_t i = 0; i < args->plan->mounts_len; i++)
+		fds_keep(&keep, args->mount_fds[i]);
+	r = fds_close_others(&keep, 3 + args->plan->process.preserve_fds);
+	fds_done(&keep);
+	if (r < 0)
+		return err_sys(err, r, "close inherited file descriptors");
+	return 0;
+}
+
+static int run_outside(const struct init_args *args, struct outside *o, struct crun_error *err)
+{
+	int r;
+
+	*o = (struct outside){
+		.plan = args->plan,
+		.birth = args->birth,
+		.channel = o->channel,
+		.root_fd = FD_NONE,
+		.label_fd = FD_NONE,
+		.null_fd = FD_NONE,
+		.mask_fd = FD_NONE,
+		.mask_null_fd = FD_NONE,
+		.proc_fd = FD_NONE,
+		.mount_fds = args->mount_fds,
+		.root_source_fd = args->root_source_fd,
+		.ns_fds = args->ns_fds,
+		.gate_fd = args->gate_fd,
+		.seccomp = args->seccomp,
+		.cgroup_path = args->cgroup_path,
+	};
+	r = close_everything_else(args, err);
+	if (r < 0)
+		return r;
+	o->proc_fd = outside_open_proc(err);
+	if (o->proc_fd < 0)
+		return o->proc_fd;
+	o->null_fd = outside_open_null(err);
+	if (o->null_fd < 0)
+		return o->null_fd;
+	return RUN_PHASES(outside_phases, o, "outside", err);
+}
+
+/* Takes over what may be known inside and closes every fd of the host's file system. */
+static int become_inside(struct outside *o, struct inside *in, struct crun_error *err)
+{
+	*in = (struct inside){
+		.plan = o->plan,
+		.channel = o->channel,
+		.root_fd = FD_NONE,
+		.cwd_fd = FD_NONE,
+		.label_fd = take_fd(&o->label_fd),
+		.mask_fd = take_fd(&o->mask_fd),
+		.null_fd = take_fd(&o->mask_null_fd),
+		.gate_fd = o->gate_fd,
+		.host_pid = o->host_pid,
+		.console_fd = FD_NONE,
+		.seccomp = o->seccomp,
+	};
+	close_fd(&o->root_fd);
+	close_fd(&o->proc_fd);
+	close_fd(&o->null_fd);
+	for (int i = 0; i < NS_COUNT; i++)
+		close_fd(&o->ns_fds[i]);
+	in->root_fd = sys_openat(FD_NONE, "/", O_PATH | O_DIRECTORY, 0);
+	if (in->root_fd < 0)
+		return err_sys(err, in->root_fd, "open the container's root");
+	return 0;
+}
+
+static void become_last(struct inside *in, struct last *last)
+{
+	*last = (struct last){
+		.plan = in->plan,
+		.channel = in->channel,
+		.gate_fd = in->gate_fd,
+		.console_fd = take_fd(&in->console_fd),
+		.host_pid = in->host_pid,
+		.exec_path = in->exec_path,
+		.seccomp = in->seccomp,
+	};
+	close_fd(&in->root_fd);
+	close_fd(&in->cwd_fd);
+	close_fd(&in->label_fd);
+	close_fd(&in->mask_fd);
+	close_fd(&in->null_fd);
+}
+
+static int run_all(const struct init_args *args, struct channel *channel, struct crun_error *err)
+{
+	static struct inside in; /* large, and there is only one init */
+	struct outside o = {.channel = channel};
+	struct last last;
+	int r;
+
+	r = run_outside(args, &o, err);
+	if (r < 0)
+		return r;
+	r = become_inside(&o, &in, err);
+	if (r < 0)
+		return r;
+	r = RUN_PHASES(inside_phases, &in, "inside", err);
+	if (r < 0)
+		return r;
+	become_last(&in, &last);
+	return RUN_PHASES(last_phases, &last, "last", err);
+}
+
+void init_main(void *data)
+{
+	const struct init_args *args = data;
+	struct channel channel = args->channel;
+	struct crun_error err = {0};
+
+	umask(0);
+	(void)sys_prctl(PR_SET_NAME, (unsigned long)INIT_COMM, 0);
+	/* The runtime may be killed at any time: what it has not finished must not live on (cleared once READY was said). */
+	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
+	log_set_sink(send_log, &channel, (enum crun_log_level)args->log_level);
+	(void)run_all(args, &channel, &err);
+	(void)channel_send_error(&channel, &err);
+	_exit(1);
+}

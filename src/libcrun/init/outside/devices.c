@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// The phase `devices`: device nodes of the plan, made or bound below directories that are reached in-root.
+#include "init/outside/phase.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "fs/inroot.h"
+#include "fs/mount_source.h"
+#include "init/outside/mount.h"
+#include "sys/file.h"
+#include "sys/mount.h"
+
+#include <limits.h>
+#include <sys/sysmacros.h>
+
+static dev_t number_of(const struct plan_device *d)
+{
+	return makedev((unsigned)d->major, (unsigned)d->minor);
+}
+
+/* Type and number: a block device can have the number of a character device (CVE-2026-88265). */
+static bool is_device(const struct plan_device *d, const struct stat *st)
+{
+	return (st->st_mode & S_IFMT) == d->type &&
+	       (d->type == S_IFIFO || st->st_rdev == number_of(d));
+}
+
+/* O_PATH of NAME in DIR, which must be the device D and no link to one. */
+static int open_node(const struct plan_device *d, int dir, const char *name, struct crun_error *err)
+{
+	_cleanup_close_ int fd = FD_NONE;
+	struct stat st;
+	int r;
+
+	fd = sys_openat(dir, name, O_PATH | O_NOFOLLOW, 0);
+	if (fd < 0)
+		return err_sys(err, fd, "open the node");
+	r = sys_fstatat(fd, "", &st);
+	if (r < 0)
+		return err_sys(err, r, "stat the node");
+	if (!is_device(d, &st))
+		return err_set(err, KIND_SPEC, EEXIST,
+			       "the root filesystem has something else there: File exists");
+	return take_fd(&fd);
+}
+
+static int make_node(const struct plan_device *d, int dir, const char *name, struct crun_error *err)
+{
+	_cleanup_close_ int fd = FD_NONE;
+	mode_t saved = umask(0);
+	int r;
+
+	r = sys_mknodat(dir, name, d->type | d->mode, d->type == S_IFIFO ? 0 : number_of(d));
+	umask(saved);
+	if (r < 0 && r != -EEXIST)
+		return r;
+	fd = open_node(d, dir, name, err);
+	if (fd < 0)
+		return fd;
+	if (r == -EEXIST)
+		return 0;
+	r = sys_fchownat(fd, "", d->uid, d->gid, AT_EMPTY_PATH);
+	return r < 0 ? err_sys(err, r, "chown to %u:%u", d->uid, d->gid) : 0;
+}
+
+/* The host's node D as a detached mount. */
+static int open_host_node(const struct plan_device *d, struct crun_error *err)
+{
+	_cleanup_close_ int fd = FD_NONE;
+	struct stat st;
+	int r;
+
+	fd = mount_source_open(d->path, false, false, err);
+	if (fd < 0)
+		return fd;
+	r = sys_fstatat(fd, "", &st);
+	if (r < 0)
+		return err_sys(err, r, "stat the host's `%s`", d->path);
+	if (!is_device(d, &st))
+		return err_set(err, KIND_UNSUPPORTED, ENODEV,
+			       "the host's `%s` is not the device %llu:%llu that it should be",
+			       d->path, (unsigned long long)d->major, (unsigned long long)d->minor);
+	return take_fd(&fd);
+}
+
+static int bind_node(struct outside *o, const struct plan_device *d, int dir, const char *name,
+		     struct crun_error *err)
+{
+	const struct mount_change slave = {.propagation = MS_SLAVE};
+	_cleanup_close_ int source = FD_NONE;
+	_cleanup_close_ int target = FD_NONE;
+	struct stat st;
+	int r;
+
+	source = open_host_node(d, err);
+	if (source < 0)
+		return source;
+	r = sys_mknodat(dir, name, S_IFREG | 0644, 0);
+	if (r < 0 && r != -EEXIST)
+		return err_sys(err, r, "create the mount point");
+	target = sys_openat(dir, name, O_PATH | O_NOFOLLOW, 0);
+	if (target < 0)
+		return err_sys(err, target, "open the mount point");
+	r = sys_fstatat(target, "", &st);
+	if (r < 0)
+		return err_sys(err, r, "stat the mount point");
+	if (is_device(d, &st) && r == 0 && st.st_rdev != 0)
+		return 0;
+	if (S_ISDIR(st.st_mode) || S_ISLNK(st.st_mode))
+		return err_set(err, KIND_SPEC, EEXIST,
+			       "the root filesystem has something else there: File exists");
+	r = sys_move_mount(source, target);
+	if (r < 0)
+		return err_sys(err, r, "bind the host's node");
+	r = mount_attr_apply(o->proc_fd, source, &slave);
+	return r < 0 ? err_sys(err, r, "set the propagation of the host's node") : 0;
+}
+
+static int make_device(struct outside *o, const struct plan_device *d, struct crun_error *err)
+{
+	char name[NAME_MAX + 1];
+	_cleanup_close_ int dir = FD_NONE;
+	int r;
+
+	dir = inroot_make_parent(o->root_fd, d->path, name, sizeof(name), err);
+	if (dir < 0)
+		return dir;
+	if (o->plan->bind_devices && d->type != S_IFIFO)
+		return bind_node(o, d, dir, name, err);
+	err->errnum = 0;
+	r = make_node(d, dir, name, err);
+	/* Root without CAP_MKNOD: the host's node does as well. */
+	if (r == -EPERM && err->errnum == 0 && o->plan->ns[NS_MNT].action == NS_NEW)
+		return bind_node(o, d, dir, name, err);
+	if (r < 0 && err->errnum == 0)
+		return err_sys(err, r, "mknod");
+	return r;
+}
+
+/* A /dev that was bound by the configuration is the host's or a volume's: nothing is made in it. */
+static bool is_foreign(const struct outside *o, const struct plan_device *d)
+{
+	return mount_dev_is_bind(o) && str_after(d->path, "/dev/");
+}
+
+int phase_devices(struct outside *o, struct crun_error *err)
+{
+	for (size_t i = 0; i < o->plan->devices_len; i++) {
+		const struct plan_device *d = &o->plan->devices[i];
+
+		if (is_foreign(o, d))
+			continue;
+		if (make_device(o, d, err) >= 0)
+			continue;
+		err_in(err, "device `%s`", d->path);
+		return d->index < 0 ? -err->errnum : err_at(err, "/linux/devices/%d", d->index);
+	}
+	return 0;
+}

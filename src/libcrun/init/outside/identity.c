@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Init's first steps: it waits until its ids are mapped, gets a session of its own and becomes the container's root.
+#include "init/outside/phase.h"
+
+#include "sync/ladder.h"
+#include "sys/cred.h"
+#include "sys/process.h"
+
+#include <errno.h>
+#include <sys/prctl.h>
+
+int phase_go(struct outside *o, struct crun_error *err)
+{
+	return channel_expect(o->channel, MSG_GO, -1, NULL, err);
+}
+
+int phase_session(struct outside *o, struct crun_error *err)
+{
+	int r = sys_setsid();
+
+	(void)o;
+	/* EPERM: we are a session leader already, as the first process of a new pid namespace may be. */
+	if (r < 0 && r != -EPERM)
+		return err_sys(err, r, "setsid");
+	return 0;
+}
+
+int phase_identity(struct outside *o, struct crun_error *err)
+{
+	int r;
+
+	if (plan_ns_is_own(o->plan, NS_USER)) {
+		/* The caller's groups mean nothing in here; where setgroups is denied they are all that there is. */
+		r = sys_setgroups(0, NULL);
+		if (r < 0 && r != -EPERM)
+			return err_sys(err, r, "setgroups");
+		/* EINVAL: the map has no id 0. All capabilities are ours anyway until execve. */
+		r = sys_setresgid(0);
+		if (r < 0 && r != -EINVAL)
+			return err_sys(err, r, "setresgid 0");
+		r = sys_setresuid(0);
+		if (r < 0 && r != -EINVAL)
+			return err_sys(err, r, "setresuid 0");
+	}
+	/* From here to the payload's execve nobody in a shared pid or user namespace may ptrace us or look at our fds (CVE-2016-9962). */
+	r = sys_prctl(PR_SET_DUMPABLE, 0, 0);
+	if (r < 0)
+		return err_sys(err, r, "prctl PR_SET_DUMPABLE");
+	return 0;
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opens the LSM attribute file of our own process, through the host's procfs and before anything of the image can lie over it.
+#include "init/outside/phase.h"
+
+#include "sys/file.h"
+
+#include <errno.h>
+
+int phase_label(struct outside *o, struct crun_error *err)
+{
+	const struct oci_process *p = o->plan->config->process;
+	const char *path = "self/attr/exec";
+	int fd;
+
+	if (p->apparmor_profile && p->apparmor_profile[0]) {
+		/* attr/apparmor since 5.1: with several LSMs the plain file belongs to the first one. */
+		fd = sys_openat2(o->proc_fd, "self/attr/apparmor/exec", O_RDWR, 0, RESOLVE_NO_XDEV);
+		if (fd >= 0) {
+			o->label_fd = fd;
+			return 0;
+		}
+	}
+	fd = sys_openat2(o->proc_fd, path, O_RDWR, 0, RESOLVE_NO_XDEV);
+	if (fd == -ENOSYS)
+		fd = sys_openat(o->proc_fd, path, O_RDWR, 0);
+	if (fd < 0)
+		return err_sys(err, fd, "open `/proc/self/attr/exec`");
+	o->label_fd = fd;
+	return 0;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files that make mounts share: the destination, the attributes, the attaching. */
+#pragma once
+
+#include "base/error.h"
+#include "fs/mount_attr.h"
+#include "init/context.h"
+#include "plan/mount_op.h"
+
+#include <limits.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+/* Where a mount goes. All-zero but fd = FD_NONE before it is opened; the owner closes fd. */
+struct mount_target {
+	int fd;		     /* O_PATH */
+	mode_t mode;	     /* st_mode of what is there, or was made */
+	bool created;	     /* it was made here */
+	char path[PATH_MAX]; /* as resolved, "/proc/sys": seen from the container's root */
+};
+
+/*
+ * Resolves op->destination in the container's root, creating it (WANT: S_IFDIR or S_IFREG) when it is missing, and refuses what
+ * must not be mounted on: the root itself, and /proc and below but for the exceptions that mount_target_check_proc knows.
+ * SOURCE_FD: what will be mounted there, or FD_NONE for a new instance.
+ */
+int mount_target_open(struct outside *o, const struct mount_op *op, mode_t want, int source_fd,
+		      struct mount_target *ret, struct crun_error *err) CRUN_NODISCARD;
+
+/* True when a regular file may be bound over PATH below /proc: what virtualises one number without hiding a control. */
+bool mount_proc_path_allowed(const char *path);
+
+/* op's flags and propagation as a change of a mount's attributes. */
+void mount_op_change(const struct mount_op *op, struct mount_change *ret);
+
+/*
+ * Attaches the detached mount MOUNT_FD onto TARGET and makes sure that what op asks for is in effect. NEEDS: a change that the
+ * kernel could not make on the detached mount (it has no mount_setattr), or NULL.
+ */
+int mount_attach(struct outside *o, const struct mount_op *op, int mount_fd,
+		 const struct mount_target *target, const struct mount_change *needs,
+		 struct crun_error *err) CRUN_NODISCARD;
+
+/* One function for each kind of mount. */
+int mount_bind(struct outside *o, const struct mount_op *op, struct crun_error *err) CRUN_NODISCARD;
+int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *err) CRUN_NODISCARD;
+int mount_cgroup(struct outside *o, const struct mount_op *op,
+		 struct crun_error *err) CRUN_NODISCARD;
+
+/* Opens the sources of all bind mounts that are not open yet into o->mount_fds. */
+int mount_open_sources(struct outside *o, struct crun_error *err) CRUN_NODISCARD;
+
+/* True when a bind mount of the plan covers the container's /dev (known once `mounts` has run). */
+bool mount_dev_is_bind(const struct outside *o);
+
+/*
+ * Applies C to the detached tree FD, which came from elsewhere. Flags that a more privileged namespace has locked stay as they
+ * are, unless op asks for them to be off. Returns 0, or 1 when the kernel has no mount_setattr(2) and C is left to mount_attach.
+ */
+int mount_tree_change(int fd, const struct mount_change *c, struct crun_error *err) CRUN_NODISCARD;
+
+/*
+ * Copies what the root has at TARGET into the new tmpfs MOUNT_FD, for the option "tmpcopyup"; its owner too unless KEEP_OWNER.
+ */
+int tmpfs_copyup(const struct mount_target *target, int mount_fd, bool keep_owner,
+		 struct crun_error *err) CRUN_NODISCARD;

@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mounts of type "cgroup": the container's own part of every hierarchy, whatever layout the host has.
+#include "init/outside/mount.h"
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "fs/mount_source.h"
+#include "fs/mountinfo.h"
+#include "sys/file.h"
+#include "sys/mount.h"
+
+#include <stdio.h>
+
+/* One line of /proc/self/cgroup: "ID:CONTROLLERS:PATH"; v2 has ID 0 and no controllers. */
+struct hierarchy {
+	const char *controllers; /* "cpu,cpuacct", "name=systemd", "" for v2 */
+	const char *path;	 /* our cgroup, below the root of our cgroup namespace */
+};
+
+static bool is_v2(const struct hierarchy *h)
+{
+	return h->controllers[0] == '\0';
+}
+
+static const char *fstype_of(const struct hierarchy *h)
+{
+	return is_v2(h) ? "cgroup2" : "cgroup";
+}
+
+static int next_hierarchy(char **cursor, struct hierarchy *ret)
+{
+	char *line, *id;
+
+	while (*cursor && **cursor) {
+		line = strsep(cursor, "\n");
+		id = strsep(&line, ":");
+		ret->controllers = strsep(&line, ":");
+		ret->path = line;
+		if (id && ret->controllers && ret->path)
+			return 1;
+	}
+	return 0;
+}
+
+/* v1: the controllers are flags of the file system, a named hierarchy is a parameter. */
+static int set_controllers(int fs, const char *controllers)
+{
+	char word[64];
+	int r;
+
+	while (*controllers) {
+		size_t n = strcspn(controllers, ",");
+
+		if (n >= sizeof(word))
+			return -ENAMETOOLONG;
+		memcpy(word, controllers, n);
+		word[n] = '\0';
+		if (str_after(word, "name="))
+			r = sys_fsconfig_string(fs, "name", str_after(word, "name="));
+		else
+			r = sys_fsconfig_flag(fs, word);
+		if (r < 0)
+			return r;
+		controllers += n + (controllers[n] == ',');
+	}
+	return 0;
+}
+
+/* A mount of the hierarchy that shows our cgroup namespace's root as its own. Returns the fd or -errno. */
+static int new_view(const struct hierarchy *h, uint64_t attrs)
+{
+	_cleanup_close_ int fs = FD_NONE;
+	int r;
+
+	fs = sys_fsopen(fstype_of(h));
+	if (fs < 0)
+		return fs;
+	r = sys_fsconfig_string(fs, "source", "cgroup");
+	if (r >= 0)
+		r = set_controllers(fs, h->controllers);
+	if (r >= 0)
+		r = sys_fsconfig_create(fs);
+	return r < 0 ? r : sys_fsmount(fs, (unsigned)attrs);
+}
+
+/* The first controller (or "name=...") tells v1 hierarchies apart. */
+static bool is_mount_of(const struct mountinfo *m, const struct hierarchy *h)
+{
+	return str_eq(m->fstype, fstype_of(h)) &&
+	       (is_v2(h) || mountinfo_has_option(m->super_options, h->controllers,
+						 strcspn(h->controllers, ",")));
+}
+
+/* Puts the host path of PATH in the hierarchy into BUF: below a mount whose own root may be deeper than the hierarchy's. */
+static int host_path(const struct outside *o, const struct hierarchy *h, const char *path,
+		     char *buf, size_t size, struct crun_error *err)
+{
+	_cleanup_buf_ struct buf text = {0};
+	struct mountinfo m;
+	char *cursor;
+	int r;
+
+	r = mountinfo_read(o->proc_fd, "self/mountinfo", &text, err);
+	if (r < 0)
+		return r;
+	cursor = text.data;
+	while (mountinfo_next(&cursor, &m)) {
+		const char *rest = str_eq(m.root, "/") ? path : str_after(path, m.root);
+
+		if (!is_mount_of(&m, h) || !rest || (*rest && *rest != '/'))
+			continue;
+		if (snprintf(buf, size, "%s%s", m.mount_point, rest) < (int)size)
+			return 0;
+	}
+	return err_set(
+		err, KIND_UNSUPPORTED, ENOENT,
+		"the cgroup hierarchy `%s` is not mounted on the host where `%s` can be seen",
+		is_v2(h) ? "unified" : h->controllers, path);
+}
+
+/* Our cgroup as the mounts of the host name it. */
+static const char *own_path(const struct outside *o, const struct hierarchy *h)
+{
+	/* In a new cgroup namespace our own file says "/": the host side told where we are. */
+	if (plan_ns_is_own(o->plan, NS_CGROUP))
+		return o->cgroup_path;
+	return h->path;
+}
+
+/* A bind of our own cgroup's directory. Returns the detached mount or -errno. */
+static int bound_view(struct outside *o, const struct mount_op *op, const struct hierarchy *h,
+		      uint64_t attrs, struct crun_error *err)
+{
+	const struct mount_change c = {
+		.set = attrs & ~(uint64_t)MOUNT_ATTR__ATIME,
+		.propagation = MS_PRIVATE,
+	};
+	_cleanup_close_ int fd = FD_NONE;
+	const char *path = own_path(o, h);
+	char source[PATH_MAX];
+	int r;
+
+	if (!path)
+		return err_set(err, KIND_UNSUPPORTED, ENOENT,
+			       "the container has no cgroup that could be shown");
+	r = host_path(o, h, path, source, sizeof(source), err);
+	if (r < 0)
+		return r;
+	fd = mount_source_open(source, false, true, err);
+	if (fd < 0)
+		return fd;
+	r = mount_tree_change(fd, &c, err);
+	if (r > 0)
+		return err_set(err, KIND_UNSUPPORTED, ENOSYS,
+			       "a bind mount of the cgroup with its flags needs Linux 5.12");
+	if (r < 0)
+		return r;
+	log_debug("mount to %s: bound %s", op->destination, source);
+	return take_fd(&fd);
+}
+
+/* The container's view of one hierarchy: a new mount in a cgroup namespace, which ends at its root; a bind otherwise. */
+static int make_view(struct outside *o, const struct mount_op *op, const struct hierarchy *h,
+		     struct crun_error *err)
+{
+	int fd;
+
+	if (plan_ns_is_own(o->plan, NS_CGROUP)) {
+		fd = new_view(h, op->attr_set);
+		/* A user namespace needs a cgroup namespace of its own making and an uncovered mount to look at. */
+		if (fd != -EPERM && fd != -EBUSY)
+			return fd < 0 ? err_sys(err, fd, "mount the %s hierarchy `%s`",
+						fstype_of(h), h->controllers)
+				      : fd;
+	}
+	return bound_view(o, op, h, op->attr_set, err);
+}
+
+/* A v2 host: the destination is the hierarchy. */
+static int mount_unified(struct outside *o, const struct mount_op *op,
+			 const struct mount_target *target, struct crun_error *err)
+{
+	_cleanup_buf_ struct buf text = {0};
+	struct hierarchy h;
+	_cleanup_close_ int fd = FD_NONE;
+	char *cursor;
+	int r;
+
+	r = mountinfo_read(o->proc_fd, "self/cgroup", &text, err);
+	if (r < 0)
+		return r;
+	cursor = text.data;
+	while ((r = next_hierarchy(&cursor, &h)) != 0 && !is_v2(&h))
+		;
+	if (r == 0)
+		return err_set(err, KIND_UNSUPPORTED, ENODEV, "we are in no cgroup2 hierarchy");
+	fd = make_view(o, op, &h, err);
+	if (fd < 0)
+		return fd;
+	return mount_attach(o, op, fd, target, NULL, err);
+}
+
+/* The directory that a hierarchy is mounted on below /sys/fs/cgroup: "cpu,cpuacct", "systemd", "unified". */
+static const char *directory_name(const struct hierarchy *h)
+{
+	const char *name = str_after(h->controllers, "name=");
+
+	if (is_v2(h))
+		return "unified";
+	return name ? name : h->controllers;
+}
+
+static int add_hierarchy(struct outside *o, const struct mount_op *op, int tmpfs,
+			 const struct hierarchy *h, struct crun_error *err)
+{
+	struct mount_target t = {.fd = FD_NONE, .mode = S_IFDIR};
+	_cleanup_close_ int fd = FD_NONE;
+	const char *name = directory_name(h);
+	int r;
+
+	if (!str_is_filename(name))
+		return 0;
+	fd = make_view(o, op, h, err);
+	if (fd < 0)
+		return fd;
+	r = sys_mkdirat(tmpfs, name, 0755);
+	if (r < 0 && r != -EEXIST)
+		return err_sys(err, r, "mkdir `%s`", name);
+	t.fd = sys_openat(tmpfs, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (t.fd < 0)
+		return err_sys(err, t.fd, "open `%s`", name);
+	snprintf(t.path, sizeof(t.path), "%s/%s", op->destination, name);
+	r = mount_attach(o, op, fd, &t, NULL, err);
+	close_fd(&t.fd);
+	return r;
+}
+
+/* Co-mounted controllers are known by their single names too: "cpu" -> "cpu,cpuacct". */
+static int add_links(int tmpfs, const struct hierarchy *h, struct crun_error *err)
+{
+	const char *list = h->controllers;
+	char word[64];
+	int r;
+
+	if (!strchr(list, ',') || str_after(list, "name="))
+		return 0;
+	while (*list) {
+		size_t n = strcspn(list, ",");
+
+		if (n < sizeof(word)) {
+			memcpy(word, list, n);
+			word[n] = '\0';
+			r = sys_symlinkat(h->controllers, tmpfs, word);
+			if (r < 0 && r != -EEXIST)
+				return err_sys(err, r, "symlink `%s`", word);
+		}
+		list += n + (list[n] == ',');
+	}
+	return 0;
+}
+
+/* The directory that holds the hierarchies of a v1 host. */
+static int make_directory(const struct mount_op *op, struct crun_error *err)
+{
+	_cleanup_close_ int fs = FD_NONE;
+	int r;
+
+	fs = sys_fsopen("tmpfs");
+	if (fs < 0)
+		return err_sys(err, fs, "fsopen tmpfs");
+	r = sys_fsconfig_string(fs, "source", "tmpfs");
+	if (r >= 0)
+		r = sys_fsconfig_string(fs, "mode", "755");
+	if (r >= 0)
+		r = sys_fsconfig_create(fs);
+	if (r >= 0)
+		r = sys_fsmount(fs, (unsigned)(op->attr_set & ~(uint64_t)MOUNT_ATTR_RDONLY));
+	if (r < 0)
+		return err_sys(err, r, "make a tmpfs for the cgroup hierarchies");
+	return r;
+}
+
+static int fill_directory(struct outside *o, const struct mount_op *op, int tmpfs,
+			  struct crun_error *err)
+{
+	_cleanup_buf_ struct buf text = {0};
+	struct hierarchy h;
+	char *cursor;
+	int r;
+
+	r = mountinfo_read(o->proc_fd, "self/cgroup", &text, err);
+	if (r < 0)
+		return r;
+	cursor = text.data;
+	while (next_hierarchy(&cursor, &h)) {
+		if (is_v2(&h) && o->plan->facts.cgroup_layout != CGROUP_HYBRID)
+			continue;
+		r = add_hierarchy(o, op, tmpfs, &h, err);
+		if (r >= 0)
+			r = add_links(tmpfs, &h, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* A v1 or hybrid host: a directory with a mount for each hierarchy. */
+static int mount_hierarchies(struct outside *o, const struct mount_op *op,
+			     const struct mount_target *target, struct crun_error *err)
+{
+	const struct mount_change readonly = {.set = MOUNT_ATTR_RDONLY};
+	struct mount_op writable = *op;
+	_cleanup_close_ int tmpfs = FD_NONE;
+	int r;
+
+	/* Attached first: before 6.15 a mount cannot be put on a detached one. */
+	writable.attr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
+	tmpfs = make_directory(op, err);
+	if (tmpfs < 0)
+		return tmpfs;
+	r = mount_attach(o, &writable, tmpfs, target, NULL, err);
+	if (r < 0)
+		return r;
+	r = fill_directory(o, op, tmpfs, err);
+	if (r < 0)
+		return r;
+	if (!(op->attr_set & MOUNT_ATTR_RDONLY))
+		return 0;
+	r = mount_attr_apply(o->proc_fd, tmpfs, &readonly);
+	if (r < 0)
+		return err_sys(err, r, "make the directory of the cgroup hierarchies read-only");
+	return mount_attr_verify(tmpfs, MOUNT_ATTR_RDONLY, err);
+}
+
+int mount_cgroup(struct outside *o, const struct mount_op *op, struct crun_error *err)
+{
+	struct mount_target t = {.fd = FD_NONE};
+	int r;
+
+	r = mount_target_open(o, op, S_IFDIR, FD_NONE, &t, err);
+	if (r >= 0) {
+		if (o->plan->facts.cgroup_layout == CGROUP_V2)
+			r = mount_unified(o, op, &t, err);
+		else
+			r = mount_hierarchies(o, op, &t, err);
+	}
+	close_fd(&t.fd);
+	return r;
+}

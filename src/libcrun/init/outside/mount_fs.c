@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// New file system instances: configured completely through a file descriptor, then attached to one.
+#include "init/outside/mount.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "fs/mount_source.h"
+#include "sys/file.h"
+#include "sys/mount.h"
+
+#include <stdio.h>
+
+/* One attempt at an instance. */
+struct instance {
+	const struct mount_op *op;
+	const char *skip; /* a parameter to leave out, or NULL */
+	const char
+		*extra_mode; /* tmpfs without "mode=": the mode of the directory that it covers */
+	int fs_fd;
+};
+
+/* The JSON pointer of the option that became parameter P. */
+static int at_option(const struct outside *o, const struct mount_op *op,
+		     const struct mount_parameter *p, struct crun_error *err)
+{
+	const struct oci_mount *m = &o->plan->config->mounts[op->index];
+
+	for (size_t i = 0; i < m->options_len; i++) {
+		const char *rest = str_after(m->options[i], p->key);
+
+		if (rest && (p->value ? *rest == '=' && str_eq(rest + 1, p->value) : *rest == '\0'))
+			return err_at(err, "/mounts/%u/options/%zu", op->index, i);
+	}
+	return -err->errnum;
+}
+
+/* Why the kernel refused, in its own words where it has some. */
+static int failed(const struct instance *in, int r, const char *what, struct crun_error *err)
+{
+	char words[256];
+
+	if (sys_fsopen_message(in->fs_fd, words, sizeof(words)) > 0)
+		return err_sys(err, r, "%s: %s", what, words);
+	return err_sys(err, r, "%s", what);
+}
+
+static int set_parameters(const struct outside *o, struct instance *in, struct crun_error *err)
+{
+	const struct mount_op *op = in->op;
+	char what[512];
+	int r;
+
+	for (size_t i = 0; i < op->parameters_len; i++) {
+		const struct mount_parameter *p = &op->parameters[i];
+
+		if (in->skip && str_eq(p->key, in->skip))
+			continue;
+		r = p->value ? sys_fsconfig_string(in->fs_fd, p->key, p->value)
+			     : sys_fsconfig_flag(in->fs_fd, p->key);
+		if (r >= 0)
+			continue;
+		snprintf(what, sizeof(what), "%s option `%s%s%s`", op->fstype, p->key,
+			 p->value ? "=" : "", p->value ? p->value : "");
+		r = failed(in, r, what, err);
+		(void)at_option(o, op, p, err);
+		return r;
+	}
+	return 0;
+}
+
+static int configure(const struct outside *o, struct instance *in, struct crun_error *err)
+{
+	const struct mount_op *op = in->op;
+	char what[128];
+	int r;
+
+	in->fs_fd = sys_fsopen(op->fstype);
+	if (in->fs_fd == -ENODEV) {
+		r = err_set(err, KIND_UNSUPPORTED, ENODEV,
+			    "this kernel does not have the file system `%s`: No such device",
+			    op->fstype);
+		(void)err_at(err, "/mounts/%u/type", op->index);
+		return r;
+	}
+	if (in->fs_fd < 0)
+		return err_sys(err, in->fs_fd, "fsopen %s", op->fstype);
+	if (op->source && *op->source) {
+		r = sys_fsconfig_string(in->fs_fd, "source", op->source);
+		if (r < 0) {
+			snprintf(what, sizeof(what), "%s source", op->fstype);
+			return failed(in, r, what, err);
+		}
+	}
+	if (in->extra_mode) {
+		r = sys_fsconfig_string(in->fs_fd, "mode", in->extra_mode);
+		if (r < 0)
+			return failed(in, r, "tmpfs option `mode`", err);
+	}
+	r = set_parameters(o, in, err);
+	if (r < 0)
+		return r;
+	r = sys_fsconfig_create(in->fs_fd);
+	if (r < 0) {
+		snprintf(what, sizeof(what), "make a %s filesystem", op->fstype);
+		return failed(in, r, what, err);
+	}
+	return 0;
+}
+
+/* A tmpfs is still to be filled when it is mounted: `seal` makes it read-only. */
+static uint64_t initial_attrs(const struct mount_op *op)
+{
+	if (str_eq(op->fstype, "tmpfs"))
+		return op->attr_set & ~(uint64_t)MOUNT_ATTR_RDONLY;
+	return op->attr_set;
+}
+
+/* Returns the detached mount of a new instance. */
+static int make_instance(const struct outside *o, const struct mount_op *op, const char *skip,
+			 const char *extra_mode, struct crun_error *err)
+{
+	struct instance in = {.op = op, .skip = skip, .extra_mode = extra_mode, .fs_fd = FD_NONE};
+	int r;
+
+	r = configure(o, &in, err);
+	if (r >= 0) {
+		r = sys_fsmount(in.fs_fd, (unsigned)initial_attrs(op));
+		if (r < 0)
+			(void)failed(&in, r, "fsmount", err);
+	}
+	close_fd(&in.fs_fd);
+	return r;
+}
+
+static bool in_userns(const struct outside *o)
+{
+	return plan_ns_is_own(o->plan, NS_USER) || o->plan->facts.in_userns;
+}
+
+static bool has_parameter(const struct mount_op *op, const char *key)
+{
+	for (size_t i = 0; i < op->parameters_len; i++) {
+		if (str_eq(op->parameters[i].key, key))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * sysfs shows a network namespace and wants to be root there; without one (or where the visible /sys is masked) the host's is
+ * bound. What that brings along is no weaker than a new instance: all of it gets the flags, and the cgroup and other file
+ * systems below, which a new sysfs does not have, are read-only (CVE-2023-25809).
+ */
+static int bind_host_sys(const struct mount_op *op, struct crun_error *err)
+{
+	struct mount_change all = {
+		.rec_set = op->attr_set | MOUNT_ATTR_RDONLY,
+		.rec_clr = op->attr_clr & MOUNT_ATTR__ATIME,
+		.propagation = MS_SLAVE,
+		.propagation_rec = true,
+	};
+	const struct mount_change top_writable = {.clr = MOUNT_ATTR_RDONLY};
+	_cleanup_close_ int fd = FD_NONE;
+	struct statfs fs;
+	int r;
+
+	fd = mount_source_open("/sys", true, true, err);
+	if (fd < 0)
+		return fd;
+	r = sys_fstatfs(fd, &fs);
+	if (r < 0)
+		return err_sys(err, r, "statfs `/sys`");
+	if (fs.f_type != SYSFS_MAGIC_)
+		return err_set(err, KIND_UNSUPPORTED, ENODEV, "the host's `/sys` is not a sysfs");
+	r = mount_tree_change(fd, &all, err);
+	if (r > 0)
+		return err_set(err, KIND_UNSUPPORTED, ENOSYS,
+			       "a bind mount of the host's `/sys` with its flags needs Linux 5.12");
+	if (r < 0)
+		return r;
+	if (!(op->attr_set & MOUNT_ATTR_RDONLY) && mount_attr_change(fd, &top_writable) < 0)
+		log_debug("the host's /sys is locked read-only and stays so");
+	log_debug("mount to %s: bound the host's /sys", op->destination);
+	return take_fd(&fd);
+}
+
+/* What to try when the plain attempt failed with R; returns the mount or the error. */
+static int second_attempt(struct outside *o, const struct mount_op *op, int r,
+			  const char *extra_mode, struct crun_error *err)
+{
+	/* gid=5 is the tty group of the distributions, which a small id mapping does not have. */
+	if (str_eq(op->fstype, "devpts") && r == -EINVAL && in_userns(o) &&
+	    has_parameter(op, "gid"))
+		return make_instance(o, op, "gid", extra_mode, err);
+	if (str_eq(op->fstype, "sysfs") && r == -EPERM)
+		return bind_host_sys(op, err);
+	if (str_eq(op->fstype, "proc") && r == -EPERM)
+		return err_set(err, KIND_PERMISSION, EPERM,
+			       "the kernel refuses a new proc filesystem: it needs a pid namespace "
+			       "of the container's own, and in a user namespace a visible /proc "
+			       "without masked files: Operation not permitted");
+	return r;
+}
+
+int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *err)
+{
+	struct mount_target t = {.fd = FD_NONE};
+	_cleanup_close_ int target_fd = FD_NONE;
+	_cleanup_close_ int fd = FD_NONE;
+	char mode[16];
+	const char *extra_mode = NULL;
+	bool is_tmpfs = str_eq(op->fstype, "tmpfs");
+	struct mount_op shown = *op;
+	int r;
+
+	r = mount_target_open(o, op, S_IFDIR, FD_NONE, &t, err);
+	target_fd = t.fd;
+	if (r < 0)
+		return r;
+	if (is_tmpfs && !t.created && S_ISDIR(t.mode) && !has_parameter(op, "mode")) {
+		snprintf(mode, sizeof(mode), "%04o", (unsigned)t.mode & 07777);
+		extra_mode = mode;
+	}
+	fd = make_instance(o, op, NULL, extra_mode, err);
+	if (fd < 0)
+		fd = second_attempt(o, op, fd, extra_mode, err);
+	if (fd < 0)
+		return fd;
+	if (op->tmpcopyup) {
+		r = tmpfs_copyup(&t, fd, has_parameter(op, "uid") || has_parameter(op, "gid"), err);
+		if (r < 0)
+			return r;
+	}
+	shown.attr_set = initial_attrs(op);
+	return mount_attach(o, &shown, fd, &t, NULL, err);
+}

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+// The phase `mounts`: the mounts of the configuration in order, and what all kinds of them have in common.
+#include "init/outside/phase.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "fs/inroot.h"
+#include "fs/mount_source.h"
+#include "fs/procfs.h"
+#include "init/outside/mount.h"
+#include "sys/file.h"
+#include "sys/mount.h"
+#include "sys/statx.h"
+
+#include <stdio.h>
+
+#define PROC_ROOT_INODE 1
+
+/*
+ * Regular files may be bound over these (lxcfs does). Anything else below /proc would let an image replace what we and the
+ * kernel's users trust: CVE-2019-16884, CVE-2025-52881.
+ */
+bool mount_proc_path_allowed(const char *path)
+{
+	static const char *const allowed[] = {
+		"/proc/cpuinfo",
+		"/proc/diskstats",
+		"/proc/loadavg",
+		"/proc/meminfo",
+		"/proc/net/dev",
+		"/proc/slabinfo",
+		"/proc/stat",
+		"/proc/swaps",
+		"/proc/sys/crypto/fips_enabled",
+		"/proc/uptime",
+		"/proc/sys/kernel/ns_last_pid",
+	};
+	const char *net = str_after(path, "/proc/");
+
+	for (size_t i = 0; i < ARRAY_LEN(allowed); i++) {
+		if (str_eq(path, allowed[i]))
+			return true;
+	}
+	/* /proc/net is a link to self/net. */
+	return net && str_eq(net + strspn(net, "0123456789"), "/net/dev");
+}
+
+/* The path of FD as the container will see it. */
+static int resolved_path(struct outside *o, int fd, char *buf, size_t size, struct crun_error *err)
+{
+	char root[PATH_MAX], full[PATH_MAX];
+	const char *rest = NULL;
+	int r;
+
+	r = procfs_fd_path(o->proc_fd, o->root_fd, root, sizeof(root));
+	if (r >= 0)
+		r = procfs_fd_path(o->proc_fd, fd, full, sizeof(full));
+	if (r < 0)
+		return err_sys(err, r, "find out the path of the destination");
+	if (str_eq(root, "/"))
+		rest = full;
+	else if (str_after(full, root))
+		rest = str_after(full, root);
+	if (!rest || (*rest && *rest != '/'))
+		return err_set(err, KIND_SYSTEM, EXDEV,
+			       "the destination is `%s`, outside of the root filesystem", full);
+	snprintf(buf, size, "%s", *rest ? rest : "/");
+	return 0;
+}
+
+/* A directory that is the root of a procfs: the only thing but a new procfs that may be bound to /proc. */
+static bool is_proc_root(int fd)
+{
+	struct statfs fs;
+	struct stat st;
+
+	return fd >= 0 && sys_fstatfs(fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC_ &&
+	       sys_fstatat(fd, "", &st) == 0 && st.st_ino == PROC_ROOT_INODE;
+}
+
+static bool is_regular(int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && sys_fstatat(fd, "", &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static int check_proc(const struct mount_op *op, const struct mount_target *t, int source_fd,
+		      struct crun_error *err)
+{
+	const char *below = str_after(t->path, "/proc");
+	struct statfs fs;
+	bool in_proc;
+
+	in_proc = sys_fstatfs(t->fd, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC_;
+	if (below && *below == '\0') {
+		if (op->kind == MOUNT_REMOUNT || is_proc_root(source_fd) ||
+		    (op->kind == MOUNT_FS && str_eq(op->fstype, "proc")))
+			return 0;
+		return err_set(err, KIND_SPEC, EPERM,
+			       "the destination is `/proc`, where only a proc filesystem may be");
+	}
+	if (!in_proc && !(below && *below == '/'))
+		return 0;
+	if (op->kind == MOUNT_BIND && is_regular(source_fd) && mount_proc_path_allowed(t->path))
+		return 0;
+	/* A second procfs elsewhere ("/host/proc"): its root may be covered by another one. */
+	if (!(below && *below == '/') && is_proc_root(t->fd))
+		return 0;
+	return err_set(err, KIND_SPEC, EPERM,
+		       "the destination is `%s`: nothing may be mounted inside a proc filesystem",
+		       t->path);
+}
+
+/*
+ * proc and sysfs go onto a directory and never through a link: the label of the process and the sysctls are written below
+ * them, and an image could send us elsewhere (CVE-2019-19921, CVE-2023-27561).
+ */
+static bool needs_real_directory(const struct mount_op *op)
+{
+	return op->kind == MOUNT_FS && (str_eq(op->fstype, "proc") || str_eq(op->fstype, "sysfs"));
+}
+
+int mount_target_open(struct outside *o, const struct mount_op *op, mode_t want, int source_fd,
+		      struct mount_target *ret, struct crun_error *err)
+{
+	unsigned flags = op->dest_nofollow || needs_real_directory(op) ? INROOT_NOFOLLOW : 0;
+	mode_t mode = S_ISDIR(want) ? S_IFDIR | 0755 : S_IFREG | 0644;
+	struct stat st;
+	int r;
+
+	ret->fd = inroot_make(o->root_fd, op->destination, mode, flags, &ret->created, err);
+	if (ret->fd < 0)
+		return ret->fd;
+	r = sys_fstatat(ret->fd, "", &st);
+	if (r < 0)
+		return err_sys(err, r, "stat the destination");
+	ret->mode = st.st_mode;
+	if (needs_real_directory(op) && !S_ISDIR(st.st_mode))
+		return err_set(err, KIND_SPEC, ENOTDIR,
+			       "a %s filesystem must be mounted on an ordinary directory, which "
+			       "the destination is not",
+			       op->fstype);
+	r = resolved_path(o, ret->fd, ret->path, sizeof(ret->path), err);
+	if (r < 0)
+		return r;
+	if (str_eq(ret->path, "/") && op->kind != MOUNT_REMOUNT)
+		return err_set(err, KIND_SPEC, EINVAL, "the destination is the root directory");
+	return check_proc(op, ret, source_fd, err);
+}
+
+void mount_op_change(const struct mount_op *op, struct mount_change *ret)
+{
+	*ret = (struct mount_change){
+		.set = op->attr_set,
+		.clr = op->attr_clr,
+		.rec_set = op->rec_set,
+		.rec_clr = op->rec_clr,
+	};
+}
+
+/* The words of move_mount(2) are meagre: EINVAL and ENOTDIR say what is wrong only together with the types. */
+static int attach_failed(int r, const struct mount_target *t, struct crun_error *err)
+{
+	if (r == -ENOTDIR)
+		return err_set(err, KIND_SYSTEM, ENOTDIR,
+			       S_ISDIR(t->mode) ? "the destination is a directory, but the source "
+						  "is not: Not a directory"
+						: "the source is a directory, but the destination "
+						  "is not: Not a directory");
+	return err_sys(err, r, "attach the mount to `%s`", t->path);
+}
+
+int mount_attach(struct outside *o, const struct mount_op *op, int mount_fd,
+		 const struct mount_target *t, const struct mount_change *needs,
+		 struct crun_error *err)
+{
+	const struct mount_change propagation = {
+		.propagation = op->propagation,
+		.propagation_rec = op->propagation_rec,
+	};
+	int r;
+
+	r = sys_move_mount(mount_fd, t->fd);
+	if (r < 0)
+		return attach_failed(r, t, err);
+	if (needs) {
+		r = mount_attr_remount(o->proc_fd, mount_fd, needs);
+		if (r == -ENOSYS)
+			return err_set(err, KIND_UNSUPPORTED, ENOSYS,
+				       "recursive mount options need Linux 5.12");
+		if (r < 0)
+			return err_sys(err, r, "set the flags of the mount");
+	}
+	/* Last: a mount that is attached below a shared one becomes shared. */
+	if (op->propagation) {
+		r = mount_attr_apply(o->proc_fd, mount_fd, &propagation);
+		if (r < 0)
+			return err_sys(err, r, "set the propagation of the mount");
+	}
+	return mount_attr_verify(mount_fd, op->attr_set | op->rec_set, err);
+}
+
+static int remount(struct outside *o, const struct mount_op *op, struct crun_error *err)
+{
+	struct mount_target t = {.fd = FD_NONE};
+	struct mount_change change;
+	struct sys_mount_place place;
+	_cleanup_close_ int fd = FD_NONE;
+	int r;
+
+	fd = inroot_open(o->root_fd, op->destination, O_PATH);
+	if (fd < 0)
+		return err_sys(err, fd, "open the destination");
+	r = sys_mount_place(fd, &place);
+	if (r == 0 && !place.is_mount_root)
+		return err_set(err, KIND_SPEC, EINVAL,
+			       "there is no mount that could be changed by \"remount\"");
+	r = mount_target_open(o, op, S_IFDIR, FD_NONE, &t, err);
+	close_fd(&t.fd);
+	if (r < 0)
+		return r;
+	mount_op_change(op, &change);
+	change.propagation = op->propagation;
+	change.propagation_rec = op->propagation_rec;
+	r = mount_attr_apply(o->proc_fd, fd, &change);
+	if (r < 0)
+		return err_sys(err, r, "change the flags of the mount");
+	return mount_attr_verify(fd, op->attr_set | op->rec_set, err);
+}
+
+int mount_open_sources(struct outside *o, struct crun_error *err)
+{
+	for (size_t i = 0; i < o->plan->mounts_len; i++) {
+		const struct mount_op *op = &o->plan->mounts[i];
+
+		if (op->kind != MOUNT_BIND || o->mount_fds[i] >= 0)
+			continue;
+		o->mount_fds[i] = mount_source_open(op->source, op->recursive,
+						    op->src_nofollow || op->copy_symlink, err);
+		if (o->mount_fds[i] < 0) {
+			err_in(err, "mount to `%s`", op->destination);
+			return err_at(err, "/mounts/%u/source", op->index);
+		}
+	}
+	return 0;
+}
+
+bool mount_dev_is_bind(const struct outside *o)
+{
+	for (size_t i = 0; i < o->plan->mounts_len; i++) {
+		if (o->mount_fds[i] >= 0)
+			return true;
+	}
+	return false;
+}
+
+static int make_mount(struct outside *o, const struct mount_op *op, struct crun_error *err)
+{
+	switch (op->kind) {
+	case MOUNT_BIND:
+		return mount_bind(o, op, err);
+	case MOUNT_CGROUP:
+		return mount_cgroup(o, op, err);
+	case MOUNT_REMOUNT:
+		return remount(o, op, err);
+	default:
+		return mount_fs(o, op, err);
+	}
+}
+
+int phase_mounts(struct outside *o, struct crun_error *err)
+{
+	for (size_t i = 0; i < o->plan->mounts_len; i++) {
+		const struct mount_op *op = &o->plan->mounts[i];
+
+		if (make_mount(o, op, err) < 0) {
+			err_in(err, "mount to `%s`", op->destination);
+			return err_at(err, "/mounts/%u", op->index);
+		}
+	}
+	return 0;
+}

@@ -1,0 +1,361 @@
+// SPDX-License-Identifier: Apache-2.0
+// Turns the mounts, masked and read-only paths of the configuration into what the mount calls take.
+#include "plan/internal.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "spec/mount_options.h"
+
+#include <linux/mount.h>
+#include <stdio.h>
+
+/*
+ * File systems with one instance for the host or a namespace: read-only is a property of the mount there. Made read-only as a
+ * whole, the instance would change for everybody who has it mounted.
+ */
+static const char *const shared_instances[] = {
+	"binfmt_misc", "bpf",	     "cgroup",	  "cgroup2", "configfs", "debugfs", "devpts",
+	"devtmpfs",    "efivarfs",   "fusectl",	  "mqueue",  "proc",	 "pstore",  "resctrl",
+	"rpc_pipefs",  "securityfs", "selinuxfs", "smackfs", "sysfs",	 "tracefs",
+};
+
+static bool has_own_instance(const char *fstype)
+{
+	for (size_t i = 0; i < ARRAY_LEN(shared_instances); i++) {
+		if (str_eq(fstype, shared_instances[i]))
+			return false;
+	}
+	return true;
+}
+
+/* "SET and CLR" after what is there already: the later option wins. */
+static void merge(uint64_t *set, uint64_t *clr, const struct mount_option *o)
+{
+	*set = (*set & ~o->clr) | o->set;
+	*clr = (*clr & ~(o->set & ~MOUNT_ATTR__ATIME)) | o->clr;
+}
+
+static int split_parameter(struct mount_parameter *p, const char *word, struct oci_arena *arena)
+{
+	const char *equals = strchr(word, '=');
+
+	p->key = word;
+	p->value = NULL;
+	if (!equals)
+		return 0;
+	p->key = oci_arena_strndup(arena, word, (size_t)(equals - word));
+	p->value = equals + 1;
+	return p->key ? 0 : -ENOMEM;
+}
+
+/* A mount in the making. */
+struct build {
+	struct mount_op *op;
+	const struct oci_mount *mount;
+	struct mount_parameter *parameters;
+	struct oci_arena *arena;
+	bool remount;
+};
+
+static int add_flag_option(struct build *b, const struct mount_option *o)
+{
+	struct mount_op *op = b->op;
+
+	switch (o->kind) {
+	case MOUNT_OPTION_ATTR:
+		merge(&op->attr_set, &op->attr_clr, o);
+		break;
+	case MOUNT_OPTION_ATTR_REC:
+		merge(&op->rec_set, &op->rec_clr, o);
+		break;
+	case MOUNT_OPTION_PROPAGATION:
+		op->propagation = o->set;
+		op->propagation_rec = o->recursive;
+		break;
+	case MOUNT_OPTION_BIND:
+		op->kind = MOUNT_BIND;
+		op->recursive = op->recursive || o->recursive;
+		break;
+	case MOUNT_OPTION_REMOUNT:
+		b->remount = true;
+		break;
+	case MOUNT_OPTION_TMPCOPYUP:
+		op->tmpcopyup = true;
+		break;
+	case MOUNT_OPTION_COPY_SYMLINK:
+		op->copy_symlink = true;
+		break;
+	case MOUNT_OPTION_SRC_NOFOLLOW:
+		op->src_nofollow = true;
+		break;
+	case MOUNT_OPTION_DEST_NOFOLLOW:
+		op->dest_nofollow = true;
+		break;
+	default: /* NEUTRAL */
+		break;
+	}
+	return 0;
+}
+
+static int add_option(struct build *b, const char *word, struct crun_error *err)
+{
+	const struct mount_option *o = mount_option_find(word);
+
+	if (o && o->kind == MOUNT_OPTION_IDMAP)
+		return err_set(err, KIND_UNSUPPORTED, ENOTSUP,
+			       "mount option `%s`: idmapped mounts are not supported", word);
+	if (o && o->kind != MOUNT_OPTION_SUPER)
+		return add_flag_option(b, o);
+	if (word[0] == '\0' || word[0] == '=')
+		return err_set(err, KIND_SPEC, EINVAL, "mount option `%s` has no name", word);
+	if (split_parameter(&b->parameters[b->op->parameters_len], word, b->arena) < 0)
+		return PLAN_NO_MEMORY(err);
+	b->op->parameters_len++;
+	return 0;
+}
+
+/* What a bind mount, a new instance or a remount cannot honour is refused, not dropped. */
+static int check_parameters(const struct build *b, const char *what, struct crun_error *err)
+{
+	if (b->op->parameters_len == 0)
+		return 0;
+	for (size_t i = 0; i < b->mount->options_len; i++) {
+		const struct mount_option *o = mount_option_find(b->mount->options[i]);
+
+		if (o && o->kind != MOUNT_OPTION_SUPER)
+			continue;
+		err_set(err, KIND_SPEC, EINVAL, "mount option `%s` has no meaning for %s",
+			b->mount->options[i], what);
+		return err_at(err, "/mounts/%u/options/%zu", b->op->index, i);
+	}
+	return 0;
+}
+
+static int set_source(const struct launch_plan *plan, struct build *b, struct crun_error *err)
+{
+	const char *source = b->mount->source;
+	size_t size;
+	char *path;
+
+	if (!source || !*source) {
+		err_set(err, KIND_SPEC, EINVAL, "a bind mount needs a source");
+		return err_at(err, "/mounts/%u", b->op->index);
+	}
+	if (source[0] == '/') {
+		b->op->source = source;
+		return 0;
+	}
+	size = strlen(plan->bundle) + 1 + strlen(source) + 1;
+	path = oci_arena_bytes(b->arena, size);
+	if (!path)
+		return PLAN_NO_MEMORY(err);
+	snprintf(path, size, "%s/%s", plan->bundle, source);
+	b->op->source = path;
+	return 0;
+}
+
+static int finish_bind(const struct launch_plan *plan, struct build *b, struct crun_error *err)
+{
+	if (b->op->tmpcopyup) {
+		err_set(err, KIND_SPEC, EINVAL, "mount option `tmpcopyup` needs a tmpfs");
+		return err_at(err, "/mounts/%u/options", b->op->index);
+	}
+	b->op->fstype = NULL;
+	return check_parameters(b, "a bind mount", err) < 0 ? -err->errnum
+							    : set_source(plan, b, err);
+}
+
+static int finish_remount(struct build *b, struct crun_error *err)
+{
+	b->op->kind = MOUNT_REMOUNT;
+	b->op->fstype = NULL;
+	return check_parameters(b, "\"remount\", which changes the flags of a mount only", err);
+}
+
+/* SELinux: linux.mountLabel is the context of every new instance that can have one (spec: mountLabel). */
+static int add_label(const struct launch_plan *plan, struct build *b)
+{
+	const char *label = plan->linux_->mount_label;
+	struct mount_op *op = b->op;
+
+	if (!label || !*label || !has_own_instance(op->fstype))
+		return 0;
+	for (size_t i = 0; i < op->parameters_len; i++) {
+		if (str_eq(op->parameters[i].key, "context"))
+			return 0;
+	}
+	b->parameters[op->parameters_len++] = (struct mount_parameter){"context", label};
+	return 0;
+}
+
+static int finish_instance(const struct launch_plan *plan, struct build *b, struct crun_error *err)
+{
+	struct mount_op *op = b->op;
+
+	if (op->copy_symlink || op->src_nofollow) {
+		err_set(err, KIND_SPEC, EINVAL,
+			"mount options `copy-symlink` and `src-nofollow` need a bind mount");
+		return err_at(err, "/mounts/%u/options", op->index);
+	}
+	if (op->tmpcopyup && !str_eq(op->fstype, "tmpfs")) {
+		err_set(err, KIND_SPEC, EINVAL, "mount option `tmpcopyup` needs a tmpfs");
+		return err_at(err, "/mounts/%u/options", op->index);
+	}
+	/* A new instance has nothing below it: the recursive flags are plain ones. */
+	op->attr_set = (op->attr_set & ~op->rec_clr) | op->rec_set;
+	op->attr_clr |= op->rec_clr;
+	op->rec_set = op->rec_clr = 0;
+	op->source = b->mount->source;
+	if (op->kind == MOUNT_CGROUP)
+		return check_parameters(b, "a cgroup mount", err);
+	add_label(plan, b);
+	/* A tmpfs is made read-only when everything that goes into it is there: by seal, on the mount. */
+	if ((op->attr_set & MOUNT_ATTR_RDONLY) && !str_eq(op->fstype, "tmpfs") &&
+	    has_own_instance(op->fstype))
+		b->parameters[op->parameters_len++] = (struct mount_parameter){"ro", NULL};
+	return 0;
+}
+
+static int finish_mount(const struct launch_plan *plan, struct build *b, struct crun_error *err)
+{
+	const char *type = b->mount->type ? b->mount->type : "";
+	struct mount_op *op = b->op;
+
+	if (b->remount)
+		return finish_remount(b, err);
+	if (str_eq(type, "bind") || str_eq(type, "rbind")) {
+		op->kind = MOUNT_BIND;
+		op->recursive = op->recursive || type[0] == 'r';
+	}
+	if (op->kind == MOUNT_BIND)
+		return finish_bind(plan, b, err);
+	if (!*type || str_eq(type, "none")) {
+		err_set(err, KIND_SPEC, EINVAL,
+			"the mount has neither a file system type nor the option `bind` or `rbind`");
+		return err_at(err, "/mounts/%u/type", op->index);
+	}
+	op->fstype = type;
+	if (str_eq(type, "cgroup") ||
+	    (str_eq(type, "cgroup2") && plan->facts.cgroup_layout == CGROUP_V2))
+		op->kind = MOUNT_CGROUP;
+	return finish_instance(plan, b, err);
+}
+
+/* Tools older than the specification leave out the leading slash: "MUST be interpreted as relative to /" (config.md#mounts). */
+static const char *absolute(const char *destination, struct oci_arena *arena)
+{
+	size_t size = strlen(destination) + 2;
+	char *path;
+
+	if (destination[0] == '/')
+		return destination;
+	path = oci_arena_bytes(arena, size);
+	if (path)
+		snprintf(path, size, "/%s", destination);
+	return path;
+}
+
+static int plan_mount(const struct launch_plan *plan, const struct oci_mount *m,
+		      struct mount_op *op, struct oci_arena *arena, struct crun_error *err)
+{
+	struct build b = {.op = op, .mount = m, .arena = arena};
+	int r;
+
+	if (m->uid_mappings_len || m->gid_mappings_len) {
+		err_set(err, KIND_UNSUPPORTED, ENOTSUP,
+			"uidMappings and gidMappings: idmapped mounts are not supported");
+		return err_at(err, "/mounts/%u/%s", op->index,
+			      m->uid_mappings_len ? "uidMappings" : "gidMappings");
+	}
+	if (!m->destination || !*m->destination) {
+		err_set(err, KIND_SPEC, EINVAL, "the destination is empty");
+		return err_at(err, "/mounts/%u/destination", op->index);
+	}
+	op->kind = MOUNT_FS;
+	op->destination = absolute(m->destination, arena);
+	/* Two more than given: "ro" and "context". */
+	b.parameters = plan_alloc(arena, m->options_len + 2, sizeof(*b.parameters));
+	if (!op->destination || !b.parameters)
+		return PLAN_NO_MEMORY(err);
+	op->parameters = b.parameters;
+	for (size_t i = 0; i < m->options_len; i++) {
+		r = add_option(&b, m->options[i], err);
+		if (r < 0)
+			return err_at(err, "/mounts/%u/options/%zu", op->index, i);
+	}
+	return finish_mount(plan, &b, err);
+}
+
+static const struct {
+	uint64_t propagation;
+	bool recursive;
+} root_propagations[] = {
+	[OCI_ROOTFS_PROPAGATION_UNSET] = {MS_SLAVE, true},
+	[OCI_ROOTFS_PROPAGATION_SHARED] = {MS_SHARED, false},
+	[OCI_ROOTFS_PROPAGATION_SLAVE] = {MS_SLAVE, false},
+	[OCI_ROOTFS_PROPAGATION_PRIVATE] = {MS_PRIVATE, false},
+	[OCI_ROOTFS_PROPAGATION_UNBINDABLE] = {MS_UNBINDABLE, false},
+	[OCI_ROOTFS_PROPAGATION_RSHARED] = {MS_SHARED, true},
+	[OCI_ROOTFS_PROPAGATION_RSLAVE] = {MS_SLAVE, true},
+	[OCI_ROOTFS_PROPAGATION_RPRIVATE] = {MS_PRIVATE, true},
+	[OCI_ROOTFS_PROPAGATION_RUNBINDABLE] = {MS_UNBINDABLE, true},
+};
+
+/* Everything here changes mounts: done in a mount namespace of others it would change theirs. */
+static int check_namespace(const struct launch_plan *plan, struct crun_error *err)
+{
+	const char *what = NULL, *at = NULL;
+
+	if (plan->ns[NS_MNT].action == NS_NEW)
+		return 0;
+	if (plan->mounts_len) {
+		what = "mounts";
+		at = "/mounts/0";
+	} else if (plan->masked_paths_len) {
+		what = "masked paths";
+		at = "/linux/maskedPaths";
+	} else if (plan->readonly_paths_len) {
+		what = "read-only paths";
+		at = "/linux/readonlyPaths";
+	} else if (plan->root_readonly) {
+		what = "a read-only root";
+		at = "/root/readonly";
+	} else if (plan->linux_->rootfs_propagation != OCI_ROOTFS_PROPAGATION_UNSET) {
+		what = "rootfsPropagation";
+		at = "/linux/rootfsPropagation";
+	}
+	if (!what)
+		return 0;
+	err_set(err, KIND_SPEC, EINVAL, "%s need a new mount namespace of the container's own",
+		what);
+	return err_at(err, "%s", at);
+}
+
+int plan_mounts(struct launch_plan *plan, struct oci_arena *arena, struct crun_error *err)
+{
+	const struct oci_config *config = plan->config;
+	struct mount_op *ops;
+	int r;
+
+	ops = plan_alloc(arena, config->mounts_len, sizeof(*ops));
+	if (!ops)
+		return PLAN_NO_MEMORY(err);
+	for (size_t i = 0; i < config->mounts_len; i++) {
+		const struct oci_mount *m = &config->mounts[i];
+
+		ops[i].index = (unsigned)i;
+		r = plan_mount(plan, m, &ops[i], arena, err);
+		if (r < 0)
+			return err_in(err, "mount to `%s`", m->destination ? m->destination : "");
+	}
+	plan->mounts = ops;
+	plan->mounts_len = config->mounts_len;
+	plan->masked_paths = plan->linux_->masked_paths;
+	plan->masked_paths_len = plan->linux_->masked_paths_len;
+	plan->readonly_paths = plan->linux_->readonly_paths;
+	plan->readonly_paths_len = plan->linux_->readonly_paths_len;
+	plan->root_readonly = config->root && config->root->readonly;
+	plan->root_propagation = root_propagations[plan->linux_->rootfs_propagation].propagation;
+	plan->root_propagation_rec = root_propagations[plan->linux_->rootfs_propagation].recursive;
+	return check_namespace(plan, err);
+}
