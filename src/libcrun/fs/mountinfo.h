@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* /proc/self/mountinfo, for the one thing that no mount call tells: which cgroup hierarchy is mounted where. */
+#pragma once
+
+#include "base/error.h"
+
+struct buf;
+
+/* A line of mountinfo (proc(5)); the texts lie in the line, unescaped in place. */
+struct mountinfo {
+	const char *root; /* directory of the file system that the mount shows */
+	const char *mount_point;
+	const char *fstype;
+	const char *super_options; /* comma-separated */
+};
+
+/*
+ * Splits the next line at *CURSOR, which it changes and moves on. Returns 1, or 0 at the end of the text; lines that are not of
+ * the documented form are skipped.
+ */
+int mountinfo_next(char **cursor, struct mountinfo *ret);
+
+/* Reads the whole file PATH below PROC_FD ("self/mountinfo", "self/cgroup") into BUF. Returns 0 or -errno. */
+int mountinfo_read(int proc_fd, const char *path, struct buf *buf,
+		   struct crun_error *err) CRUN_NODISCARD;
+
+/* True when the comma-separated LIST has the word WORD of LEN bytes. */
+int mountinfo_has_option(const char *list, const char *word, size_t len);
