@@ -93,7 +93,30 @@ static bool is_mount_of(const struct mountinfo *m, const struct hierarchy *h)
 						 strcspn(h->controllers, ",")));
 }
 
-/* Puts the host path of PATH in the hierarchy into BUF: below a mount whose own root may be deeper than the hierarchy's. */
+/*
+ * What of PATH lies below a mount whose root mountinfo shows as ROOT; NULL when the mount does not have it. Inside a new cgroup
+ * namespace, whose root PATH is, roots are shown from there: "/../.." is two levels up.
+ */
+static const char *path_below(const char *root, const char *path, bool own_namespace)
+{
+	const char *rest = path + strlen(path);
+
+	if (!own_namespace) {
+		rest = str_eq(root, "/") ? path : str_after(path, root);
+		return rest && (*rest == '\0' || *rest == '/') ? rest : NULL;
+	}
+	if (str_eq(root, "/"))
+		return rest;
+	for (; str_after(root, "/.."); root += 3) {
+		while (rest > path && *--rest != '/')
+			;
+		if (*rest != '/')
+			return NULL;
+	}
+	return *root == '\0' ? rest : NULL;
+}
+
+/* Puts the host path of our cgroup PATH in the hierarchy into BUF: below a mount of it, whose own root may be anywhere. */
 static int host_path(const struct outside *o, const struct hierarchy *h, const char *path,
 		     char *buf, size_t size, struct crun_error *err)
 {
@@ -107,11 +130,12 @@ static int host_path(const struct outside *o, const struct hierarchy *h, const c
 		return r;
 	cursor = text.data;
 	while (mountinfo_next(&cursor, &m)) {
-		const char *rest = str_eq(m.root, "/") ? path : str_after(path, m.root);
+		const char *rest;
 
-		if (!is_mount_of(&m, h) || !rest || (*rest && *rest != '/'))
+		if (!is_mount_of(&m, h))
 			continue;
-		if (snprintf(buf, size, "%s%s", m.mount_point, rest) < (int)size)
+		rest = path_below(m.root, path, plan_ns_is_own(o->plan, NS_CGROUP));
+		if (rest && snprintf(buf, size, "%s%s", m.mount_point, rest) < (int)size)
 			return 0;
 	}
 	return err_set(
