@@ -1,0 +1,267 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Build crun in several ways and run every test; called by scripts/test.
+
+Steps (default: all, in this order):
+  gates        make check-style
+  gcc          build with gcc, warnings as errors; make check
+  clang        build with clang, warnings as errors
+  analyzer     compile with gcc -fanalyzer, findings are errors
+  sanitizers   build with ASAN and UBSAN; make check
+  static       build one static-pie binary; it runs a container
+  dist         make distcheck, and the two man and install targets
+  integration  the integration suite on the gcc build
+  hardened     a part of the integration suite on the build with sanitizers
+Each skip is printed with its reason. The last line counts everything.
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ORIGIN = Path(__file__).resolve().parent.parent
+STEPS = ["gates", "gcc", "clang", "analyzer", "sanitizers", "static", "dist", "integration",
+         "hardened"]
+JOBS = str(os.cpu_count() or 1)
+# What the sanitizers' own memory, threads and exit work do not disturb.
+HARDENED = ["test_cli.py", "test_errors.py", "test_kill.py", "test_lifecycle.py", "test_log.py",
+            "test_run.py", "test_smoke.py"]
+SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$")
+
+
+class Totals:
+    def __init__(self):
+        self.passed = self.failed = 0
+        self.skips = []
+        self.failures = []
+
+    def ok(self, count=1):
+        self.passed += count
+
+    def fail(self, what):
+        self.failed += 1
+        self.failures.append(what)
+        print(f"FAIL {what}", flush=True)
+
+    def skip(self, what):
+        self.skips.append(what)
+        print(f"skip {what}", flush=True)
+
+
+def copy_sources(target):
+    """A copy of the tree without build products: a tree that was configured refuses other builds."""
+    listed = subprocess.run(["git", "-C", str(ORIGIN), "ls-files", "-z", "-co",
+                             "--exclude-standard"], capture_output=True)
+    if listed.returncode:
+        shutil.copytree(ORIGIN, target, symlinks=True)
+        subprocess.run(["make", "-C", str(target), "distclean"], capture_output=True)
+        return
+    for name in filter(None, listed.stdout.decode().split("\0")):
+        source, copy = ORIGIN / name, target / name
+        if not source.exists():
+            continue
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, copy, follow_symlinks=False)
+
+
+class Runner:
+    def __init__(self, build_root):
+        self.root = build_root
+        self.top = build_root / "source"
+        self.totals = Totals()
+
+    def command(self, argv, cwd, log, env=None):
+        """Run argv with its output in the file log; the exit status."""
+        with open(log, "ab") as out:
+            return subprocess.run(argv, cwd=cwd, stdin=subprocess.DEVNULL, stdout=out,
+                                  stderr=subprocess.STDOUT, env=env).returncode
+
+    def require(self, what, argv, cwd, log, env=None):
+        """The same as a test of its own: True when it succeeded."""
+        if self.command(argv, cwd, log, env) == 0:
+            self.totals.ok()
+            return True
+        self.totals.fail(what)
+        tail = log.read_text(errors="replace").splitlines()[-40:]
+        print("\n".join("    " + line for line in tail), flush=True)
+        return False
+
+    def configure(self, name, *options, cc=None):
+        """A build directory with everything compiled; None when that failed."""
+        build = self.root / name
+        build.mkdir(parents=True, exist_ok=True)
+        log = build / "build.txt"
+        env = dict(os.environ, **({"CC": cc} if cc else {}))
+        configure = [str(self.top / "configure"), *options]
+        if not self.require(f"{name}: configure", configure, build, log, env):
+            return None
+        if not self.require(f"{name}: make", ["make", "-j", JOBS], build, log):
+            return None
+        return build
+
+    def make_check(self, name, build):
+        log = build / "check.txt"
+        env = dict(os.environ, ASAN_OPTIONS="detect_leaks=1", UBSAN_OPTIONS="print_stacktrace=1")
+        self.command(["make", "-k", "-j", JOBS, "check"], build, log, env)
+        seen = 0
+        for trs in sorted(build.rglob("*.trs")):
+            test = str(trs.relative_to(build))[:-len(".trs")]
+            result = re.search(r"^:global-test-result: (\S+)", trs.read_text(), re.M)
+            word = result.group(1) if result else "ERROR"
+            output = trs.with_suffix(".log").read_text(errors="replace")
+            seen += 1
+            if word == "PASS":
+                self.totals.ok()
+            elif word == "SKIP":
+                lines = [line for line in output.splitlines() if "skip" in line.lower()]
+                self.totals.skip(f"{name}: {test} ({(lines or ['no reason given'])[-1].strip()})")
+                continue
+            else:
+                self.totals.fail(f"{name}: {test}")
+                print("\n".join("    " + line for line in output.splitlines()[-60:]), flush=True)
+                continue
+            for line in re.findall(r"^ok .*# SKIP.*$", output, re.M | re.I):
+                self.totals.skip(f"{name}: {test}: {line}")
+        if not seen:
+            self.totals.fail(f"{name}: make check ran nothing")
+            print(log.read_text(errors="replace")[-4000:], flush=True)
+
+    def integration(self, name, build, files=(), env=None):
+        argv = [sys.executable, "-B", str(self.top / "tests/integration/run.py"), "--runtime",
+                str(build / "crun"), *[str(self.top / "tests/integration" / f) for f in files]]
+        if os.getuid() != 0:
+            self.totals.skip(f"{name}: the integration suite needs root")
+            return
+        run = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, errors="replace",
+                               env=dict(os.environ, **(env or {})))
+        summary = None
+        for line in run.stdout:
+            print(f"{name}: {line}", end="", flush=True)
+            summary = SUMMARY.match(line.strip()) or summary
+            if line.startswith("skip "):
+                self.totals.skips.append(f"{name}: {line[5:].strip()}")
+        status = run.wait()
+        if not summary:
+            self.totals.fail(f"{name}: no summary, exit status {status}")
+            return
+        self.totals.ok(int(summary.group(1)))
+        self.totals.failed += int(summary.group(2))
+        if int(summary.group(2)):
+            self.totals.failures.append(f"{name}: {summary.group(2)} tests, see above")
+
+    # ---- the steps ----
+
+    def gates(self):
+        run = subprocess.run([str(ORIGIN / "scripts/check-style")], cwd=ORIGIN, text=True,
+                             capture_output=True)
+        print(run.stdout + run.stderr, end="", flush=True)
+        if run.returncode:
+            self.totals.fail("gates: scripts/check-style")
+        else:
+            self.totals.ok()
+
+    def gcc(self):
+        build = self.configure("gcc", "--enable-warnings-as-errors", cc="gcc")
+        if build:
+            self.make_check("gcc", build)
+
+    def clang(self):
+        if not shutil.which("clang"):
+            self.totals.skip("clang: not installed")
+            return
+        self.configure("clang", "--enable-warnings-as-errors", cc="clang")
+
+    def analyzer(self):
+        self.configure("analyzer", "--enable-warnings-as-errors", "CFLAGS=-O1 -fanalyzer",
+                       cc="gcc")
+
+    def sanitizers(self):
+        build = self.configure("sanitizers", "--enable-warnings-as-errors",
+                               "--enable-sanitizers", "CFLAGS=-O1 -g", cc="gcc")
+        if build:
+            self.make_check("sanitizers", build)
+
+    def static(self):
+        build = self.configure("static", "--enable-static", cc="gcc")
+        if not build:
+            return
+        kind = subprocess.run(["readelf", "-lW", str(build / "crun")], capture_output=True,
+                              text=True).stdout
+        if "INTERP" in kind:
+            self.totals.fail("static: the binary has a program interpreter")
+        else:
+            self.totals.ok()
+        self.integration("static", build, ["test_smoke.py"])
+
+    def dist(self):
+        build = self.root / "dist"
+        build.mkdir(parents=True, exist_ok=True)
+        log = build / "build.txt"
+        if not self.require("dist: configure", [str(self.top / "configure")], build, log):
+            return
+        self.require("dist: make distcheck",
+                     ["make", "-j", JOBS, "distcheck"], build, log,
+                     dict(os.environ, CRUN_DISTCHECK="1"))
+
+    def whole_suite(self):
+        build = self.root / "gcc"
+        if not (build / "crun").exists():
+            self.totals.fail("integration: there is no gcc build")
+            return
+        self.integration("integration", build)
+
+    def hardened(self):
+        build = self.root / "sanitizers"
+        if not (build / "crun").exists():
+            self.totals.fail("hardened: there is no build with sanitizers")
+            return
+        self.integration("hardened", build, HARDENED, {"ASAN_OPTIONS": "detect_leaks=0"})
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("steps", nargs="*", metavar="STEP", help=", ".join(STEPS))
+    parser.add_argument("--build", metavar="DIR", help="build below DIR and keep it")
+    args = parser.parse_args()
+    unknown = [step for step in args.steps if step not in STEPS]
+    if unknown:
+        parser.error(f"unknown step {unknown[0]}: it is one of {', '.join(STEPS)}")
+    steps = args.steps or STEPS
+    root = Path(args.build or tempfile.mkdtemp(prefix="crun-test-build-")).resolve()
+    runner = Runner(root)
+    spec = ORIGIN.parent / "shared/oci-spec"
+    if "OCI_SPEC_DIR" not in os.environ and spec.is_dir():
+        os.environ["OCI_SPEC_DIR"] = str(spec)
+    try:
+        shutil.rmtree(runner.top, ignore_errors=True)
+        copy_sources(runner.top)
+        if not runner.require("autogen", [str(runner.top / "autogen.sh")], runner.top,
+                              root / "autogen.txt"):
+            steps = ["gates"]
+        for step in steps:
+            begin = time.monotonic()
+            print(f"== {step}", flush=True)
+            (runner.whole_suite if step == "integration" else getattr(runner, step))()
+            print(f"== {step}: {time.monotonic() - begin:.0f} s", flush=True)
+    finally:
+        if not args.build:
+            shutil.rmtree(root, ignore_errors=True)
+    totals = runner.totals
+    for skip in totals.skips:
+        print(f"skipped: {skip}")
+    for failure in totals.failures:
+        print(f"failed: {failure}")
+    print(f"{totals.passed} passed, {totals.failed} failed, {len(totals.skips)} skipped")
+    return 1 if totals.failed or not totals.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
