@@ -66,11 +66,22 @@ static const char *find_owner(char *buf, size_t size)
 	return buf;
 }
 
+/* Asked for at each write: where no cgroup could be made and none is needed, there is no path and nothing planned any more. */
+static void describe_cgroup(const struct launch *l, struct oci_record *rec)
+{
+	const char *const *planned = cgroup_planned(l->cgroup);
+
+	rec->cgroup_path = cgroup_path(l->cgroup);
+	rec->cgroup_created = (const char **)planned;
+	rec->cgroup_created_len = 0;
+	while (planned[rec->cgroup_created_len])
+		rec->cgroup_created_len++;
+}
+
 int record_prepare(struct launch *l, struct crun_error *err)
 {
 	const struct launch_plan *plan = l->plan;
 	struct oci_record *rec = &l->record;
-	const char *const *planned = cgroup_planned(l->cgroup);
 	bool dead;
 	int r;
 
@@ -85,8 +96,6 @@ int record_prepare(struct launch *l, struct crun_error *err)
 		.created = l->created,
 		.owner = find_owner(l->owner, sizeof(l->owner)),
 		.cgroup_manager = manager_names[plan->cgroup.manager],
-		.cgroup_path = cgroup_path(l->cgroup),
-		.cgroup_created = (const char **)planned,
 		.has_has_private_pid = true,
 		.has_private_pid = plan->ns[NS_PID].action == NS_NEW,
 		.has_unified = true,
@@ -106,8 +115,6 @@ int record_prepare(struct launch *l, struct crun_error *err)
 		.runtime_pid = getpid(),
 		.has_runtime_pid_start_time = true,
 	};
-	while (planned && planned[rec->cgroup_created_len])
-		rec->cgroup_created_len++;
 	r = process_start_time(getpid(), &rec->runtime_pid_start_time, &dead);
 	if (r < 0)
 		return err_sys(err, r, "read our own start time");
@@ -121,6 +128,7 @@ int record_write(struct launch *l, enum oci_record_phase phase, struct crun_erro
 	int r;
 
 	rec->phase = phase;
+	describe_cgroup(l, rec);
 	if (l->pid > 0 && !rec->has_pid) {
 		/* A zombie keeps its start time until we have reaped it, so this cannot race with its end. */
 		r = process_start_time(l->pid, &rec->pid_start_time, &dead);
