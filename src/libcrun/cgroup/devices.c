@@ -131,6 +131,17 @@ int cg_rules_build(const struct plan_cgroup *plan, struct cg_rules *ret, struct 
 	return 0;
 }
 
+bool cg_rules_allow_all(const struct cg_rules *rules)
+{
+	for (size_t i = rules->len; i-- > 0;) {
+		if (!rules->items[i].allow)
+			return false;
+		if (cg_rule_is_total(&rules->items[i]))
+			return true;
+	}
+	return false;
+}
+
 bool cg_rules_allow(const struct cg_rules *rules, uint8_t type, uint8_t access, uint32_t major,
 		    uint32_t minor)
 {

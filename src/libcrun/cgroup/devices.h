@@ -43,6 +43,9 @@ int cg_rules_build(const struct plan_cgroup *plan, struct cg_rules *ret,
 void cg_rules_done(struct cg_rules *rules);
 int cg_rules_add(struct cg_rules *rules, const struct cg_rule *rule) CRUN_NODISCARD;
 
+/* True when the rules deny nothing, as those of a privileged container. */
+bool cg_rules_allow_all(const struct cg_rules *rules);
+
 /* The answer of the rules for one access, straight from their definition. */
 bool cg_rules_allow(const struct cg_rules *rules, uint8_t type, uint8_t access, uint32_t major,
 		    uint32_t minor);

@@ -210,7 +210,8 @@ int cgroup_create(struct cgroup *cg, struct crun_error *err)
 		return r;
 	log_debug("%s: going without a cgroup", err->text);
 	*err = (struct crun_error){0};
-	cg_clear(cg);
+	cg_close(cg);
+	cg->absent = true;
 	return 0;
 }
 

@@ -74,6 +74,7 @@ struct cgroup {
 	struct cg_hier hier[CG_MAX_HIER];
 	size_t hier_len;
 	char **planned; /* NULL-terminated */
+	bool absent; /* could not be made and need not be: path and planned, which callers may hold, live on */
 };
 
 /* A directory whose files are written: the fd does the work, the path is for the error text. */
@@ -100,7 +101,10 @@ int cg_set_path(struct cgroup *cg, const char *path, struct crun_error *err) CRU
 /* Writes the relative path of the first N components ("a/b") into BUF. */
 void cg_prefix(const struct cgroup *cg, size_t n, char buf[CG_PATH_SIZE]);
 
-/* Closes all and forgets every hierarchy: the container goes without a cgroup. */
+/* Closes all and forgets every hierarchy. */
+void cg_close(struct cgroup *cg);
+
+/* The same, and frees the path and the list. */
 void cg_clear(struct cgroup *cg);
 
 /* ---- fs.c ---- */

@@ -15,7 +15,7 @@
 /* Names tried for a container without linux.cgroupsPath: other state roots may have a container of the same id. */
 #define DEFAULT_NAMES 1000
 
-void cg_clear(struct cgroup *cg)
+void cg_close(struct cgroup *cg)
 {
 	for (size_t i = 0; i < cg->hier_len; i++) {
 		close_fd(&cg->hier[i].root_fd);
@@ -23,6 +23,11 @@ void cg_clear(struct cgroup *cg)
 		free(cg->hier[i].root);
 	}
 	cg->hier_len = 0;
+}
+
+void cg_clear(struct cgroup *cg)
+{
+	cg_close(cg);
 	free(cg->path);
 	cg->path = NULL;
 	cg->depth = 0;
@@ -199,17 +204,13 @@ static int select_dirs(struct cgroup *cg, struct crun_error *err)
 		cg_clear(cg);
 		return 0;
 	}
-	if (!cg->path) {
+	if (cg->path) {
+		for (size_t i = 0; r >= 0 && i < cg->hier_len; i++)
+			r = find_existing(cg, &cg->hier[i], err);
+	} else {
 		r = default_path(cg, plan->id, err);
-		if (r < 0)
-			return r;
 	}
-	for (size_t i = 0; i < cg->hier_len; i++) {
-		r = find_existing(cg, &cg->hier[i], err);
-		if (r < 0)
-			return r;
-	}
-	return list_planned(cg, err);
+	return r < 0 ? r : list_planned(cg, err);
 }
 
 int cgroup_select(const struct plan_cgroup *plan, struct cgroup **ret, struct crun_error *err)
@@ -237,12 +238,12 @@ int cgroup_select(const struct plan_cgroup *plan, struct cgroup **ret, struct cr
 
 const char *cgroup_path(const struct cgroup *cg)
 {
-	return cg->path;
+	return cg->absent ? NULL : cg->path;
 }
 
 const char *const *cgroup_planned(const struct cgroup *cg)
 {
 	static const char *const none[] = {NULL};
 
-	return cg->planned ? (const char *const *)cg->planned : none;
+	return cg->planned && !cg->absent ? (const char *const *)cg->planned : none;
 }
