@@ -274,7 +274,7 @@ def test_wrong_type_names_pointer_expected_and_found(t):
     result = bad(t, GOOD.replace('["true"]', '"true"') % ("", "", ""), "/process/args", "array",
                  "string")
     assert "config.json:5:" in result.err, result
-    bad(t, GOOD % (', "terminal": "yes"', "", ""), "/process/terminal", "boolean")
+    bad(t, GOOD % (', "terminal": "yes"', "", ""), "/process/terminal", "true or false")
     bad(t, GOOD % (', "env": ["A=1", 7]', "", ""), "/process/env/1", "string")
     bad(t, GOOD % ("", "", ', "mounts": [{"destination": "/a"}, 3]'), "/mounts/1", "object")
 
@@ -301,7 +301,7 @@ def test_unknown_enum_value_with_the_nearest_known_one(t):
 
 def test_duplicate_key(t):
     bad(t, (GOOD % ("", "", "")).replace('"cwd": "/",', '"cwd": "/", "cwd": "/tmp",'), "cwd",
-        "duplicate")
+        "twice")
 
 
 def test_damaged_documents(t):
@@ -314,7 +314,9 @@ def test_damaged_documents(t):
 
 
 def test_empty_document(t):
-    bad(t, "")
+    bundle = t.bundle()
+    t.file(os.path.join(bundle.path, "config.json"), "")
+    refuse(t, bundle, "config.json", "empty", verbs=(["create"],))
 
 
 def test_deep_nesting_is_refused_not_crashed_on(t):

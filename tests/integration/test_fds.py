@@ -2,6 +2,7 @@
 """Which descriptors the payload gets: the ones it was promised, and no others."""
 
 import os
+import re
 import resource
 
 from harness import flavors
@@ -123,10 +124,11 @@ def test_hooks_have_three_descriptors(t):
         log = t.file("fds" + kind)
         bundle = t.bundle(mutate={"hooks": {kind: hook(f"exec > {log}; exec ls -l /proc/self/fd")}})
         t.run_container(bundle, pass_fds=[at(30, b"x")])
-        lines = [line.split() for line in open(log, encoding="utf-8").read().splitlines()[1:]]
-        extra = [line for line in lines if int(line[-3]) > 2]
+        with open(log, encoding="utf-8") as source:
+            fds = dict(re.findall(r" (\d+) -> (.*)", source.read()))
         # ls itself has the directory open
-        assert len(lines) >= 3 and all(x[-1].startswith("/proc/") for x in extra), lines
+        extra = [target for number, target in fds.items() if int(number) > 2]
+        assert len(fds) >= 3 and all(x.startswith("/proc/") for x in extra), fds
 
 
 def test_runtime_files_are_never_a_working_directory(t):
@@ -152,10 +154,8 @@ def test_soft_limit_of_descriptors_does_not_limit_the_runtime(t):
     assert result.out == "64\n", result
 
 
-def test_state_directory_and_gate_are_closed_to_others(t):
+def test_state_directory_is_closed_to_others(t):
     bundle = t.bundle(SLEEP)
     t.create(bundle)
-    for here, _dirs, files in os.walk(os.path.join(t.state_dir, bundle.id)):
+    for here, _dirs, _files in os.walk(os.path.join(t.state_dir, bundle.id)):
         assert os.stat(here).st_mode & 0o077 in (0, 0o011), here
-        for name in files:
-            assert os.lstat(os.path.join(here, name)).st_mode & 0o004 == 0, name
