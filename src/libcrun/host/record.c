@@ -69,7 +69,6 @@ static const char *find_owner(char *buf, size_t size)
 /* Asked for at each write: where no cgroup could be made and none is needed, there is no path and nothing planned any more. */
 static void describe_cgroup(const struct launch *l, struct oci_record *rec)
 {
-	const char *const *planned = cgroup_planned(l->cgroup);
 
 	rec->cgroup_path = cgroup_path(l->cgroup);
 	rec->cgroup_created = (const char **)planned;
@@ -121,6 +120,19 @@ int record_prepare(struct launch *l, struct crun_error *err)
 	return 0;
 }
 
+/* Afresh each time: a cgroup that may be gone without (plan_cgroup.optional) is known to be so only after cgroup_create. */
+static void describe_cgroup(struct launch *l)
+{
+	struct oci_record *rec = &l->record;
+	const char *const *planned = cgroup_planned(l->cgroup);
+
+	rec->cgroup_path = cgroup_path(l->cgroup);
+	rec->cgroup_created = (const char **)planned;
+	rec->cgroup_created_len = 0;
+	while (planned && planned[rec->cgroup_created_len])
+		rec->cgroup_created_len++;
+}
+
 int record_write(struct launch *l, enum oci_record_phase phase, struct crun_error *err)
 {
 	struct oci_record *rec = &l->record;
@@ -128,6 +140,7 @@ int record_write(struct launch *l, enum oci_record_phase phase, struct crun_erro
 	int r;
 
 	rec->phase = phase;
+	describe_cgroup(l);
 	describe_cgroup(l, rec);
 	if (l->pid > 0 && !rec->has_pid) {
 		/* A zombie keeps its start time until we have reaped it, so this cannot race with its end. */
