@@ -66,17 +66,6 @@ static const char *find_owner(char *buf, size_t size)
 	return buf;
 }
 
-/* Asked for at each write: where no cgroup could be made and none is needed, there is no path and nothing planned any more. */
-static void describe_cgroup(const struct launch *l, struct oci_record *rec)
-{
-
-	rec->cgroup_path = cgroup_path(l->cgroup);
-	rec->cgroup_created = (const char **)planned;
-	rec->cgroup_created_len = 0;
-	while (planned[rec->cgroup_created_len])
-		rec->cgroup_created_len++;
-}
-
 int record_prepare(struct launch *l, struct crun_error *err)
 {
 	const struct launch_plan *plan = l->plan;
@@ -141,7 +130,6 @@ int record_write(struct launch *l, enum oci_record_phase phase, struct crun_erro
 
 	rec->phase = phase;
 	describe_cgroup(l);
-	describe_cgroup(l, rec);
 	if (l->pid > 0 && !rec->has_pid) {
 		/* A zombie keeps its start time until we have reaped it, so this cannot race with its end. */
 		r = process_start_time(l->pid, &rec->pid_start_time, &dead);
