@@ -18,6 +18,7 @@ static int read_config(struct launch *l, const char *bundle, const char **ret_pa
 	_cleanup_close_ int fd = FD_NONE;
 	struct oci_parse_error why;
 	const char *path = l->opts->config;
+	struct stat st;
 	int r;
 
 	if (!path) {
@@ -30,9 +31,15 @@ static int read_config(struct launch *l, const char *bundle, const char **ret_pa
 		path = joined;
 	}
 	*ret_path = path;
-	fd = sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+	/* The bundle's file may be a FIFO that nobody writes to; what --config names is the caller's choice, and may be a pipe. */
+	fd = sys_openat(AT_FDCWD, path, O_RDONLY | (l->opts->config ? 0 : O_NONBLOCK), 0);
 	if (fd < 0)
 		return err_sys(err, fd, "open `%s`", path);
+	r = sys_fstatat(fd, "", &st);
+	if (r < 0)
+		return err_sys(err, r, "stat `%s`", path);
+	if (!l->opts->config && !S_ISREG(st.st_mode))
+		return err_set(err, KIND_SPEC, EINVAL, "`%s` is not a regular file", path);
 	r = oci_config_parse_fd(fd, path, &l->arena, &l->text, ret, &why);
 	if (r < 0)
 		return err_set(err, r == -EINVAL ? KIND_SPEC : KIND_SYSTEM, why.errnum, "%s",

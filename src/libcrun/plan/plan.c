@@ -151,7 +151,9 @@ int plan_build(const struct oci_config *config, const struct host_facts *facts,
 	plan->process.set_groups = !plan->deny_setgroups;
 	keep = annotation(config, "run.oci.keep_original_groups");
 	plan->process.keep_groups = keep && !str_eq(keep, "0");
-	plan->process.preserve_fds = opts->preserve_fds + opts->listen_fds;
+	/* Podman passes the sockets of systemd both ways at once: counting twice would keep its own fds open in the payload. */
+	plan->process.preserve_fds =
+		opts->listen_fds > opts->preserve_fds ? opts->listen_fds : opts->preserve_fds;
 	plan->process.listen_fds = opts->listen_fds;
 	r = plan_root(plan, arena, err);
 	if (r < 0)

@@ -44,8 +44,6 @@ int phase_mounts(struct outside *o, struct crun_error *err) CRUN_NODISCARD;
 int phase_devices(struct outside *o, struct crun_error *err) CRUN_NODISCARD;
 /* Makes /dev/fd, stdin, stdout, stderr, core and ptmx. A bind-mounted /dev is left alone. */
 int phase_symlinks(struct outside *o, struct crun_error *err) CRUN_NODISCARD;
-/* Creates process.cwd where it is missing; what cannot be created is reported by `cwd`. */
-int phase_workdir(struct outside *o, struct crun_error *err) CRUN_NODISCARD;
 /* Says PAUSED and waits for RESUME: the host side runs prestart and createRuntime hooks. */
 int phase_hook_pause(struct outside *o, struct crun_error *err) CRUN_NODISCARD;
 int phase_create_container_hooks(struct outside *o, struct crun_error *err) CRUN_NODISCARD;
