@@ -236,6 +236,8 @@ int inroot_make_parent(int root_fd, const char *path, char *name, size_t size,
 	if (!str_is_filename(name))
 		return err_set(err, KIND_SPEC, EINVAL, "path `%s` does not end with a file name",
 			       path);
+	while (start > 1 && path[start - 1] == '/')
+		start--;
 	memcpy(parent, path, start);
 	parent[start] = '\0';
 	return inroot_make(root_fd, parent, S_IFDIR | 0755, 0, NULL, err);

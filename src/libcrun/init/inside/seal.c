@@ -43,7 +43,7 @@ static int make_readonly(const struct inside *in, const char *path, struct crun_
 	_cleanup_close_ int clone = FD_NONE;
 	_cleanup_close_ int fd = FD_NONE;
 	bool missing;
-	int r;
+	int r, moved;
 
 	fd = open_listed(in, path, &missing);
 	if (missing)
@@ -56,15 +56,21 @@ static int make_readonly(const struct inside *in, const char *path, struct crun_
 	r = mount_attr_change(clone, &c);
 	if (r < 0 && r != -ENOSYS)
 		return err_sys(err, r, "make the clone read-only");
-	if (sys_move_mount(clone, fd) < 0)
-		return err_set(err, KIND_SYSTEM, EINVAL, "cover it with its read-only clone");
+	moved = sys_move_mount(clone, fd);
+	if (moved < 0)
+		return err_sys(err, moved, "cover it with its read-only clone");
 	if (r == -ENOSYS) {
 		c = (struct mount_change){.set = MOUNT_ATTR_RDONLY};
 		r = apply(clone, &c);
 		if (r < 0)
 			return err_sys(err, r, "make it read-only");
 	}
-	return mount_attr_verify(clone, MOUNT_ATTR_RDONLY, err);
+	close_fd(&fd);
+	/* Looked up again: what a process in the container gets must be the clone. */
+	fd = inroot_open(in->root_fd, path, O_PATH);
+	if (fd < 0)
+		return err_sys(err, fd, "open it again");
+	return mount_attr_verify(fd, MOUNT_ATTR_RDONLY, err);
 }
 
 /* The first use attaches the object itself, the others a clone of it: before 6.15 only an attached mount can be cloned. */
@@ -204,6 +210,9 @@ int phase_seal(struct inside *in, struct crun_error *err)
 	const struct launch_plan *plan = in->plan;
 	struct covers covers = {0};
 
+	/* Before something covers them. */
+	if (seal_mounts(in, err) < 0)
+		return -err->errnum;
 	/* Read-only first: a masked path below one is then looked up, and covered, in the tree that counts. */
 	for (size_t i = 0; i < plan->readonly_paths_len; i++) {
 		if (make_readonly(in, plan->readonly_paths[i], err) >= 0)
@@ -217,7 +226,5 @@ int phase_seal(struct inside *in, struct crun_error *err)
 		err_in(err, "masked path `%s`", plan->masked_paths[i]);
 		return err_at(err, "/linux/maskedPaths/%zu", i);
 	}
-	if (seal_mounts(in, err) < 0)
-		return -err->errnum;
 	return plan->root_readonly ? seal_root(in, err) : 0;
 }

@@ -159,16 +159,17 @@ void mount_op_change(const struct mount_op *op, struct mount_change *ret)
 	};
 }
 
-/* The words of move_mount(2) are meagre: EINVAL and ENOTDIR say what is wrong only together with the types. */
-static int attach_failed(int r, const struct mount_target *t, struct crun_error *err)
+/* The words of move_mount(2) are meagre: a directory over a file, or a file over a directory, is EINVAL or ENOTDIR. */
+static int attach_failed(int r, int mount_fd, const struct mount_target *t, struct crun_error *err)
 {
-	if (r == -ENOTDIR)
-		return err_set(err, KIND_SYSTEM, ENOTDIR,
-			       S_ISDIR(t->mode) ? "the destination is a directory, but the source "
-						  "is not: Not a directory"
-						: "the source is a directory, but the destination "
-						  "is not: Not a directory");
-	return err_sys(err, r, "attach the mount to `%s`", t->path);
+	struct stat st;
+
+	if (sys_fstatat(mount_fd, "", &st) < 0 || S_ISDIR(st.st_mode) == S_ISDIR(t->mode))
+		return err_sys(err, r, "attach the mount to `%s`", t->path);
+	return err_sys(err, -ENOTDIR,
+		       S_ISDIR(st.st_mode) ? "what is mounted is a directory, but `%s` is not"
+					   : "what is mounted is not a directory, but `%s` is",
+		       t->path);
 }
 
 int mount_attach(struct outside *o, const struct mount_op *op, int mount_fd,
@@ -183,7 +184,7 @@ int mount_attach(struct outside *o, const struct mount_op *op, int mount_fd,
 
 	r = sys_move_mount(mount_fd, t->fd);
 	if (r < 0)
-		return attach_failed(r, t, err);
+		return attach_failed(r, mount_fd, t, err);
 	if (needs) {
 		r = mount_attr_remount(o->proc_fd, mount_fd, needs);
 		if (r == -ENOSYS)
