@@ -90,9 +90,6 @@ static int run_outside(const struct init_args *args, struct outside *o, struct c
 	o->proc_fd = outside_open_proc(err);
 	if (o->proc_fd < 0)
 		return o->proc_fd;
-	o->null_fd = outside_open_null(err);
-	if (o->null_fd < 0)
-		return o->null_fd;
 	return RUN_PHASES(outside_phases, o, "outside", err);
 }
 

@@ -38,7 +38,13 @@ int phase_masks(struct outside *o, struct crun_error *err)
 	o->mask_fd = make_mask(err);
 	if (o->mask_fd < 0)
 		return o->mask_fd;
-	/* Of the file that was verified, not of a path: the container's own /dev/null may be anything (CVE-2025-31133). */
+	/*
+	 * The host's, as long as that is "/": the container's own /dev/null may be anything (CVE-2025-31133). Not before: a mount can
+	 * be cloned in its own mount namespace only, and with a user namespace ours is made late.
+	 */
+	o->null_fd = outside_open_null(err);
+	if (o->null_fd < 0)
+		return o->null_fd;
 	o->mask_null_fd = sys_open_tree(o->null_fd, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
 	if (o->mask_null_fd < 0)
 		return err_sys(err, o->mask_null_fd, "clone /dev/null for masked paths");
