@@ -15,8 +15,7 @@ static const struct cg_rule deny_all = {false, 0, RWM, true, CG_ANY, CG_ANY, -1}
 
 /* Making a node gives no access to the device; using it does. */
 static const struct cg_rule always[] = {
-	{true, CHR, BPF_DEVCG_ACC_MKNOD, true, CG_ANY, CG_ANY, -1},
-	{true, BLK, BPF_DEVCG_ACC_MKNOD, true, CG_ANY, CG_ANY, -1},
+	{true, 0, BPF_DEVCG_ACC_MKNOD, true, CG_ANY, CG_ANY, -1},
 	{true, CHR, RWM, true, 1, 3, -1},	 /* null */
 	{true, CHR, RWM, true, 1, 5, -1},	 /* zero */
 	{true, CHR, RWM, true, 1, 7, -1},	 /* full */

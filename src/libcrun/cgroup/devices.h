@@ -52,7 +52,7 @@ bool cg_rules_allow(const struct cg_rules *rules, uint8_t type, uint8_t access, 
 
 /* ---- v2/devices_compile.c ---- */
 
-/* Compiles the rules; *ret is malloc'd. Returns 0 or -ENOMEM. */
+/* Compiles the rules; *ret is malloc'd. Returns 0, -ENOMEM, or -E2BIG for thousands of rules. */
 int cg_devices_compile(const struct cg_rules *rules, struct bpf_insn **ret,
 		       size_t *ret_len) CRUN_NODISCARD;
 

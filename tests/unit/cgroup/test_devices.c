@@ -2,9 +2,11 @@
 // Tests of the device rules: the compiled program is run by a small interpreter, v1's exceptions are evaluated as the kernel does, and both
 // must answer as the rules do.
 #include "cgroup/devices.h"
+#include "sys/bpf.h"
 
 #include "../test.h"
 
+#include <errno.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
@@ -44,14 +46,22 @@ static int interpret(const struct bpf_insn *program, size_t len, struct bpf_cgro
 		case BPF_ALU64 | BPF_RSH | BPF_K:
 			*dst >>= imm;
 			break;
+		case BPF_ALU64 | BPF_LSH | BPF_X:
+			if (reg[i->src_reg] > 63)
+				return -1;
+			*dst <<= reg[i->src_reg];
+			break;
+		case BPF_JMP | BPF_JEQ | BPF_K:
+			pc += *dst == imm ? (size_t)i->off : 0;
+			break;
+		case BPF_JMP | BPF_JGT | BPF_K:
+			pc += *dst > imm ? (size_t)i->off : 0;
+			break;
 		case BPF_JMP | BPF_JNE | BPF_K:
 			pc += *dst != imm ? (size_t)i->off : 0;
 			break;
 		case BPF_JMP | BPF_JSET | BPF_K:
 			pc += *dst & imm ? (size_t)i->off : 0;
-			break;
-		case BPF_JMP | BPF_JA:
-			pc += (size_t)i->off;
 			break;
 		case BPF_JMP | BPF_EXIT:
 			return (int)reg[0];
@@ -111,8 +121,10 @@ TEST(default_rules)
 	CHECK_INT(run_rules(&rules, C, M, 4, 4), 1);
 	CHECK_INT(run_rules(&rules, B, M, 8, 0), 1);
 	CHECK_INT(run_rules(&rules, B, R, 8, 0), 0);
-	CHECK_INT(run_rules(&rules, C, R, 1, 1), 0);	  /* mem */
-	CHECK_INT(run_rules(&rules, C, R, 10, 200), 0);	  /* tun */
+	CHECK_INT(run_rules(&rules, C, R, 1, 1), 0);	/* mem */
+	CHECK_INT(run_rules(&rules, C, R, 10, 200), 0); /* tun */
+	CHECK_INT(run_rules(&rules, C, R, 1, 35), 0);	/* a mask must not wrap round */
+	CHECK_INT(run_rules(&rules, C, R, 1, 67), 0);
 	CHECK_INT(run_rules(&rules, B, R, 1, 3), 0);	  /* numbers of null, but a block device */
 	CHECK_INT(run_rules(&rules, C, RWM, 10, 229), 1); /* a node of the plan */
 	cg_rules_done(&rules);
@@ -162,15 +174,15 @@ static uint32_t pick(uint32_t n)
 static struct cg_rules random_rules(void)
 {
 	struct cg_rules rules = {0};
-	uint32_t n = 1 + pick(8);
+	uint32_t n = 1 + pick(12);
 
 	for (uint32_t i = 0; i < n; i++) {
 		static const uint8_t types[] = {0, C, B};
 		struct cg_rule r = {
-			.allow = pick(2),
+			.allow = pick(3) > 0,
 			.type = types[pick(3)],
-			.access = (uint8_t)(1 + pick(7)),
-			.major = (int32_t)pick(4) - 1,
+			.access = pick(2) ? RWM : (uint8_t)(1 + pick(7)),
+			.major = (int32_t)pick(3) - 1,
 			.minor = (int32_t)pick(4) - 1,
 			.index = (int)i,
 		};
@@ -198,6 +210,27 @@ TEST(program_answers_as_the_rules_do)
 		CHECK_INT(run_rules(&rules, type, access, major, minor),
 			  cg_rules_allow(&rules, type, access, major, minor));
 		cg_rules_done(&rules);
+	}
+}
+
+/* The verifier's word on the same: no unreachable instruction, no jump out of the program. */
+TEST(kernel_takes_programs)
+{
+	for (int i = 0; i < 60; i++) {
+		struct cg_rules rules = random_rules();
+		struct bpf_insn *program;
+		size_t len;
+		int fd;
+
+		CHECK_INT(cg_devices_compile(&rules, &program, &len), 0);
+		fd = sys_bpf_prog_load(BPF_PROG_TYPE_CGROUP_DEVICE, program, len, "Apache-2.0",
+				       NULL, 0);
+		free(program);
+		cg_rules_done(&rules);
+		if (fd == -EPERM || fd == -ENOSYS)
+			SKIP("no permission for bpf(2)");
+		CHECK(fd >= 0);
+		close(fd);
 	}
 }
 

@@ -140,11 +140,14 @@ static void hugepages(void)
 	struct oci_linux_hugepage_limit limit = {"2MB", true, 4 << 20};
 	struct oci_linux_resources res = {.hugepage_limits = &limit, .hugepage_limits_len = 1};
 	struct plan_cgroup plan = plan_for("a/h", &res);
+	char enabled[512];
 	struct cgroup *cg;
 
 	if (access(CG_ROOT "/cgroup.controllers", F_OK) < 0 ||
 	    access("/sys/kernel/mm/hugepages/hugepages-2048kB", F_OK) < 0)
 		SKIP("no 2 MB pages");
+	CHECK(io_read_file_at(AT_FDCWD, CG_ROOT "/cgroup.subtree_control", enabled,
+			      sizeof(enabled)) >= 0);
 	cg = create(&plan);
 	CHECK(cg);
 	CHECK_STR(read_in(cg, "hugetlb.2MB.max"), "4194304");
@@ -152,6 +155,10 @@ static void hugepages(void)
 	CHECK_INT(cgroup_destroy(cg, &err), 0);
 	CHECK(!any_left(cg));
 	cgroup_free(cg);
+	/* As the host had it. */
+	if (!strstr(enabled, "hugetlb"))
+		CHECK_INT(io_write_file_at(AT_FDCWD, CG_ROOT "/cgroup.subtree_control", "-hugetlb"),
+			  0);
 }
 
 static void unified(void)

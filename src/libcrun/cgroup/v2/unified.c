@@ -24,7 +24,7 @@ int cg_v2_unified(const struct cg_dir *dir, const struct oci_linux_resources *re
 				return err_sys(err, -ENOMEM, "value of `%s`", key);
 			r = cg_write(dir, key, line, NULL, err);
 			if (r < 0)
-				return err_at(err, "/linux/resources/unified/%s", key);
+				return err_at_key(err, "/linux/resources/unified", key);
 			value += n + (value[n] == '\n');
 		} while (*value);
 	}
