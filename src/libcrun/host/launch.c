@@ -2,6 +2,7 @@
 // The host side's story of a launch, as a table of phases: each with what it does and what undoes it. See launch.h.
 #include "host/launch.h"
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "host/console_socket.h"
 #include "host/lifecycle_hooks.h"
@@ -16,13 +17,6 @@
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-struct host_phase {
-	const char *name;
-	bool (*when)(const struct launch *); /* NULL: always */
-	int (*run)(struct launch *, struct crun_error *);
-	void (*undo)(struct launch *); /* NULL: nothing to undo */
-};
 
 /* ---- before birth ---- */
 
@@ -306,35 +300,41 @@ static bool wants_shield(const struct launch *l)
 	return l->plan->facts.privileged;
 }
 
-static const struct host_phase phases[] = {
-	{"state", NULL, reserve_state, undo_state},
-	{"sockets", NULL, connect_sockets, NULL},
-	{"cgroup.select", NULL, select_cgroup, NULL},
-	{"intent", NULL, write_intent, NULL},
-	{"cgroup", NULL, create_cgroup, undo_cgroup},
-	{"gate", wants_gate, listen_gate, NULL},
-	{"namespaces", NULL, namespaces_open, NULL},
-	{"sources", NULL, sources_open, NULL},
-	{"seccomp.area", wants_seccomp, share_seccomp_area, NULL},
-	{"shield", wants_shield, shield, NULL},
-	{"spawn", NULL, give_birth, undo_birth},
-	{"adopt", NULL, adopt, NULL},
-	{"go", wants_go, send_go, NULL},
-	{"config.copy", NULL, copy_config, NULL},
-	{"publish", NULL, publish, undo_publish},
-	{"seccomp.compile", wants_seccomp, compile_seccomp, NULL},
-	{"hooks", wants_hooks, run_create_hooks, NULL},
-	{"filter", wants_seccomp, send_filter, NULL},
-	{"ready", NULL, await_ready, NULL},
+const struct host_phase host_phases[] = {
+	{.name = "state", .run = reserve_state, .undo = undo_state},
+	{.name = "sockets", .run = connect_sockets},
+	{.name = "cgroup.select", .run = select_cgroup},
+	{.name = "intent", .run = write_intent},
+	{.name = "cgroup", .run = create_cgroup, .undo = undo_cgroup},
+	{.name = "gate", .when = wants_gate, .run = listen_gate},
+	{.name = "namespaces", .run = namespaces_open},
+	{.name = "sources", .run = sources_open},
+	{.name = "seccomp.area", .when = wants_seccomp, .run = share_seccomp_area},
+	{.name = "shield", .when = wants_shield, .run = shield},
+	{.name = "spawn", .run = give_birth, .undo = undo_birth},
+	{.name = "adopt", .run = adopt},
+	{.name = "go", .when = wants_go, .run = send_go, .says = {SENDS(MSG_GO)}},
+	{.name = "config.copy", .run = copy_config},
+	{.name = "publish", .run = publish, .undo = undo_publish},
+	{.name = "seccomp.compile", .when = wants_seccomp, .run = compile_seccomp},
+	{.name = "hooks",
+	 .when = wants_hooks,
+	 .run = run_create_hooks,
+	 .says = {EXPECTS(MSG_PAUSED), SENDS(MSG_RESUME)}},
+	{.name = "filter", .when = wants_seccomp, .run = send_filter, .says = {SENDS(MSG_FILTER)}},
+	{.name = "ready", .run = await_ready, .says = {EXPECTS(MSG_READY)}},
+	{0},
 };
+
+#define HOST_PHASES (ARRAY_LEN(host_phases) - 1)
 
 static void undo_phases(struct launch *l, size_t n)
 {
 	while (n-- > 0) {
-		if (!phases[n].undo || (phases[n].when && !phases[n].when(l)))
+		if (!host_phases[n].undo || (host_phases[n].when && !host_phases[n].when(l)))
 			continue;
-		log_debug("undo: %s", phases[n].name);
-		phases[n].undo(l);
+		log_debug("undo: %s", host_phases[n].name);
+		host_phases[n].undo(l);
 	}
 }
 
@@ -351,13 +351,13 @@ static void prefer_inits_word(struct launch *l, struct crun_error *err)
 
 int launch_run_phases(struct launch *l, struct crun_error *err)
 {
-	for (size_t i = 0; i < ARRAY_LEN(phases); i++) {
+	for (size_t i = 0; i < HOST_PHASES; i++) {
 		int r;
 
-		if (phases[i].when && !phases[i].when(l))
+		if (host_phases[i].when && !host_phases[i].when(l))
 			continue;
-		log_debug("host: %s", phases[i].name);
-		r = phases[i].run(l, err);
+		log_debug("host: %s", host_phases[i].name);
+		r = host_phases[i].run(l, err);
 		if (r < 0) {
 			prefer_inits_word(l, err);
 			undo_phases(l, i);
@@ -368,7 +368,7 @@ int launch_run_phases(struct launch *l, struct crun_error *err)
 		int r = publish_create(l, err);
 
 		if (r < 0)
-			undo_phases(l, ARRAY_LEN(phases));
+			undo_phases(l, HOST_PHASES);
 		return r;
 	}
 	return 0;
@@ -376,7 +376,7 @@ int launch_run_phases(struct launch *l, struct crun_error *err)
 
 void launch_undo(struct launch *l)
 {
-	undo_phases(l, ARRAY_LEN(phases));
+	undo_phases(l, HOST_PHASES);
 }
 
 void launch_done(struct launch *l)

@@ -11,7 +11,7 @@
 #include "plan/birth.h"
 #include "plan/seccomp.h"
 #include "state/store.h"
-#include "sync/channel.h"
+#include "sync/ladder.h"
 
 #include <libocispec/oci.h>
 
@@ -45,6 +45,18 @@ struct launch {
 	pid_t pid;
 	int pidfd;
 };
+
+/* A step of the launch, and what takes it back. */
+struct host_phase {
+	const char *name;
+	bool (*when)(const struct launch *); /* NULL: always */
+	int (*run)(struct launch *, struct crun_error *);
+	void (*undo)(struct launch *); /* NULL: nothing to undo */
+	struct ladder_step says[LADDER_STEPS];
+};
+
+/* In order; the table ends with an all-zero entry. */
+extern const struct host_phase host_phases[];
 
 /* Reads and parses config.json, learns about the host, builds the plan. Touches nothing. */
 int launch_load(struct launch *l, struct crun_error *err) CRUN_NODISCARD;

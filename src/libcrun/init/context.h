@@ -9,11 +9,10 @@
 #include "plan/birth.h"
 #include "plan/plan.h"
 #include "plan/seccomp.h"
+#include "sync/ladder.h"
 
 #include <stdbool.h>
 #include <stdint.h>
-
-struct channel;
 
 /* Container namespaces, HOST file system still visible, all capabilities in the container's user namespace. */
 struct outside {
@@ -68,16 +67,19 @@ struct outside_phase {
 	const char *name;
 	bool (*when)(const struct launch_plan *); /* NULL: always */
 	int (*run)(struct outside *, struct crun_error *);
+	struct ladder_step says[LADDER_STEPS];
 };
 struct inside_phase {
 	const char *name;
 	bool (*when)(const struct launch_plan *);
 	int (*run)(struct inside *, struct crun_error *);
+	struct ladder_step says[LADDER_STEPS];
 };
 struct last_phase {
 	const char *name;
 	bool (*when)(const struct launch_plan *);
 	int (*run)(struct last *, struct crun_error *);
+	struct ladder_step says[LADDER_STEPS];
 };
 
 /* The tables end with an all-zero entry. */

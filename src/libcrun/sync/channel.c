@@ -24,8 +24,13 @@ struct message {
 #define MESSAGE_HEAD offsetof(struct message, u)
 
 static const char *const kind_names[MSG_KIND_MAX] = {
-	"GO", "PAUSED", "RESUME", "FILTER", "READY", "FAILED", "LOG", "START",
+	"NONE", "GO", "PAUSED", "RESUME", "FILTER", "READY", "FAILED", "LOG", "START",
 };
+
+static const char *kind_name(uint32_t kind)
+{
+	return kind > MSG_NONE && kind < MSG_KIND_MAX ? kind_names[kind] : "garbage";
+}
 
 union fd_control {
 	struct cmsghdr align;
@@ -94,16 +99,25 @@ int channel_send_log(struct channel *ch, int level, const char *text)
 	return send_message(ch->fd, &msg, MESSAGE_HEAD + len + 1, FD_NONE);
 }
 
+/* The padding of the control buffer has room for a second fd: whatever came, one is kept and no other stays open. */
 static int take_passed_fd(struct msghdr *mh)
 {
-	int fd = FD_NONE;
+	int kept = FD_NONE;
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(mh); c; c = CMSG_NXTHDR(mh, c)) {
-		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-		    c->cmsg_len == CMSG_LEN(sizeof(int)))
-			memcpy(&fd, CMSG_DATA(c), sizeof(int));
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = CMSG_LEN(0); at + sizeof(int) <= c->cmsg_len; at += sizeof(int)) {
+			int fd;
+
+			memcpy(&fd, (char *)c + at, sizeof(int));
+			if (kept < 0)
+				kept = fd;
+			else
+				close(fd);
+		}
 	}
-	return fd;
+	return kept;
 }
 
 /* Receives one message; 0 bytes is end of file. Returns its length or a negative errno. */
@@ -126,6 +140,11 @@ static ssize_t receive(int sock, struct message *msg, int *ret_fd)
 	if (n < 0)
 		return errno == ECONNRESET ? 0 : -errno;
 	*ret_fd = take_passed_fd(&mh);
+	/* A kind that was not sent whole is none; a text that was sent without its end gets one. */
+	if (n > 0 && n < (ssize_t)MESSAGE_HEAD)
+		msg->kind = MSG_NONE;
+	if (n < (ssize_t)sizeof(*msg))
+		((char *)msg)[n] = '\0';
 	return n;
 }
 
@@ -207,8 +226,7 @@ int channel_expect(struct channel *ch, enum message_kind kind, int timeout_ms, i
 			continue;
 		if (msg.kind != kind)
 			return err_set(err, KIND_INTERNAL, EPROTO, "expected %s from %s, got %s",
-				       kind_names[kind], ch->peer,
-				       msg.kind < MSG_KIND_MAX ? kind_names[msg.kind] : "garbage");
+				       kind_names[kind], ch->peer, kind_name(msg.kind));
 		if (ret_fd)
 			*ret_fd = take_fd(&fd);
 		return 0;
@@ -232,8 +250,7 @@ int channel_expect_eof(struct channel *ch, struct crun_error *err)
 			return r;
 		if (r == 0)
 			return err_set(err, KIND_INTERNAL, EPROTO, "unexpected %s from %s",
-				       msg.kind < MSG_KIND_MAX ? kind_names[msg.kind] : "garbage",
-				       ch->peer);
+				       kind_name(msg.kind), ch->peer);
 	}
 }
 

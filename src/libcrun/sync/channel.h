@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 enum message_kind {
+	MSG_NONE,   /* never sent: zeroed memory is no message */
 	MSG_GO,	    /* host -> init: ids are mapped, the cgroup has you */
 	MSG_PAUSED, /* init -> host: everything is mounted, run your hooks */
 	MSG_RESUME, /* host -> init: hooks are done */

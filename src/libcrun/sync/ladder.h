@@ -21,3 +21,23 @@
 #pragma once
 
 #include "sync/channel.h"
+
+/* What a phase says on the ladder. The tables of phases declare it, so that the two sides can be held against each other. */
+enum ladder_verb { LADDER_NOTHING, LADDER_SEND, LADDER_EXPECT };
+
+struct ladder_step {
+	enum ladder_verb verb;
+	enum message_kind kind;
+};
+
+/* A phase says this much at most; a phase that says less leaves the rest zero. */
+#define LADDER_STEPS 2
+
+#define SENDS(message)                 \
+	{                              \
+		LADDER_SEND, (message) \
+	}
+#define EXPECTS(message)                 \
+	{                                \
+		LADDER_EXPECT, (message) \
+	}

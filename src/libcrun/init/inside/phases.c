@@ -33,18 +33,18 @@ static bool wants_lsm(const struct launch_plan *plan)
 }
 
 const struct inside_phase inside_phases[] = {
-	{"console", wants_console, phase_console},
-	{"stdio", wants_stdio, phase_stdio},
-	{"seal", wants_seal, phase_seal},
+	{.name = "console", .when = wants_console, .run = phase_console},
+	{.name = "stdio", .when = wants_stdio, .run = phase_stdio},
+	{.name = "seal", .when = wants_seal, .run = phase_seal},
 	/* An unbindable mount cannot be cloned, as console and seal do: only then. */
-	{"propagation", wants_seal, phase_propagation},
-	{"hostname", wants_hostname, phase_hostname},
-	{"personality", wants_personality, phase_personality},
-	{"lsm", wants_lsm, phase_lsm},
-	{"rlimits", NULL, phase_rlimits},
-	{"credentials", NULL, phase_credentials},
-	{"cwd", NULL, phase_cwd},
-	{"environment", NULL, phase_environment},
-	{"exec_path", NULL, phase_exec_path},
+	{.name = "propagation", .when = wants_seal, .run = phase_propagation},
+	{.name = "hostname", .when = wants_hostname, .run = phase_hostname},
+	{.name = "personality", .when = wants_personality, .run = phase_personality},
+	{.name = "lsm", .when = wants_lsm, .run = phase_lsm},
+	{.name = "rlimits", .run = phase_rlimits},
+	{.name = "credentials", .run = phase_credentials},
+	{.name = "cwd", .run = phase_cwd},
+	{.name = "environment", .run = phase_environment},
+	{.name = "exec_path", .run = phase_exec_path},
 	{0},
 };

@@ -18,13 +18,21 @@ static bool wants_start_container(const struct launch_plan *plan)
 }
 
 const struct last_phase last_phases[] = {
-	{"signals", NULL, phase_signals},
-	{"fds", NULL, phase_fds},
-	{"filter", wants_filter, phase_filter},
-	{"ready", NULL, phase_ready},
-	{"gate", wants_gate, phase_gate},
-	{"startContainer", wants_start_container, phase_start_container_hooks},
-	{"seccomp", wants_filter, phase_seccomp},
-	{"execve", NULL, phase_execve},
+	{.name = "signals", .run = phase_signals},
+	{.name = "fds", .run = phase_fds},
+	{.name = "filter",
+	 .when = wants_filter,
+	 .run = phase_filter,
+	 .says = {EXPECTS(MSG_FILTER)}},
+	{.name = "ready", .run = phase_ready, .says = {SENDS(MSG_READY)}},
+	{.name = "gate",
+	 .when = wants_gate,
+	 .run = phase_gate,
+	 .says = {EXPECTS(MSG_START)}}, /* on the gate's own connection */
+	{.name = "startContainer",
+	 .when = wants_start_container,
+	 .run = phase_start_container_hooks},
+	{.name = "seccomp", .when = wants_filter, .run = phase_seccomp},
+	{.name = "execve", .run = phase_execve},
 	{0},
 };
