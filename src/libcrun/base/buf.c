@@ -3,6 +3,7 @@
 #include "base/buf.h"
 
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,7 +12,8 @@ static bool buf_reserve(struct buf *b, size_t more)
 	size_t want = b->len + more + 1, cap = b->cap ? b->cap : 128;
 	char *data;
 
-	if (b->failed || want < b->len) {
+	/* Above half of the address space doubling would never get there. */
+	if (b->failed || want < b->len || want > PTRDIFF_MAX) {
 		b->failed = true;
 		return false;
 	}

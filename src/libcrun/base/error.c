@@ -35,15 +35,20 @@ static enum crun_error_kind kind_of_errno(int errnum)
 	}
 }
 
-__attribute__((format(printf, 2, 0))) static void set_text(struct crun_error *err, const char *fmt,
-							   va_list ap)
+/* Text is one line whatever the image put into a path: callers match single lines. */
+static void make_printable(char *p)
 {
-	/* The text is one line whatever the image put into a path: callers match single lines. */
-	vsnprintf(err->text, sizeof(err->text), fmt, ap);
-	for (char *p = err->text; *p; p++) {
+	for (; *p; p++) {
 		if ((unsigned char)*p < 0x20 || *p == 0x7f)
 			*p = '?';
 	}
+}
+
+__attribute__((format(printf, 2, 0))) static void set_text(struct crun_error *err, const char *fmt,
+							   va_list ap)
+{
+	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	make_printable(err->text);
 }
 
 int err_set(struct crun_error *err, enum crun_error_kind kind, int errnum, const char *fmt, ...)
@@ -61,8 +66,9 @@ int err_set(struct crun_error *err, enum crun_error_kind kind, int errnum, const
 
 int err_sys(struct crun_error *err, int r, const char *fmt, ...)
 {
+	const char *reason = err_describe(-r);
+	size_t used, room = sizeof(err->text) - strlen(": ") - strlen(reason) - 1;
 	va_list ap;
-	size_t used;
 
 	memset(err, 0, sizeof(*err));
 	err->errnum = -r;
@@ -70,8 +76,9 @@ int err_sys(struct crun_error *err, int r, const char *fmt, ...)
 	va_start(ap, fmt);
 	set_text(err, fmt, ap);
 	va_end(ap);
-	used = strlen(err->text);
-	snprintf(err->text + used, sizeof(err->text) - used, ": %s", err_describe(-r));
+	/* A name of the image's may be as long as it likes: it is cut, not the reason. */
+	used = strnlen(err->text, room);
+	snprintf(err->text + used, sizeof(err->text) - used, ": %s", reason);
 	return r;
 }
 
@@ -105,8 +112,26 @@ int err_at(struct crun_error *err, const char *fmt, ...)
 		va_start(ap, fmt);
 		vsnprintf(err->at, sizeof(err->at), fmt, ap);
 		va_end(ap);
+		make_printable(err->at);
 	}
 	return -err->errnum;
+}
+
+int err_at_key(struct crun_error *err, const char *object, const char *key)
+{
+	char token[sizeof(err->at)];
+	size_t n = 0;
+
+	for (; *key && n + 2 < sizeof(token); key++) {
+		if (*key == '~' || *key == '/') {
+			token[n++] = '~';
+			token[n++] = *key == '~' ? '0' : '1';
+		} else {
+			token[n++] = *key;
+		}
+	}
+	token[n] = '\0';
+	return err_at(err, "%s/%s", object, token);
 }
 
 int err_kind(struct crun_error *err, enum crun_error_kind kind)

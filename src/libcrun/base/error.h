@@ -57,6 +57,9 @@ int err_in(struct crun_error *err, const char *fmt, ...) CRUN_PRINTF(2, 3);
 /* Attaches the JSON pointer of the configuration value that caused the error, unless one is set. Returns -errnum. */
 int err_at(struct crun_error *err, const char *fmt, ...) CRUN_PRINTF(2, 3);
 
+/* The same for the member KEY, any string, of the object at the pointer OBJECT: '~' and '/' are escaped (RFC 6901). */
+int err_at_key(struct crun_error *err, const char *object, const char *key);
+
 /* Changes the kind of a set error; returns -errnum. */
 int err_kind(struct crun_error *err, enum crun_error_kind kind);
 

@@ -209,7 +209,7 @@ int plan_check_linux(const struct launch_plan *plan, struct crun_error *err)
 	for (size_t i = 0; sysctl && i < sysctl->len; i++) {
 		r = check_sysctl(plan, &sysctl->items[i], err);
 		if (r < 0)
-			return err_at(err, "/linux/sysctl/%s", sysctl->items[i].key);
+			return err_at_key(err, "/linux/sysctl", sysctl->items[i].key);
 	}
 	r = check_uts(plan, err);
 	if (r < 0)

@@ -60,7 +60,7 @@ int phase_sysctl(struct outside *o, struct crun_error *err)
 
 		if (r < 0) {
 			err_sys(err, r, "set sysctl `%s` to `%s`", pair->key, pair->value);
-			return err_at(err, "/linux/sysctl/%s", pair->key);
+			return err_at_key(err, "/linux/sysctl", pair->key);
 		}
 	}
 	return 0;
