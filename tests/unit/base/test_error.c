@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// The error value: what a person and an engine get to read whatever the names in it are.
+#include "base/error.h"
+
+#include "../test.h"
+
+#include <errno.h>
+
+static struct crun_error err;
+
+/* N times C, in a static buffer. */
+static const char *many(char c, size_t n)
+{
+	static char text[4096];
+
+	memset(text, c, n);
+	text[n] = '\0';
+	return text;
+}
+
+TEST(set_keeps_kind_errnum_and_text)
+{
+	memset(&err, 0xff, sizeof(err));
+	CHECK_INT(err_set(&err, KIND_STATE, EBUSY, "container `%s` is busy", "box"), -EBUSY);
+	CHECK_INT(err.errnum, EBUSY);
+	CHECK_INT(err.kind, KIND_STATE);
+	CHECK_STR(err.text, "container `box` is busy");
+	CHECK_STR(err.at, "");
+	CHECK_INT(err.unused, 0);
+}
+
+TEST(sys_appends_the_reason)
+{
+	CHECK_INT(err_sys(&err, -ENOENT, "open `%s`", "/x"), -ENOENT);
+	CHECK_STR(err.text, "open `/x`: No such file or directory");
+	CHECK_INT(err.errnum, ENOENT);
+}
+
+TEST(sys_knows_the_kind)
+{
+	static const struct {
+		int errnum, kind;
+	} rows[] = {
+		{EPERM, KIND_PERMISSION},	{EACCES, KIND_PERMISSION},
+		{EROFS, KIND_PERMISSION},	{ENOSYS, KIND_UNSUPPORTED},
+		{EOPNOTSUPP, KIND_UNSUPPORTED}, {ETIMEDOUT, KIND_TIMEOUT},
+		{ENOENT, KIND_SYSTEM},		{EINVAL, KIND_SYSTEM},
+		{EPIPE, KIND_SYSTEM},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		CHECK_INT(err_sys(&err, -rows[i].errnum, "call"), -rows[i].errnum);
+		CHECK_INT(err.kind, rows[i].kind);
+	}
+}
+
+TEST(frames_go_in_front)
+{
+	err_sys(&err, -EACCES, "open `/a`");
+	CHECK_INT(err_in(&err, "mount to `%s`", "/b"), -EACCES);
+	CHECK_INT(err_in(&err, "container `%s`", "c"), -EACCES);
+	CHECK_STR(err.text, "container `c`: mount to `/b`: open `/a`: Permission denied");
+	CHECK_INT(err.kind, KIND_PERMISSION);
+}
+
+TEST(at_is_set_once)
+{
+	err_set(&err, KIND_SPEC, EINVAL, "wrong");
+	CHECK_INT(err_at(&err, "/mounts/%d", 3), -EINVAL);
+	CHECK_INT(err_at(&err, "/mounts"), -EINVAL);
+	CHECK_STR(err.at, "/mounts/3");
+	err_in(&err, "frame");
+	CHECK_STR(err.at, "/mounts/3");
+	err_set(&err, KIND_SPEC, EINVAL, "another");
+	CHECK_STR(err.at, "");
+}
+
+TEST(at_key_is_a_json_pointer)
+{
+	err_set(&err, KIND_SPEC, EINVAL, "wrong");
+	CHECK_INT(err_at_key(&err, "/linux/sysctl", "net/ipv4/a~b"), -EINVAL);
+	CHECK_STR(err.at, "/linux/sysctl/net~1ipv4~1a~0b");
+	err.at[0] = '\0';
+	err_at_key(&err, "/linux/sysctl", many('/', 500));
+	CHECK(strlen(err.at) < sizeof(err.at));
+}
+
+TEST(one_line_whatever_the_names_are)
+{
+	err_set(&err, KIND_SPEC, EINVAL, "a\nb\tc\x1b[31md\x7f\r");
+	CHECK_STR(err.text, "a?b?c?[31md??");
+	err_sys(&err, -ENOENT, "open `%s`", "x\ny");
+	CHECK_STR(err.text, "open `x?y`: No such file or directory");
+	err_in(&err, "f\n1");
+	CHECK_STR(err.text, "f?1: open `x?y`: No such file or directory");
+	err_at_key(&err, "/k", "new\nline");
+	CHECK_STR(err.at, "/k/new?line");
+}
+
+TEST(bytes_above_ascii_stay)
+{
+	err_set(&err, KIND_SPEC, EINVAL, "Größe \xff");
+	CHECK_STR(err.text, "Größe \xff");
+}
+
+TEST(a_long_name_does_not_cut_the_reason)
+{
+	const char *reason = ": No such file or directory";
+	size_t n;
+
+	for (size_t len = sizeof(err.text) - 40; len < sizeof(err.text) + 40; len++) {
+		CHECK_INT(err_sys(&err, -ENOENT, "%s", many('x', len)), -ENOENT);
+		n = strlen(err.text);
+		CHECK(n < sizeof(err.text));
+		CHECK_STR(err.text + n - strlen(reason), reason);
+	}
+	CHECK_INT(strlen(err.text), sizeof(err.text) - 1);
+}
+
+TEST(a_long_frame_is_cut_not_the_reason)
+{
+	const char *reason = "open `/a`: Permission denied";
+	size_t n;
+
+	for (size_t len = sizeof(err.text) - 60; len < sizeof(err.text) + 60; len++) {
+		err_sys(&err, -EACCES, "open `/a`");
+		CHECK_INT(err_in(&err, "%s", many('f', len)), -EACCES);
+		n = strlen(err.text);
+		CHECK(n < sizeof(err.text));
+		CHECK(n > strlen(reason));
+		CHECK_STR(err.text + n - strlen(reason), reason);
+	}
+}
+
+TEST(frames_onto_a_full_text)
+{
+	char before[sizeof(err.text)];
+
+	for (size_t room = 0; room < 6; room++) {
+		err_set(&err, KIND_SPEC, EINVAL, "%s", many('r', sizeof(err.text) - 1 - room));
+		snprintf(before, sizeof(before), "%s", err.text);
+		err_in(&err, "frame");
+		CHECK(strlen(err.text) < sizeof(err.text));
+		CHECK_STR(err.text + strlen(err.text) - strlen(before), before);
+	}
+}
+
+TEST(many_frames_keep_the_reason)
+{
+	const char *reason = "the reason";
+
+	err_set(&err, KIND_SPEC, EINVAL, "%s", reason);
+	for (int i = 0; i < 1000; i++)
+		err_in(&err, "frame %d", i);
+	CHECK(strlen(err.text) < sizeof(err.text));
+	CHECK_STR(err.text + strlen(err.text) - strlen(reason), reason);
+}
+
+TEST(format_adds_the_place)
+{
+	char buf[64];
+
+	err_set(&err, KIND_SPEC, EINVAL, "wrong");
+	CHECK_INT(err_format(&err, buf, sizeof(buf)), 5);
+	CHECK_STR(buf, "wrong");
+	err_at(&err, "/root");
+	CHECK_INT(err_format(&err, buf, sizeof(buf)), strlen("wrong (at /root)"));
+	CHECK_STR(buf, "wrong (at /root)");
+	CHECK_INT(err_format(&err, buf, 4), 3);
+	CHECK_STR(buf, "wro");
+	CHECK_INT(err_format(&err, buf, 1), 0);
+	CHECK_STR(buf, "");
+}
+
+TEST(kinds_have_names)
+{
+	static const char *const names[] = {
+		"NONE",	       "SPEC",	 "NOT_FOUND", "EXISTS",	 "STATE",    "PERMISSION",
+		"UNSUPPORTED", "SYSTEM", "HOOK",      "TIMEOUT", "INTERNAL",
+	};
+
+	CHECK_INT(sizeof(names) / sizeof(names[0]), KIND_MAX);
+	for (unsigned i = 0; i < KIND_MAX; i++)
+		CHECK_STR(err_kind_name(i), names[i]);
+	CHECK_STR(err_kind_name(KIND_MAX), "INTERNAL");
+	CHECK_STR(err_kind_name(65535), "INTERNAL");
+	err_set(&err, KIND_SPEC, EINVAL, "wrong");
+	CHECK_INT(err_kind(&err, KIND_HOOK), -EINVAL);
+	CHECK_INT(err.kind, KIND_HOOK);
+}
+
+TEST(every_errno_has_a_description)
+{
+	CHECK_STR(err_describe(ENOENT), "No such file or directory");
+	for (int e = -5; e < 5000; e++)
+		CHECK(err_describe(e) && err_describe(e)[0]);
+}
+
+TEST_MAIN()

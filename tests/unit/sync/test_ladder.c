@@ -1,0 +1,596 @@
+// SPDX-License-Identifier: Apache-2.0
+// The two sides of a launch held against each other: what the tables of phases say they send and expect must fit together for
+// every plan, must be what the phases do, and the phases must come in the order that their reasons demand.
+#include "sync/ladder.h"
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "host/launch.h"
+#include "init/context.h"
+
+#include "../test.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static struct crun_error err;
+
+/* ---- the family of plans ---- */
+
+struct family {
+	struct oci_config config;
+	struct oci_process process;
+	struct oci_hooks hooks;
+	struct oci_hook hook;
+	struct oci_linux lx;
+	struct oci_linux_seccomp seccomp;
+	struct launch_plan plan;
+	struct launch launch;
+};
+
+#define FAMILY 128
+
+/* Bits of N: go, hooks on the host side, filter, gate (create), hooks of init, terminal, privileged. */
+static void make_plan(unsigned n, struct family *f)
+{
+	memset(f, 0, sizeof(*f));
+	f->hook.path = "/bin/true";
+	if (n & 16) {
+		f->hooks.create_container = f->hooks.start_container = &f->hook;
+		f->hooks.create_container_len = f->hooks.start_container_len = 1;
+	}
+	f->config.hooks = &f->hooks;
+	f->config.process = &f->process;
+	f->config.linux = &f->lx;
+	f->lx.seccomp = n & 4 ? &f->seccomp : NULL;
+	f->plan = (struct launch_plan){
+		.config = &f->config,
+		.linux_ = &f->lx,
+		.sync_go = n & 1,
+		.sync_hooks = n & 2,
+		.sync_filter = n & 4,
+		.gate = n & 8,
+		.process = {.terminal = n & 32, .spec = &f->process},
+		.facts = {.privileged = n & 64},
+	};
+	f->launch = (struct launch){.plan = &f->plan, .is_run = !(n & 8)};
+}
+
+/* ---- three programs: what the host side, init and `start` say, in order ---- */
+
+enum socket { CHANNEL, GATE, SOCKETS };
+enum verb { SEND, EXPECT, CLOSE, EXPECT_END };
+
+struct step {
+	enum verb verb;
+	enum socket socket;
+	enum message_kind kind;
+	const char *phase;
+};
+
+struct program {
+	struct step steps[32];
+	size_t len;
+};
+
+static void add(struct program *p, enum verb verb, enum socket socket, enum message_kind kind,
+		const char *phase)
+{
+	p->steps[p->len++] = (struct step){verb, socket, kind, phase};
+}
+
+static void add_says(struct program *p, const struct ladder_step *says, enum socket socket,
+		     const char *phase)
+{
+	for (int i = 0; i < LADDER_STEPS && says[i].verb != LADDER_NOTHING; i++)
+		add(p, says[i].verb == LADDER_SEND ? SEND : EXPECT, socket, says[i].kind, phase);
+}
+
+static void host_program(const struct family *f, struct program *p)
+{
+	p->len = 0;
+	for (const struct host_phase *h = host_phases; h->name; h++) {
+		if (!h->when || h->when(&f->launch))
+			add_says(p, h->says, CHANNEL, h->name);
+	}
+	/* libcrun_run waits for the execve; libcrun_create goes. */
+	if (f->launch.is_run)
+		add(p, EXPECT_END, CHANNEL, MSG_NONE, "execve");
+}
+
+#define ADD_TABLE(table, p, f, socket)                                             \
+	do {                                                                       \
+		for (size_t i_ = 0; (table)[i_].name; i_++) {                      \
+			if ((table)[i_].when && !(table)[i_].when(&(f)->plan))     \
+				continue;                                          \
+			if (str_eq((table)[i_].name, "gate")) {                    \
+				add(p, CLOSE, CHANNEL, MSG_NONE, "gate");          \
+				(socket) = GATE;                                   \
+			}                                                          \
+			add_says(p, (table)[i_].says, (socket), (table)[i_].name); \
+		}                                                                  \
+	} while (0)
+
+static void init_program(const struct family *f, struct program *p)
+{
+	enum socket socket = CHANNEL;
+
+	p->len = 0;
+	ADD_TABLE(outside_phases, p, f, socket);
+	ADD_TABLE(inside_phases, p, f, socket);
+	ADD_TABLE(last_phases, p, f, socket);
+	/* Both sockets are close-on-exec. */
+	add(p, CLOSE, socket, MSG_NONE, "execve");
+}
+
+static void start_program(const struct family *f, struct program *p)
+{
+	p->len = 0;
+	if (!f->plan.gate)
+		return;
+	add(p, SEND, GATE, MSG_START, "start");
+	add(p, EXPECT_END, GATE, MSG_NONE, "start");
+}
+
+/* ---- running them against each other ---- */
+
+struct queue {
+	enum message_kind messages[32];
+	size_t head, tail;
+	bool closed;
+};
+
+/* queues[socket][1]: to init, [0]: from init. */
+struct world {
+	struct queue queues[SOCKETS][2];
+	const char *complaint;
+	const struct step *at;
+};
+
+/* Returns true when the step was made. */
+static bool make_step(struct world *w, const struct step *s, bool is_init)
+{
+	struct queue *out = &w->queues[s->socket][!is_init];
+	struct queue *in = &w->queues[s->socket][is_init];
+
+	w->at = s;
+	switch (s->verb) {
+	case SEND:
+		if (out->closed)
+			w->complaint = "sends to a peer that has gone";
+		out->messages[out->tail++] = s->kind;
+		return true;
+	case EXPECT:
+		if (in->head == in->tail) {
+			if (in->closed)
+				w->complaint = "expects a message from a peer that has gone";
+			return false;
+		}
+		if (in->messages[in->head] != s->kind)
+			w->complaint = "gets another message than it expects";
+		in->head++;
+		return true;
+	case CLOSE:
+		/* Gone: nobody can send to it, and the other side reads its end. */
+		if (in->head != in->tail)
+			w->complaint = "closes before it has read everything";
+		in->closed = out->closed = true;
+		return true;
+	default:
+		if (in->head != in->tail)
+			w->complaint = "expects the end, but there is a message";
+		return in->closed;
+	}
+}
+
+/*
+ * Runs until nobody can go on. ORDER: which of the three tries first, so that a result that depends on the timing shows.
+ * Returns NULL when everybody reached the end and every message was read, else what is wrong.
+ */
+static const char *run_world(const struct program *programs[3], unsigned order, struct world *w)
+{
+	size_t at[3] = {0};
+	bool moved = true;
+
+	memset(w, 0, sizeof(*w));
+	while (moved) {
+		moved = false;
+		for (unsigned k = 0; k < 3 && !moved; k++) {
+			unsigned who = (order + k) % 3;
+
+			if (at[who] == programs[who]->len)
+				continue;
+			moved = make_step(w, &programs[who]->steps[at[who]], who == 1);
+			if (w->complaint)
+				return w->complaint;
+			at[who] += moved;
+		}
+	}
+	for (unsigned who = 0; who < 3; who++) {
+		if (at[who] < programs[who]->len) {
+			w->at = &programs[who]->steps[at[who]];
+			return "waits for ever";
+		}
+	}
+	for (int s = 0; s < SOCKETS; s++) {
+		for (int d = 0; d < 2; d++) {
+			if (w->queues[s][d].head != w->queues[s][d].tail)
+				return "leaves a message unread";
+		}
+	}
+	return NULL;
+}
+
+TEST(the_sides_fit_together_for_every_plan)
+{
+	for (unsigned n = 0; n < FAMILY; n++) {
+		struct program host, init, start;
+		const struct program *programs[3] = {&host, &init, &start};
+		struct family f;
+		struct world w;
+
+		make_plan(n, &f);
+		host_program(&f, &host);
+		init_program(&f, &init);
+		start_program(&f, &start);
+		for (unsigned order = 0; order < 3; order++) {
+			const char *bad = run_world(programs, order, &w);
+
+			if (bad)
+				TEST_FAIL("plan %u: phase %s %s", n, w.at ? w.at->phase : "?", bad);
+		}
+	}
+}
+
+/* A check that accepts anything checks nothing. */
+TEST(the_check_notices)
+{
+	struct family f;
+	struct program host, init, start;
+	const struct program *programs[3] = {&host, &init, &start};
+	struct world w;
+
+	make_plan(15, &f);
+	start_program(&f, &start);
+	for (size_t lost = 0;; lost++) {
+		host_program(&f, &host);
+		init_program(&f, &init);
+		if (lost == host.len)
+			break;
+		memmove(&host.steps[lost], &host.steps[lost + 1],
+			(host.len - lost - 1) * sizeof(host.steps[0]));
+		host.len--;
+		CHECK(run_world(programs, 0, &w));
+	}
+	host_program(&f, &host);
+	init_program(&f, &init);
+	host.steps[0].kind = MSG_FILTER;
+	CHECK(run_world(programs, 0, &w));
+	start.len = 0;
+	host_program(&f, &host);
+	CHECK(run_world(programs, 0, &w));
+}
+
+TEST(a_plain_root_container_takes_one_message)
+{
+	struct family f;
+	struct program host;
+
+	make_plan(8, &f);
+	host_program(&f, &host);
+	CHECK_INT(host.len, 1);
+	CHECK_INT(host.steps[0].verb, EXPECT);
+	CHECK_INT(host.steps[0].kind, MSG_READY);
+}
+
+/* The full ladder, as ladder.h draws it. */
+TEST(the_whole_ladder)
+{
+	static const struct {
+		enum verb verb;
+		enum message_kind kind;
+	} want[] = {{SEND, MSG_GO},	{EXPECT, MSG_PAUSED}, {SEND, MSG_RESUME},
+		    {SEND, MSG_FILTER}, {EXPECT, MSG_READY},  {EXPECT_END, MSG_NONE}};
+	struct family f;
+	struct program host;
+
+	make_plan(7, &f);
+	host_program(&f, &host);
+	CHECK_INT(host.len, ARRAY_LEN(want));
+	for (size_t i = 0; i < host.len; i++) {
+		CHECK_INT(host.steps[i].verb, want[i].verb);
+		CHECK_INT(host.steps[i].kind, want[i].kind);
+	}
+}
+
+/* ---- the declarations are what the phases do ---- */
+
+/* Says and hears the other half of SAYS over PEER before or after the phase has run. */
+static void prepare_peer(struct channel *peer, const struct ladder_step *says)
+{
+	for (int i = 0; i < LADDER_STEPS; i++) {
+		if (says[i].verb == LADDER_EXPECT &&
+		    channel_send(peer, says[i].kind, FD_NONE, &err) < 0)
+			TEST_FAIL("%s", err.text);
+	}
+}
+
+static void check_peer(struct channel *peer, const struct ladder_step *says, const char *name)
+{
+	for (int i = 0; i < LADDER_STEPS; i++) {
+		if (says[i].verb == LADDER_SEND &&
+		    channel_expect(peer, says[i].kind, 0, NULL, &err) < 0)
+			TEST_FAIL("%s: %s", name, err.text);
+	}
+	if (channel_expect(peer, MSG_GO, 0, NULL, &err) != -ETIMEDOUT)
+		TEST_FAIL("%s says more than it declares", name);
+}
+
+static bool talks(const struct ladder_step *says)
+{
+	return says[0].verb != LADDER_NOTHING;
+}
+
+TEST(host_phases_do_what_they_declare)
+{
+	int n = 0;
+
+	for (const struct host_phase *h = host_phases; h->name; h++) {
+		struct libcrun_create_options opts = {0};
+		struct channel peer;
+		struct family f;
+
+		if (!talks(h->says))
+			continue;
+		make_plan(0, &f);
+		f.launch.opts = &opts;
+		f.launch.console_sock = f.launch.pidfd_sock = f.launch.master = FD_NONE;
+		CHECK_INT(channel_pair(&f.launch.channel, &peer, &err), 0);
+		prepare_peer(&peer, h->says);
+		if (h->run(&f.launch, &err) < 0)
+			TEST_FAIL("%s: %s", h->name, err.text);
+		check_peer(&peer, h->says, h->name);
+		CHECK_INT(test_failed, 0);
+		/* What was meant for it is read: nothing is left. */
+		CHECK_INT(recv(f.launch.channel.fd, &(char){0}, 1, MSG_DONTWAIT), -1);
+		channel_close(&f.launch.channel);
+		channel_close(&peer);
+		n++;
+	}
+	CHECK_INT(n, 4);
+}
+
+TEST(init_phases_do_what_they_declare)
+{
+	int n = 0;
+
+	for (const struct outside_phase *p = outside_phases; p->name; p++) {
+		struct channel ours, peer;
+		struct family f;
+
+		if (!talks(p->says))
+			continue;
+		make_plan(0, &f);
+		CHECK_INT(channel_pair(&peer, &ours, &err), 0);
+		prepare_peer(&peer, p->says);
+		CHECK_INT(p->run(&(struct outside){.plan = &f.plan, .channel = &ours}, &err), 0);
+		check_peer(&peer, p->says, p->name);
+		CHECK_INT(test_failed, 0);
+		channel_close(&ours);
+		channel_close(&peer);
+		n++;
+	}
+	for (const struct last_phase *p = last_phases; p->name; p++) {
+		struct channel ours, peer;
+		struct family f;
+
+		if (!talks(p->says) || str_eq(p->name, "gate"))
+			continue;
+		make_plan(0, &f);
+		CHECK_INT(channel_pair(&peer, &ours, &err), 0);
+		prepare_peer(&peer, p->says);
+		CHECK_INT(p->run(&(struct last){.plan = &f.plan,
+						.channel = &ours,
+						.gate_fd = FD_NONE,
+						.console_fd = FD_NONE},
+				 &err),
+			  0);
+		check_peer(&peer, p->says, p->name);
+		CHECK_INT(test_failed, 0);
+		channel_close(&ours);
+		channel_close(&peer);
+		n++;
+	}
+	for (const struct inside_phase *p = inside_phases; p->name; p++)
+		CHECK(!talks(p->says));
+	CHECK_INT(n, 4);
+}
+
+/* The gate leaves the channel, hears START on a connection of its own, and keeps that for what may still fail. */
+TEST(the_gate_does_what_it_declares)
+{
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	struct channel ours, host, start = {.peer = "the init process"};
+	struct last last = {.channel = &ours, .console_fd = FD_NONE};
+	const struct last_phase *gate = last_phases;
+	int listening;
+
+	while (gate->name && !str_eq(gate->name, "gate"))
+		gate++;
+	CHECK(gate->name);
+	CHECK_INT(channel_pair(&host, &ours, &err), 0);
+	listening = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	/* An abstract address of the kernel's choice. */
+	CHECK_INT(bind(listening, (struct sockaddr *)&name, sizeof(sa_family_t)), 0);
+	CHECK_INT(listen(listening, 1), 0);
+	CHECK_INT(getsockname(listening, (struct sockaddr *)&name, &(socklen_t){sizeof(name)}), 0);
+	start.fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	CHECK_INT(connect(start.fd, (struct sockaddr *)&name, sizeof(sa_family_t) + 6), 0);
+	last.gate_fd = listening;
+	prepare_peer(&start, gate->says);
+	CHECK_INT(gate->run(&last, &err), 0);
+	CHECK_INT(last.gate_fd, FD_NONE);
+	CHECK_INT(channel_expect_eof(&host, &err), 0);
+	err_set(&err, KIND_SYSTEM, ENOEXEC, "exec failed");
+	CHECK_INT(channel_send_error(last.channel, &err), 0);
+	CHECK_INT(channel_expect_eof(&start, &err), -ENOEXEC);
+	channel_close(&host);
+	channel_close(&start);
+	channel_close(&ours);
+}
+
+/* ---- the order of the phases ---- */
+
+struct rule {
+	const char *before, *after, *reason;
+};
+
+static const struct rule host_rules[] = {
+	{"state", "intent", "the record is written into the reserved directory"},
+	{"cgroup.select", "intent", "the record names the cgroup, for delete --force"},
+	{"intent", "cgroup", "nothing is made before it is written down"},
+	{"sockets", "cgroup", "a wrong --console-socket fails before anything is made"},
+	{"cgroup.select", "spawn", "how init is born depends on who moves it into its cgroup"},
+	{"cgroup", "spawn", "init is born in its cgroup"},
+	{"gate", "spawn", "init inherits the listening socket"},
+	{"namespaces", "spawn", "joined namespaces are opened with the host's rights"},
+	{"sources", "spawn", "init inherits the bind sources"},
+	{"seccomp.area", "spawn", "memory is shared through the fork"},
+	{"shield", "spawn", "init must not be able to reach our executable (CVE-2019-5736)"},
+	{"spawn", "adopt", "only a process can be moved"},
+	{"adopt", "go", "GO says: ids are mapped, the cgroup has you"},
+	{"go", "config.copy", "init mounts while we write"},
+	{"publish", "ready", "with run, init goes on to the payload after READY"},
+	{"publish", "hooks", "a hook may ask for the state"},
+	{"seccomp.area", "seccomp.compile", "the program is compiled into the area"},
+	{"seccomp.compile", "filter", "FILTER says: the program is in the area"},
+	{"hooks", "filter", "init waits for RESUME before it waits for FILTER"},
+	{"filter", "ready", "READY is the last word of the ladder"},
+};
+
+static const struct rule init_rules[] = {
+	{"go", "identity", "without an id map setresuid fails, or leaves the overflow id"},
+	{"go", "join", "namespaces are entered when the cgroup is ours"},
+	{"go", "unshare", "a cgroup namespace is rooted at the cgroup of its maker"},
+	{"identity", "unshare", "what belongs to namespaces is owned by their maker's ids"},
+	{"identity", "rootfs",
+	 "closed to ptrace before anything of the container is touched "
+	 "(CVE-2016-9962)"},
+	{"join", "unshare", "a new namespace must not replace one to be joined"},
+	{"unshare", "network", "the loopback link of the new network namespace"},
+	{"unshare", "sysctl", "sysctls belong to the namespaces"},
+	{"unshare", "mounts", "sysfs, mqueue and cgroup mounts show the namespaces of their maker"},
+	{"unshare", "rootfs", "a mount namespace made late would leave the mounts on the host"},
+	{"timens", "mounts", "the host's procfs handle is used while nothing hides it"},
+	{"session", "keyring", "setsid comes before a session keyring of our own"},
+	{"sysctl", "mounts", "/proc/sys of the container may be mounted read-only"},
+	{"label", "mounts", "attr/exec is opened in the host's procfs (CVE-2019-19921)"},
+	{"label", "pivot", "the host's procfs is gone after the pivot"},
+	{"rootfs", "mounts", "mounts go below the root"},
+	{"mounts", "devices", "nodes go into the /dev that was mounted"},
+	{"mounts", "symlinks", "links go into the /dev that was mounted"},
+	{"mounts", "hook_pause", "createRuntime hooks see the mounts done"},
+	{"hook_pause", "createContainer", "runtime.md: createRuntime before createContainer"},
+	{"hook_pause", "pivot", "config.md: createRuntime hooks run before pivot_root"},
+	{"createContainer", "pivot", "config.md: createContainer hooks run before pivot_root"},
+	{"createContainer", "seal", "a createContainer hook may still write to the root"},
+	{"masks", "pivot", "the covers are made from the host's /dev/null"},
+	{"masks", "seal", "seal covers with what masks made"},
+	{"pivot", "console", "the terminal belongs to the container's devpts"},
+	{"console", "seal", "/dev/console is a mount on a file that has to be made"},
+	{"console", "credentials", "the terminal is given to the payload's user by root"},
+	{"stdio", "credentials", "the standard streams are given to the payload's user by root"},
+	{"seal", "propagation", "an unbindable mount cannot be cloned"},
+	{"seal", "credentials", "mounts are changed with our capabilities"},
+	{"hostname", "credentials", "sethostname needs CAP_SYS_ADMIN"},
+	{"lsm", "credentials", "changing the label may need a capability"},
+	{"rlimits", "credentials", "raising a hard limit needs CAP_SYS_RESOURCE"},
+	{"credentials", "cwd", "config.md: the payload's user must be able to enter it"},
+	{"credentials", "exec_path", "found as the payload's user would find it"},
+	{"cwd", "exec_path", "a relative path is below the working directory"},
+	{"environment", "exec_path", "everything that may fail comes before READY"},
+	{"signals", "ready", "a created container has its final signals"},
+	{"fds", "ready", "a created container holds no descriptor of the host (CVE-2024-21626)"},
+	{"filter", "ready", "READY says: all that can fail has been done"},
+	{"filter", "seccomp", "the program is loaded when it is there"},
+	{"ready", "gate", "the gate leaves the channel"},
+	{"gate", "startContainer", "runtime.md: startContainer hooks belong to start"},
+	{"startContainer", "seccomp", "hooks are not the payload"},
+	{"seccomp", "execve", "the filter is the last before the payload"},
+};
+
+static int find(const char *const *names, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (str_eq(names[i], name))
+			return (int)i;
+	}
+	return -1;
+}
+
+static void check_rules(const struct rule *rules, size_t rules_len, const char *const *names,
+			size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (find(names, i, names[i]) >= 0)
+			TEST_FAIL("two phases are called %s", names[i]);
+	}
+	for (size_t i = 0; i < rules_len; i++) {
+		int before = find(names, n, rules[i].before),
+		    after = find(names, n, rules[i].after);
+
+		if (before < 0 || after < 0)
+			TEST_FAIL("no phase %s", before < 0 ? rules[i].before : rules[i].after);
+		if (before >= after)
+			TEST_FAIL("%s must come before %s: %s", rules[i].before, rules[i].after,
+				  rules[i].reason);
+	}
+}
+
+#define NAMES_MAX 80
+
+TEST(order_of_the_host_side)
+{
+	const char *names[NAMES_MAX];
+	size_t n = 0;
+
+	for (const struct host_phase *p = host_phases; p->name; p++)
+		names[n++] = p->name;
+	check_rules(host_rules, ARRAY_LEN(host_rules), names, n);
+}
+
+TEST(order_of_init)
+{
+	const char *names[NAMES_MAX];
+	size_t n = 0;
+
+	for (const struct outside_phase *p = outside_phases; p->name; p++)
+		names[n++] = p->name;
+	CHECK_STR(names[n - 1], "pivot");
+	for (const struct inside_phase *p = inside_phases; p->name; p++)
+		names[n++] = p->name;
+	for (const struct last_phase *p = last_phases; p->name; p++)
+		names[n++] = p->name;
+	CHECK_STR(names[n - 1], "execve");
+	CHECK_STR(names[n - 2], "seccomp");
+	check_rules(init_rules, ARRAY_LEN(init_rules), names, n);
+}
+
+/* Whatever makes something that stays knows how to take it back. */
+TEST(what_the_host_side_makes_it_can_undo)
+{
+	static const char *const makers[] = {"state", "cgroup", "spawn", "publish"};
+
+	for (size_t i = 0; i < ARRAY_LEN(makers); i++) {
+		const struct host_phase *p = host_phases;
+
+		while (p->name && !str_eq(p->name, makers[i]))
+			p++;
+		CHECK(p->name);
+		CHECK(p->undo);
+	}
+}
+
+TEST_MAIN()
