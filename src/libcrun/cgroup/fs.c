@@ -196,6 +196,13 @@ static void undo_create(struct cgroup *cg)
 		drop_hier(cg, i);
 }
 
+/* Empty objects, as engines write them, ask for nothing either. */
+static bool is_optional(const struct plan_cgroup *plan)
+{
+	return plan->optional ||
+	       (plan->unprivileged && !(plan->path && plan->path[0]) && !cg_needed(plan));
+}
+
 int cgroup_create(struct cgroup *cg, struct crun_error *err)
 {
 	int r;
@@ -206,7 +213,7 @@ int cgroup_create(struct cgroup *cg, struct crun_error *err)
 	if (r >= 0)
 		return 0;
 	undo_create(cg);
-	if (!cg->plan->optional || !is_permission(r))
+	if (!is_optional(cg->plan) || !is_permission(r))
 		return r;
 	log_debug("%s: going without a cgroup", err->text);
 	*err = (struct crun_error){0};

@@ -77,7 +77,15 @@ static int write_intent(struct launch *l, struct crun_error *err)
 
 static int create_cgroup(struct launch *l, struct crun_error *err)
 {
-	return cgroup_create(l->cgroup, err);
+	int r = cgroup_create(l->cgroup, err);
+
+	/* An ordinary user's container may go without one: then the record must not send `kill --all` there. */
+	if (r >= 0 && !cgroup_path(l->cgroup)) {
+		l->record.cgroup_path = NULL;
+		l->record.cgroup_created = NULL;
+		l->record.cgroup_created_len = 0;
+	}
+	return r;
 }
 
 static void undo_cgroup(struct launch *l)
