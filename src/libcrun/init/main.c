@@ -53,6 +53,9 @@ static int close_everything_else(const struct init_args *args, struct crun_error
 	for (int i = 0; i < NS_COUNT; i++) {
 		if (args->birth->join_after & (1U << i))
 			fds_keep(&keep, args->ns_fds[i]);
+		else
+			/* Closed below: the number will be that of something else. */
+			args->ns_fds[i] = FD_NONE;
 	}
 	for (size_t i = 0; i < args->plan->mounts_len; i++)
 		fds_keep(&keep, args->mount_fds[i]);
