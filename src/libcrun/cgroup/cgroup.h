@@ -34,8 +34,9 @@ const char *const *cgroup_planned(const struct cgroup *cg);
 /*
  * Makes the directories and writes every limit and the device filter, before a process is in it. EEXIST on the container's own
  * directory is a failure: somebody else made it meanwhile (a shared parent may come and go with other containers). On failure
- * everything that was made is removed again. With plan->optional, or when an ordinary user asks for nothing, a lack of permission turns CG into one without directories:
- * cgroup_path is NULL and cgroup_planned empty then, while what they returned before stays readable until cgroup_free.
+ * everything that was made is removed again. With plan->optional, or when an ordinary user asks for nothing, a lack of
+ * permission turns CG into one without directories: cgroup_path is NULL and cgroup_planned empty then, while what they returned
+ * before stays readable until cgroup_free.
  */
 int cgroup_create(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;
 
