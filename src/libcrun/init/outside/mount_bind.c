@@ -78,6 +78,18 @@ static int copy_link(struct outside *o, const struct mount_op *op, int source,
 	return 0;
 }
 
+/*
+ * The host's cgroups come along with a bind mount of its /sys, which ordinary users have to make for want of a sysfs of their own:
+ * "ro" counts for them too (CVE-2023-25809). A new sysfs would not show them at all.
+ */
+static bool is_readonly_sys(const struct mount_op *op, int source)
+{
+	struct statfs fs;
+
+	return op->recursive && (op->attr_set & MOUNT_ATTR_RDONLY) &&
+	       sys_fstatfs(source, &fs) == 0 && fs.f_type == SYSFS_MAGIC_;
+}
+
 static int bind_source(struct outside *o, const struct mount_op *op, int source, bool *ret_over_dev,
 		       struct crun_error *err)
 {
@@ -93,6 +105,8 @@ static int bind_source(struct outside *o, const struct mount_op *op, int source,
 		return copy_link(o, op, source, err);
 	/* The clone of a shared mount is its peer: what is mounted below it would appear on the host. */
 	mount_op_change(op, &c);
+	if (is_readonly_sys(op, source))
+		c.rec_set |= MOUNT_ATTR_RDONLY;
 	if (op->propagation != MS_SHARED) {
 		c.propagation = MS_SLAVE;
 		c.propagation_rec = true;
@@ -100,6 +114,8 @@ static int bind_source(struct outside *o, const struct mount_op *op, int source,
 	later = mount_tree_change(source, &c, err);
 	if (later < 0)
 		return later;
+	/* Linux 5.10 and 5.11 cannot: file permissions have to do there. What the configuration itself asks for is not dropped. */
+	c.rec_set = op->rec_set;
 	r = mount_target_open(o, op, st.st_mode, source, &t, err);
 	if (r >= 0)
 		r = mount_attach(o, op, source, &t, later ? &c : NULL, err);
