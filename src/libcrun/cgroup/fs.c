@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "sys/file.h"
 #include "sys/io.h"
+#include "sys/xattr.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -77,18 +78,49 @@ static bool is_permission(int r)
 	return r == -EPERM || r == -EACCES || r == -EROFS;
 }
 
+/* "trusted" attributes need CAP_SYS_ADMIN, and cgroups have had "user" ones since 5.7: v2 only. */
+static const char *const marks[] = {"trusted.crun.parent", "user.crun.parent"};
+
+/*
+ * Says of a parent that it was made for containers and not by somebody else. Containers share parents: whoever made one may be gone before
+ * the last that uses it, which has to take it along. Where attributes do not work the parent stays.
+ */
+static void mark_parent(const struct cg_hier *h, const char *rel)
+{
+	_cleanup_close_ int fd = sys_openat(h->root_fd, rel, O_RDONLY | O_DIRECTORY, 0);
+
+	for (size_t i = 0; fd >= 0 && i < ARRAY_LEN(marks); i++) {
+		if (sys_fsetxattr(fd, marks[i], "1", 1, 0) >= 0)
+			return;
+	}
+}
+
+static bool is_marked(const struct cg_hier *h, const char *rel)
+{
+	_cleanup_close_ int fd = sys_openat(h->root_fd, rel, O_RDONLY | O_DIRECTORY, 0);
+
+	for (size_t i = 0; fd >= 0 && i < ARRAY_LEN(marks); i++) {
+		if (sys_fgetxattr(fd, marks[i], NULL, 0) >= 0)
+			return true;
+	}
+	return false;
+}
+
 void cg_rmdir_made(const struct cgroup *cg, struct cg_hier *h)
 {
 	char rel[CG_PATH_SIZE];
-	int r;
 
 	for (size_t d = cg->depth; d-- > 0;) {
-		if (!(h->made & (UINT64_C(1) << d)))
-			continue;
+		uint64_t bit = UINT64_C(1) << d;
+		int r;
+
 		cg_prefix(cg, d + 1, rel);
+		if (!(h->made & bit) && (d + 1 == cg->depth || !is_marked(h, rel)))
+			continue;
 		r = sys_unlinkat(h->root_fd, rel, AT_REMOVEDIR);
-		if (r >= 0 || r == -ENOENT)
-			h->made &= ~(UINT64_C(1) << d);
+		if (r < 0 && r != -ENOENT)
+			break; /* in use, so all above it are */
+		h->made &= ~bit;
 	}
 	if (!(h->made & (UINT64_C(1) << (cg->depth - 1))))
 		h->leaf_made = false;
@@ -107,6 +139,8 @@ static int make_path(const struct cgroup *cg, struct cg_hier *h)
 		r = sys_mkdirat(h->root_fd, rel, 0755);
 		if (r >= 0) {
 			h->made |= UINT64_C(1) << d++;
+			if (d < cg->depth)
+				mark_parent(h, rel);
 		} else if (r == -EEXIST && d + 1 < cg->depth) {
 			d++; /* made by a container next to us, whose it is */
 		} else if (r == -ENOENT && d > 0 && tries-- > 0) {

@@ -127,7 +127,10 @@ int cg_unsupported(struct crun_error *err, const char *at, const char *reason);
 /* The controllers that are mounted as v1 hierarchies. */
 unsigned cg_v1_controllers(const struct cgroup *cg);
 
-/* Removes the directories that we made in H, deepest first; busy and missing ones are left. */
+/*
+ * Removes the directories that we made in H, deepest first, and then parents that another container made and left to us; busy and missing
+ * ones are left.
+ */
 void cg_rmdir_made(const struct cgroup *cg, struct cg_hier *h);
 
 /* ---- v2/enable.c ---- */

@@ -262,6 +262,51 @@ static void parent_goes(void)
 	cgroup_free(cg);
 }
 
+static void neighbour(const char *parent, int n)
+{
+	struct plan_cgroup plan = plan_for("", NULL);
+	char path[256];
+
+	plan.path = path;
+	plan.unprivileged = true; /* the filter is not what this is about */
+	for (int i = 0; i < 25; i++) {
+		struct cgroup *cg;
+
+		snprintf(path, sizeof(path), "%s/%d-%d", parent, n, i);
+		cg = create(&plan);
+		if (!cg)
+			_exit(1);
+		if (cgroup_destroy(cg, &err) < 0) {
+			printf("# %s\n", err.text);
+			_exit(2);
+		}
+		cgroup_free(cg);
+	}
+	_exit(0);
+}
+
+/* Containers come and go below a parent that the first of them makes and the last takes along. */
+static void neighbours(void)
+{
+	struct plan_cgroup plan = plan_for("s", NULL);
+	char parent[160];
+	struct cgroup *cg;
+	int status, bad = 0;
+
+	snprintf(parent, sizeof(parent), "%s", plan.path);
+	CHECK_INT(cgroup_select(&plan, &cg, &err), 0);
+	fflush(stdout);
+	for (int n = 0; n < 8; n++) {
+		if (fork() == 0)
+			neighbour(parent, n);
+	}
+	while (wait(&status) > 0)
+		bad += status != 0;
+	CHECK_INT(bad, 0);
+	CHECK(!any_left(cg));
+	cgroup_free(cg);
+}
+
 static void own_names(void)
 {
 	struct plan_cgroup plan = plan_for("", NULL);
@@ -302,6 +347,7 @@ TEST_BOTH(made_meanwhile)
 TEST_BOTH(parent_goes)
 TEST_BOTH(half_made)
 TEST_BOTH(damaged_record)
+TEST_BOTH(neighbours)
 TEST_BOTH(own_names)
 
 TEST_MAIN()
