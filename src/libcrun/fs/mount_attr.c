@@ -49,7 +49,8 @@ int mount_attr_change(int fd, const struct mount_change *c)
 }
 
 /* mount(2) knows only paths: the one of FD in procfs leads to FD and nowhere else. */
-static int mount_by_fd(int proc_fd, int fd, unsigned long flags)
+static int mount_by_fd(int proc_fd, int fd, const char *source, const char *fstype,
+		       unsigned long flags, const char *data)
 {
 	_cleanup_close_ int dir = FD_NONE;
 	_cleanup_close_ int saved = FD_NONE;
@@ -66,7 +67,7 @@ static int mount_by_fd(int proc_fd, int fd, unsigned long flags)
 	if (r < 0)
 		return r;
 	snprintf(name, sizeof(name), "%d", fd);
-	r = sys_mount(NULL, name, NULL, flags, NULL);
+	r = sys_mount(source, name, fstype, flags, data);
 	back = sys_fchdir(saved);
 	return r < 0 ? r : back;
 }
@@ -130,13 +131,23 @@ int mount_attr_remount(int proc_fd, int fd, const struct mount_change *c)
 		r = current_flags(fd, &ms);
 		if (r < 0)
 			return r;
-		r = mount_by_fd(proc_fd, fd, MS_REMOUNT | MS_BIND | change_flags(ms, c));
+		r = mount_by_fd(proc_fd, fd, NULL, NULL, MS_REMOUNT | MS_BIND | change_flags(ms, c),
+				NULL);
 		if (r < 0)
 			return r;
 	}
 	if (c->propagation)
-		return mount_by_fd(proc_fd, fd, c->propagation | (c->propagation_rec ? MS_REC : 0));
+		return mount_by_fd(proc_fd, fd, NULL, NULL,
+				   c->propagation | (c->propagation_rec ? MS_REC : 0), NULL);
 	return 0;
+}
+
+int mount_over_fd(int proc_fd, int fd, const char *source, const char *fstype, uint64_t attrs,
+		  const char *data)
+{
+	const struct mount_change c = {.set = attrs, .clr = MOUNT_ATTR__ATIME};
+
+	return mount_by_fd(proc_fd, fd, source, fstype, change_flags(0, &c), data);
 }
 
 int mount_attr_apply(int proc_fd, int fd, const struct mount_change *c)

@@ -33,6 +33,13 @@ int mount_attr_remount(int proc_fd, int fd, const struct mount_change *c) CRUN_N
 int mount_attr_apply(int proc_fd, int fd, const struct mount_change *c) CRUN_NODISCARD;
 
 /*
+ * Mounts a new instance of FSTYPE over FD by mount(2), for what fsconfig(2) cannot take. ATTRS: MOUNT_ATTR_* bits. The path is
+ * that of FD in the procfs PROC_FD: nothing is looked up. FD goes on naming what was covered.
+ */
+int mount_over_fd(int proc_fd, int fd, const char *source, const char *fstype, uint64_t attrs,
+		  const char *data) CRUN_NODISCARD;
+
+/*
  * The flags that the mount of FD really has, as MOUNT_ATTR_* bits of "ro", "nosuid", "nodev", "noexec", "nosymfollow" (a
  * read-only file system counts as "ro"). Returns 0 or a negative errno; FUSE file systems of another user say -EACCES.
  */

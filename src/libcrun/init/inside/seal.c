@@ -59,6 +59,7 @@ static int make_readonly(const struct inside *in, const char *path, struct crun_
 	moved = sys_move_mount(clone, fd);
 	if (moved < 0)
 		return err_sys(err, moved, "cover it with its read-only clone");
+	/* What these kernels can do: the path itself, not the mounts below it. */
 	if (r == -ENOSYS) {
 		c = (struct mount_change){.set = MOUNT_ATTR_RDONLY};
 		r = apply(clone, &c);

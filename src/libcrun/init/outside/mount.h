@@ -47,6 +47,11 @@ int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *er
 int mount_cgroup(struct outside *o, const struct mount_op *op,
 		 struct crun_error *err) CRUN_NODISCARD;
 
+/* True when an option of op is too long for fsconfig(2): mount_long makes such a mount, by mount(2) on the fd of TARGET. */
+bool mount_has_long_parameter(const struct mount_op *op);
+int mount_long(struct outside *o, const struct mount_op *op, const struct mount_target *target,
+	       struct crun_error *err) CRUN_NODISCARD;
+
 /* Opens the sources of all bind mounts that are not open yet into o->mount_fds. */
 int mount_open_sources(struct outside *o, struct crun_error *err) CRUN_NODISCARD;
 

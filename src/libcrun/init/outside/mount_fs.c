@@ -218,6 +218,8 @@ int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *er
 	target_fd = t.fd;
 	if (r < 0)
 		return r;
+	if (mount_has_long_parameter(op) && !is_tmpfs)
+		return mount_long(o, op, &t, err);
 	if (is_tmpfs && !t.created && S_ISDIR(t.mode) && !has_parameter(op, "mode")) {
 		snprintf(mode, sizeof(mode), "%04o", (unsigned)t.mode & 07777);
 		extra_mode = mode;

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// New instances whose options are longer than fsconfig(2) takes: the lower directories of an overlay.
+#include "init/outside/mount.h"
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "fs/inroot.h"
+#include "sys/file.h"
+#include "sys/mount.h"
+#include "sys/statx.h"
+
+#include <string.h>
+
+/* strndup_user in the kernel's fsconfig(2): 256 bytes with the terminator. */
+#define FSCONFIG_VALUE_MAX 255
+
+bool mount_has_long_parameter(const struct mount_op *op)
+{
+	for (size_t i = 0; i < op->parameters_len; i++) {
+		const char *value = op->parameters[i].value;
+
+		if (value && strlen(value) > FSCONFIG_VALUE_MAX)
+			return true;
+	}
+	return false;
+}
+
+static int join_parameters(const struct mount_op *op, struct buf *data, struct crun_error *err)
+{
+	for (size_t i = 0; i < op->parameters_len; i++) {
+		const struct mount_parameter *p = &op->parameters[i];
+
+		buf_printf(data, "%s%s%s%s", i ? "," : "", p->key, p->value ? "=" : "",
+			   p->value ? p->value : "");
+	}
+	if (data->failed)
+		return err_sys(err, -ENOMEM, "join the mount options");
+	return 0;
+}
+
+/* The mount that was just made over TARGET: what its path leads to now, if that is a mount of its own. */
+static int open_new_mount(struct outside *o, const struct mount_target *target,
+			  struct crun_error *err)
+{
+	_cleanup_close_ int fd = FD_NONE;
+	struct sys_mount_place now, before;
+
+	fd = inroot_open(o->root_fd, target->path, O_PATH | O_NOFOLLOW);
+	if (fd < 0)
+		return err_sys(err, fd, "open the new mount");
+	if (sys_mount_place(fd, &now) < 0 || sys_mount_place(target->fd, &before) < 0 ||
+	    !now.is_mount_root || now.mount_id == before.mount_id)
+		return err_set(err, KIND_SYSTEM, ESTALE,
+			       "the destination changed while the container was made");
+	return take_fd(&fd);
+}
+
+int mount_long(struct outside *o, const struct mount_op *op, const struct mount_target *target,
+	       struct crun_error *err)
+{
+	const struct mount_change propagation = {
+		.propagation = op->propagation,
+		.propagation_rec = op->propagation_rec,
+	};
+	_cleanup_buf_ struct buf data = {0};
+	_cleanup_close_ int fd = FD_NONE;
+	int r;
+
+	r = join_parameters(op, &data, err);
+	if (r < 0)
+		return r;
+	r = mount_over_fd(o->proc_fd, target->fd, op->source ? op->source : op->fstype, op->fstype,
+			  op->attr_set, data.data);
+	if (r < 0)
+		return err_sys(err, r, "make a %s filesystem with `%s`", op->fstype, data.data);
+	fd = open_new_mount(o, target, err);
+	if (fd < 0)
+		return fd;
+	if (op->propagation) {
+		r = mount_attr_apply(o->proc_fd, fd, &propagation);
+		if (r < 0)
+			return err_sys(err, r, "set the propagation of the mount");
+	}
+	return mount_attr_verify(fd, op->attr_set, err);
+}
