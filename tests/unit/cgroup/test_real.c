@@ -141,6 +141,38 @@ static void frozen(void)
 	cgroup_free(cg);
 }
 
+/* A process that does not die: destroy gives up in time, says so, and does the rest when it is called again. */
+TEST(bounded)
+{
+	struct plan_cgroup plan;
+	char state[256];
+	struct cgroup *cg;
+	int64_t start;
+	pid_t pid;
+
+	NEED_ROOT();
+	if (access(CG_ROOT "/freezer/cgroup.procs", F_OK) < 0)
+		SKIP("no v1 freezer to hold a process with");
+	plan = plan_for("t/x", NULL);
+	cg = create(&plan);
+	CHECK(cg);
+	pid = born_in(cg);
+	/* Thawing the container does not thaw what is above it. */
+	snprintf(state, sizeof(state), CG_ROOT "/freezer/crun-test-cg-%d/t/freezer.state",
+		 (int)getpid());
+	CHECK_INT(io_write_file_at(AT_FDCWD, state, "FROZEN"), 0);
+	start = cg_now_ms();
+	CHECK_INT(cgroup_destroy(cg, &err), -ETIMEDOUT);
+	CHECK_INT(err.kind, KIND_TIMEOUT);
+	CHECK(strstr(err.text, cgroup_path(cg)));
+	CHECK(cg_now_ms() - start < CG_DESTROY_MS + 1000);
+	CHECK_INT(io_write_file_at(AT_FDCWD, state, "THAWED"), 0);
+	CHECK_INT(cgroup_destroy(cg, &err), 0);
+	CHECK_INT(waitpid(pid, NULL, 0), pid);
+	CHECK(!any_left(cg));
+	cgroup_free(cg);
+}
+
 /* A directory that was there before is neither used nor removed. */
 static void foreign(void)
 {

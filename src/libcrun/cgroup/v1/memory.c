@@ -15,10 +15,12 @@ static int write_limits(const struct cg_dir *dir, const struct oci_linux_memory 
 			struct crun_error *err)
 {
 	/* No limit of memory and none given for both together: swap is not limited either. */
-	bool unlimited = mem->limit < 0 && mem->swap == 0 && cg_has_file(dir, MEMSW);
-	int64_t swap = unlimited ? -1 : mem->swap;
+	int64_t swap = mem->limit < 0 && mem->swap == 0 ? -1 : mem->swap;
 	int r;
 
+	/* Without accounting of swap, there is nothing that would have to be unlimited. */
+	if (swap < 0 && !cg_has_file(dir, MEMSW))
+		swap = 0;
 	if (!mem->limit)
 		return swap ? cg_write_i64(dir, MEMSW, swap, "memory/swap", err) : 0;
 	r = cg_write_i64(dir, LIMIT, mem->limit, "memory/limit", err);
