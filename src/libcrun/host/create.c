@@ -94,7 +94,7 @@ static int await_payload(struct launch *l, struct crun_error *err)
 	r = check_execve_happened(l, err);
 	if (r < 0)
 		return r;
-	launch_hook_state(l, "poststart", l->pid, &state);
+	launch_hook_state(l, l->pid, &state);
 	return lifecycle_hooks_poststart(l->plan->config->hooks, &state, err);
 }
 
@@ -112,7 +112,7 @@ static int remove_container(struct launch *l, struct crun_error *err)
 	r = cgroup_destroy(l->cgroup, err);
 	if (r < 0)
 		return r;
-	launch_hook_state(l, "poststop", 0, &state);
+	launch_hook_state(l, 0, &state);
 	lifecycle_hooks_poststop(l->plan->config->hooks, &state);
 	return state_remove(&l->dir, err);
 }

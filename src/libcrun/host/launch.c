@@ -171,6 +171,13 @@ static void undo_birth(struct launch *l)
 	(void)sys_waitpid(l->pid, NULL, 0);
 	close_fd(&l->pidfd);
 	l->pid = -1;
+	/* runtime.md: what fails from the createRuntime hooks on is stopped and goes on to the poststop hooks. */
+	if (l->hooks_began) {
+		struct hook_state state;
+
+		launch_hook_state(l, 0, &state);
+		lifecycle_hooks_poststop(l->plan->config->hooks, &state);
+	}
 }
 
 /* ---- while init sets itself up ---- */
@@ -238,9 +245,8 @@ static bool wants_hooks(const struct launch *l)
 	return l->plan->sync_hooks;
 }
 
-void launch_hook_state(const struct launch *l, const char *stage, pid_t pid, struct hook_state *ret)
+void launch_hook_state(const struct launch *l, pid_t pid, struct hook_state *ret)
 {
-	(void)stage;
 	*ret = (struct hook_state){
 		.oci_version = l->plan->config->oci_version,
 		.id = l->id,
@@ -258,7 +264,8 @@ static int run_create_hooks(struct launch *l, struct crun_error *err)
 
 	if (r < 0)
 		return r;
-	launch_hook_state(l, "createRuntime", l->pid, &state);
+	l->hooks_began = true;
+	launch_hook_state(l, l->pid, &state);
 	r = lifecycle_hooks_create(l->plan->config->hooks, &state, err);
 	if (r < 0)
 		return r;
@@ -297,6 +304,18 @@ static int publish_create(struct launch *l, struct crun_error *err)
 	return pidfile_write(l->opts->pid_file, l->pid, err);
 }
 
+static void undo_publish_create(struct launch *l)
+{
+	if (l->opts->pid_file)
+		(void)unlink(l->opts->pid_file);
+}
+
+/* Only now is there a record by which init can be found: it gives up if we die before. */
+static int settle(struct launch *l, struct crun_error *err)
+{
+	return channel_send(&l->channel, MSG_SETTLED, FD_NONE, err);
+}
+
 static int shield(struct launch *l, struct crun_error *err)
 {
 	(void)l;
@@ -331,6 +350,8 @@ const struct host_phase host_phases[] = {
 	 .says = {EXPECTS(MSG_PAUSED), SENDS(MSG_RESUME)}},
 	{.name = "filter", .when = wants_seccomp, .run = send_filter, .says = {SENDS(MSG_FILTER)}},
 	{.name = "ready", .run = await_ready, .says = {EXPECTS(MSG_READY)}},
+	{.name = "record", .when = wants_gate, .run = publish_create, .undo = undo_publish_create},
+	{.name = "settle", .when = wants_gate, .run = settle, .says = {SENDS(MSG_SETTLED)}},
 	{0},
 };
 
@@ -371,13 +392,6 @@ int launch_run_phases(struct launch *l, struct crun_error *err)
 			undo_phases(l, i);
 			return -err->errnum;
 		}
-	}
-	if (!l->is_run) {
-		int r = publish_create(l, err);
-
-		if (r < 0)
-			undo_phases(l, HOST_PHASES);
-		return r;
 	}
 	return 0;
 }

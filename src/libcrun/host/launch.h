@@ -44,6 +44,7 @@ struct launch {
 	int master;	  /* the container's terminal, after READY, or FD_NONE */
 	pid_t pid;
 	int pidfd;
+	bool hooks_began; /* the host side's hooks ran: poststop ones follow whatever happens */
 };
 
 /* A step of the launch, and what takes it back. */
@@ -73,9 +74,8 @@ void launch_undo(struct launch *l);
 /* Closes and frees what the struct owns; the container, if there is one, stays. */
 void launch_done(struct launch *l);
 
-/* The state of the hooks of STAGE. */
-void launch_hook_state(const struct launch *l, const char *stage, pid_t pid,
-		       struct hook_state *ret);
+/* The state that hooks are told; PID 0: there is no process any more. */
+void launch_hook_state(const struct launch *l, pid_t pid, struct hook_state *ret);
 
 /* host/facts.c. CONFIG tells which facts are needed at all. */
 int facts_gather(const struct oci_config *config, struct host_facts *ret,

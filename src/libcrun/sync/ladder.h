@@ -10,6 +10,7 @@
  *     RESUME          ------------------------->    when plan->sync_hooks
  *     FILTER          ------------------------->    when plan->sync_filter (the program is in the shared area)
  *                     <-------------------------  READY {terminal master}    or FAILED {crun_error}
+ *     SETTLED         ------------------------->    create: the record is complete; without it init gives up
  *
  *   start                                         init (create only: over the gate socket)
  *     START           ------------------------->

@@ -273,16 +273,23 @@ TEST(the_check_notices)
 	CHECK(run_world(programs, 0, &w));
 }
 
-TEST(a_plain_root_container_takes_one_message)
+TEST(a_plain_root_container_takes_one_message_and_create_one_more)
 {
 	struct family f;
 	struct program host;
 
-	make_plan(8, &f);
+	make_plan(0, &f);
 	host_program(&f, &host);
-	CHECK_INT(host.len, 1);
+	CHECK_INT(host.len, 2);
 	CHECK_INT(host.steps[0].verb, EXPECT);
 	CHECK_INT(host.steps[0].kind, MSG_READY);
+	CHECK_INT(host.steps[1].verb, EXPECT_END);
+	make_plan(8, &f);
+	host_program(&f, &host);
+	CHECK_INT(host.len, 2);
+	CHECK_INT(host.steps[0].kind, MSG_READY);
+	CHECK_INT(host.steps[1].verb, SEND);
+	CHECK_INT(host.steps[1].kind, MSG_SETTLED);
 }
 
 /* The full ladder, as ladder.h draws it. */
@@ -359,7 +366,7 @@ TEST(host_phases_do_what_they_declare)
 		channel_close(&peer);
 		n++;
 	}
-	CHECK_INT(n, 4);
+	CHECK_INT(n, 5);
 }
 
 TEST(init_phases_do_what_they_declare)
@@ -405,7 +412,7 @@ TEST(init_phases_do_what_they_declare)
 	}
 	for (const struct inside_phase *p = inside_phases; p->name; p++)
 		CHECK(!talks(p->says));
-	CHECK_INT(n, 4);
+	CHECK_INT(n, 5);
 }
 
 /* The gate leaves the channel, hears START on a connection of its own, and keeps that for what may still fail. */
@@ -515,7 +522,8 @@ static const struct rule init_rules[] = {
 	{"fds", "ready", "a created container holds no descriptor of the host (CVE-2024-21626)"},
 	{"filter", "ready", "READY says: all that can fail has been done"},
 	{"filter", "seccomp", "the program is loaded when it is there"},
-	{"ready", "gate", "the gate leaves the channel"},
+	{"ready", "settled", "the record is complete only after READY"},
+	{"settled", "gate", "the gate leaves the channel"},
 	{"gate", "startContainer", "runtime.md: startContainer hooks belong to start"},
 	{"startContainer", "seccomp", "hooks are not the payload"},
 	{"seccomp", "execve", "the filter is the last before the payload"},

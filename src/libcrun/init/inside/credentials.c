@@ -53,6 +53,8 @@ static int set_ids(const struct plan_process *p, struct crun_error *err)
 		err_sys(err, r, "setresuid %u", p->uid);
 		return err_at(err, "/process/user/uid");
 	}
+	/* A change of ids clears it (prctl(2)); until READY we die with the runtime. */
+	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
 	return 0;
 }
 

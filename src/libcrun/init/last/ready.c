@@ -29,6 +29,11 @@ int phase_ready(struct last *last, struct crun_error *err)
 	return 0;
 }
 
+int phase_settled(struct last *last, struct crun_error *err)
+{
+	return channel_expect(last->channel, MSG_SETTLED, -1, NULL, err);
+}
+
 int phase_gate(struct last *last, struct crun_error *err)
 {
 	int fd;

@@ -41,6 +41,8 @@ int phase_identity(struct outside *o, struct crun_error *err)
 		r = sys_setresuid(0);
 		if (r < 0 && r != -EINVAL)
 			return err_sys(err, r, "setresuid 0");
+		/* A change of ids clears it (prctl(2)). */
+		(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
 	}
 	/* From here to the payload's execve nobody in a shared pid or user namespace may ptrace us or look at our fds (CVE-2016-9962). */
 	r = sys_prctl(PR_SET_DUMPABLE, 0, 0);
