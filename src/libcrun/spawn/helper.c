@@ -41,8 +41,10 @@ static int join_all(struct helper_request *req)
 		if (pass == 0 && req->user_fd >= 0) {
 			int r = sys_setns(req->user_fd, CLONE_NEWUSER);
 
-			/* EINVAL: we are in it already. */
-			if (r < 0 && r != -EINVAL) {
+			/* EINVAL: we are in it already, or this is a namespace of another type. */
+			if (r == -EINVAL && sys_ns_type(req->user_fd) == CLONE_NEWUSER)
+				r = 0;
+			if (r < 0) {
 				req->failed_flag = CLONE_NEWUSER;
 				return r;
 			}

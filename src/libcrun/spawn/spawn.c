@@ -41,9 +41,10 @@ static int explain_clone(const struct birth *birth, int r, struct crun_error *er
 
 static pid_t spawn_direct(const struct spawn_request *req, int *ret_pidfd, struct crun_error *err)
 {
+	int pidfd = FD_NONE;
 	struct sys_clone_args args = {
 		.flags = (unsigned)req->birth->clone_flags | CLONE_PIDFD,
-		.pidfd = (uintptr_t)ret_pidfd,
+		.pidfd = (uintptr_t)&pidfd,
 		.exit_signal = SIGCHLD,
 	};
 	pid_t pid;
@@ -59,6 +60,8 @@ static pid_t spawn_direct(const struct spawn_request *req, int *ret_pidfd, struc
 	}
 	if (pid < 0)
 		return explain_clone(req->birth, pid, err);
+	/* Not before: a clone3 that fails late has written the number of an fd that it took back. */
+	*ret_pidfd = pidfd;
 	return pid;
 }
 

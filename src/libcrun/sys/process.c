@@ -4,8 +4,10 @@
 
 #include "sys/ret.h"
 
+#include <linux/nsfs.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -35,6 +37,11 @@ int sys_setns(int fd, int nstype)
 int sys_unshare(int flags)
 {
 	return SYS_RET(unshare(flags));
+}
+
+int sys_ns_type(int fd)
+{
+	return SYS_RET(ioctl(fd, NS_GET_NSTYPE));
 }
 
 pid_t sys_waitpid(pid_t pid, int *status, int flags)

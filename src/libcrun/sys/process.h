@@ -13,6 +13,8 @@ int sys_pidfd_open(pid_t pid);
 int sys_pidfd_send_signal(int pidfd, int sig);
 int sys_setns(int fd, int nstype);
 int sys_unshare(int flags);
+/* The CLONE_NEW* flag of the namespace that FD is open on; -ENOTTY when it is none. */
+int sys_ns_type(int fd);
 /* waitpid(2) with EINTR retried; *status may be NULL. */
 pid_t sys_waitpid(pid_t pid, int *status, int flags);
 int sys_prctl(int option, unsigned long arg2, unsigned long arg3);
