@@ -18,8 +18,8 @@ const struct ns_info ns_table[NS_COUNT] = {
 
 #define BIT(i) (1U << (i))
 
-/* A process enters these itself only once it exists: its cgroup, its clocks and its view of the files. */
-#define JOINED_BY_INIT (BIT(NS_MNT) | BIT(NS_CGROUP) | BIT(NS_TIME))
+/* Init still needs the host's files when it is born, and the kernel lets nobody who shares memory into a time namespace. */
+#define JOINED_BY_INIT (BIT(NS_MNT) | BIT(NS_TIME))
 
 void birth_plan(const struct launch_plan *plan, bool cgroup_adopt, struct birth *ret)
 {
