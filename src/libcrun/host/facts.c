@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -70,6 +71,7 @@ static bool selinux_is_enabled(void)
 int facts_gather(const struct oci_config *config, struct host_facts *ret, struct crun_error *err)
 {
 	struct sys_caps caps;
+	struct rlimit limit;
 	struct stat st;
 	int r;
 
@@ -88,6 +90,8 @@ int facts_gather(const struct oci_config *config, struct host_facts *ret, struct
 		ret->apparmor = apparmor_is_enabled();
 	if (config->process && config->process->selinux_label)
 		ret->selinux = selinux_is_enabled();
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
+		ret->nofile = limit.rlim_cur;
 	ret->cgroup_layout = find_cgroup_layout();
 	return 0;
 }

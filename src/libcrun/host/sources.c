@@ -23,12 +23,12 @@ int namespaces_open(struct launch *l, struct crun_error *err)
 	return 0;
 }
 
-/* Each bind source takes a descriptor until it is attached; the payload's own limit is set later, by init. */
-static void make_room(size_t wanted)
+/* Each bind source takes a descriptor until it is attached; init sets the limit back for the payload. */
+static void make_room(const struct launch_plan *plan)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted + 128)
+	if (plan->facts.nofile >= plan->mounts_len + 128 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
@@ -44,7 +44,7 @@ int sources_open(struct launch *l, struct crun_error *err)
 	bool by_us = plan_ns_is_own(plan, NS_USER) && plan->facts.privileged &&
 		     plan_ns_is_own(plan, NS_MNT);
 
-	make_room(plan->mounts_len);
+	make_room(plan);
 	if (!by_us)
 		return 0;
 	l->root_source_fd = mount_source_open(plan->rootfs, true, false, err);

@@ -47,6 +47,7 @@ struct host_facts {
 	bool privileged;	/* CAP_SYS_ADMIN in our user namespace */
 	bool apparmor, selinux; /* enabled in the running kernel */
 	unsigned last_cap;	/* /proc/sys/kernel/cap_last_cap */
+	uint64_t nofile; /* our soft RLIMIT_NOFILE, which the payload inherits; 0: not known */
 	enum cgroup_layout cgroup_layout;
 };
 

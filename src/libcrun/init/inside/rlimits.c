@@ -5,10 +5,26 @@
 #include <errno.h>
 #include <sys/resource.h>
 
+/* host/sources.c may have raised the soft limit to have room for its own descriptors; the payload gets the caller's. */
+static int restore_nofile(uint64_t soft, struct crun_error *err)
+{
+	struct rlimit now;
+
+	if (!soft || getrlimit(RLIMIT_NOFILE, &now) < 0 || now.rlim_cur == soft)
+		return 0;
+	now.rlim_cur = soft;
+	if (setrlimit(RLIMIT_NOFILE, &now) < 0)
+		return err_sys(err, -errno, "set RLIMIT_NOFILE to %llu", (unsigned long long)soft);
+	return 0;
+}
+
 int phase_rlimits(struct inside *in, struct crun_error *err)
 {
 	const struct plan_process *p = &in->plan->process;
+	int r = restore_nofile(in->plan->facts.nofile, err);
 
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < p->rlimits_len; i++) {
 		const struct plan_rlimit *l = &p->rlimits[i];
 		struct rlimit value = {.rlim_cur = l->soft, .rlim_max = l->hard}, now;
