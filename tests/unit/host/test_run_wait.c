@@ -196,6 +196,31 @@ TEST(reader_that_goes_away_hangs_up)
 	CHECK_INT(status_of(&s), 128 + SIGHUP);
 }
 
+static void survives_a_hang_up(void)
+{
+	sigaction(SIGHUP, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
+	while (write(1, "y\n", 2) == 2)
+		continue;
+	if (errno != EIO)
+		_exit(213);
+	pause_ms(300);
+	_exit(14);
+}
+
+TEST(broken_pipe_is_ours_not_the_payloads)
+{
+	int fds[2];
+	char byte;
+	_cleanup_stage_ struct stage s = {.payload = survives_a_hang_up, .terminal = true};
+
+	CHECK_INT(pipe2(fds, O_CLOEXEC), 0);
+	s.out = fds[1];
+	CHECK_INT(stage_open(&s), 0);
+	CHECK_INT(read(fds[0], &byte, 1), 1);
+	close(fds[0]);
+	CHECK_INT(status_of(&s), 14);
+}
+
 static void leaves_a_holder_behind(void)
 {
 	int fds[2];
