@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/sysmacros.h>
 
 /*
  * A pseudo terminal holds less than 16 KiB (the kernel's buffer of 8 KiB and the line discipline's 4 KiB). What comes beyond
@@ -42,7 +43,9 @@ static void open_stream(struct terminal_stream *s, int fd, int access)
 		return;
 	s->fd = fd;
 	s->is_tty = sys_is_tty(fd);
-	s->socket = s->nonblock = S_ISSOCK(st.st_mode);
+	s->socket = S_ISSOCK(st.st_mode);
+	s->nonblock = s->socket || S_ISREG(st.st_mode) ||
+		      (S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)); /* /dev/null */
 	if (!s->is_tty && !S_ISFIFO(st.st_mode))
 		return;
 	if (sys_pty_number(fd) >= 0)
