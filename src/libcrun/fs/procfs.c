@@ -23,7 +23,8 @@ static int check_root(int fd, struct crun_error *err)
 	if (r < 0)
 		return err_sys(err, r, "stat `/proc`");
 	if (fs.f_type != PROC_SUPER_MAGIC_ || st.st_ino != PROC_ROOT_INODE)
-		return err_set(err, KIND_UNSUPPORTED, ENODEV, "`/proc` is not a proc filesystem");
+		return err_set(err, KIND_UNSUPPORTED, ENODEV,
+			       "the host's `/proc` is not a proc filesystem: mount it first");
 	return 0;
 }
 

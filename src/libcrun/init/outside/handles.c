@@ -3,6 +3,7 @@
 #include "init/outside/phase.h"
 
 #include "base/cleanup.h"
+#include "fs/procfs.h"
 #include "sys/file.h"
 
 #include <errno.h>
@@ -10,19 +11,7 @@
 
 int outside_open_proc(struct crun_error *err)
 {
-	_cleanup_close_ int fd = sys_openat(FD_NONE, "/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
-	struct statfs fs;
-	int r;
-
-	if (fd < 0)
-		return err_sys(err, fd, "open the host's /proc");
-	r = sys_fstatfs(fd, &fs);
-	if (r < 0)
-		return err_sys(err, r, "statfs /proc");
-	if (fs.f_type != PROC_SUPER_MAGIC_)
-		return err_set(err, KIND_UNSUPPORTED, EINVAL,
-			       "the host's /proc is not a proc file system: mount it first");
-	return take_fd(&fd);
+	return procfs_open_host(err);
 }
 
 int outside_open_null(struct crun_error *err)
