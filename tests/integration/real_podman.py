@@ -50,6 +50,8 @@ class Podman:
         if not t.rootless:      # podman never says --root; so no other test's containers are there
             os.makedirs("/run/crun", 0o700, exist_ok=True)
             t.mount(t.state_dir, "/run/crun", None, MS_BIND)
+            if os.path.isdir("/var/lib/containers"):   # a cache of what is known about images
+                t.mount("tmpfs", "/var/lib/containers", "tmpfs", 0, "mode=700")
         self.dir = tempfile.mkdtemp(prefix="pod", dir=t.world.dir)
         os.chmod(self.dir, 0o755)
         os.chown(self.dir, t.uid, t.gid)
