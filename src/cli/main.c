@@ -177,6 +177,7 @@ static int run(struct log_target *log, struct invocation *inv, char *const *argv
 	}
 	libcrun_set_log(log_target_sink, log, log_level_from_name(global.log_level));
 	inv->ctx.size = sizeof(inv->ctx);
+	inv->ctx.argv = argv;
 	inv->ctx.state_root = global.root;
 	inv->ctx.cgroup_manager = global.cgroup_manager;
 	r = run_command(inv, argv, at, err);

@@ -17,6 +17,8 @@
 struct libcrun_context {
 	size_t size;		/* sizeof(struct libcrun_context), so that fields can be appended */
 	const char *state_root; /* --root; NULL: $XDG_RUNTIME_DIR/crun, else /run/crun */
+	char *const *
+		argv; /* our own argument vector, should protecting the binary take a second execution */
 	const char *cgroup_manager; /* "cgroupfs", "systemd", "disabled"; NULL: cgroupfs */
 };
 

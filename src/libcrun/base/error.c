@@ -144,8 +144,9 @@ size_t err_format(const struct crun_error *err, char *buf, size_t size)
 {
 	int n;
 
-	if (err->at[0])
-		n = snprintf(buf, size, "%s (at %s)", err->text, err->at);
+	/* In front, as the parser has it: callers want the errno's words at the end. */
+	if (err->at[0] && !strstr(err->text, err->at))
+		n = snprintf(buf, size, "%s: %s", err->at, err->text);
 	else
 		n = snprintf(buf, size, "%s", err->text);
 	if (n < 0)

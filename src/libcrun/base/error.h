@@ -63,7 +63,7 @@ int err_at_key(struct crun_error *err, const char *object, const char *key);
 /* Changes the kind of a set error; returns -errnum. */
 int err_kind(struct crun_error *err, enum crun_error_kind kind);
 
-/* Writes "text (at POINTER)" into BUF (always NUL-terminated). Returns the number of bytes written. */
+/* Writes "POINTER: text" (the pointer only if the text does not name it) into BUF, NUL-terminated. Returns the length. */
 size_t err_format(const struct crun_error *err, char *buf, size_t size);
 
 /* A short upper-case name for the kind ("NOT_FOUND"), stable: it is part of the JSON log. */

@@ -5,11 +5,34 @@
 #include "base/log.h"
 #include "host/lifecycle_hooks.h"
 #include "host/run_wait.h"
+#include "sys/exe_shield.h"
 #include "sys/process.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+/* Whether a host user has an id in the container's own user namespace. */
+static bool user_is_mapped(uid_t uid, void *data)
+{
+	const struct launch_plan *plan = data;
+
+	for (size_t i = 0; i < plan->uid_map_len; i++) {
+		const struct oci_id_mapping *map = &plan->uid_map[i];
+
+		if (uid >= map->host_id && uid - map->host_id < map->size)
+			return true;
+	}
+	return false;
+}
+
+static bool needs_shield(struct launch_plan *plan)
+{
+	/* The map of a namespace that is joined is not known. */
+	if (plan->ns[NS_USER].action != NS_NEW)
+		return exe_shield_is_needed(NULL, NULL);
+	return exe_shield_is_needed(user_is_mapped, plan);
+}
 
 static int launch_begin(struct launch *l, const struct libcrun_context *ctx, const char *id,
 			const struct libcrun_create_options *opts, bool is_run,
@@ -35,16 +58,24 @@ static int launch_begin(struct launch *l, const struct libcrun_context *ctx, con
 	};
 	for (int i = 0; i < NS_COUNT; i++)
 		l->ns_fds[i] = FD_NONE;
+	/* The way of old kernels to keep our binary from the container; it starts over, so it comes before everything else. */
+	if (!exe_shield_is_supported() && ctx->argv) {
+		r = exe_shield_reexec(ctx->argv, err);
+		if (r < 0)
+			return r;
+	}
 	r = launch_load(l, err);
 	if (r < 0)
-		return r;
+		return launch_locate(l, err);
+	l->plan->shield = exe_shield_is_supported() && needs_shield(l->plan);
 	l->mount_fds =
 		oci_arena_alloc(&l->arena, (l->plan->mounts_len + 1) * sizeof(*l->mount_fds));
 	if (!l->mount_fds)
 		return err_sys(err, -ENOMEM, "create container `%s`", id);
 	for (size_t i = 0; i < l->plan->mounts_len; i++)
 		l->mount_fds[i] = FD_NONE;
-	return launch_run_phases(l, err);
+	r = launch_run_phases(l, err);
+	return r < 0 ? launch_locate(l, err) : 0;
 }
 
 int libcrun_create(const struct libcrun_context *ctx, const char *id,

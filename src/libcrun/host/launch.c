@@ -11,7 +11,6 @@
 #include "spawn/spawn.h"
 #include "state/gate.h"
 #include "sync/ladder.h"
-#include "sys/exe_shield.h"
 #include "sys/process.h"
 
 #include <errno.h>
@@ -316,17 +315,6 @@ static int settle(struct launch *l, struct crun_error *err)
 	return channel_send(&l->channel, MSG_SETTLED, FD_NONE, err);
 }
 
-static int shield(struct launch *l, struct crun_error *err)
-{
-	(void)l;
-	return exe_shield(err);
-}
-
-static bool wants_shield(const struct launch *l)
-{
-	return l->plan->facts.privileged;
-}
-
 const struct host_phase host_phases[] = {
 	{.name = "state", .run = reserve_state, .undo = undo_state},
 	{.name = "sockets", .run = connect_sockets},
@@ -337,7 +325,6 @@ const struct host_phase host_phases[] = {
 	{.name = "namespaces", .run = namespaces_open},
 	{.name = "sources", .run = sources_open},
 	{.name = "seccomp.area", .when = wants_seccomp, .run = share_seccomp_area},
-	{.name = "shield", .when = wants_shield, .run = shield},
 	{.name = "spawn", .run = give_birth, .undo = undo_birth},
 	{.name = "adopt", .run = adopt},
 	{.name = "go", .when = wants_go, .run = send_go, .says = {SENDS(MSG_GO)}},

@@ -23,6 +23,7 @@ struct launch {
 
 	struct oci_arena arena; /* owns text, config and plan */
 	struct oci_text text;	/* config.json as read */
+	const char *config_path;
 	struct launch_plan *plan;
 	struct birth birth;
 
@@ -58,6 +59,9 @@ struct host_phase {
 
 /* In order; the table ends with an all-zero entry. */
 extern const struct host_phase host_phases[];
+
+/* Puts the place in the file in front of an error that has a JSON pointer. Returns -errno. */
+int launch_locate(const struct launch *l, struct crun_error *err);
 
 /* Reads and parses config.json, learns about the host, builds the plan. Touches nothing. */
 int launch_load(struct launch *l, struct crun_error *err) CRUN_NODISCARD;

@@ -12,8 +12,8 @@
 #include <limits.h>
 #include <unistd.h>
 
-static int read_config(struct launch *l, const char *bundle, const char **ret_path,
-		       struct oci_config **ret, struct crun_error *err)
+static int read_config(struct launch *l, const char *bundle, struct oci_config **ret,
+		       struct crun_error *err)
 {
 	_cleanup_close_ int fd = FD_NONE;
 	struct oci_parse_error why;
@@ -30,7 +30,7 @@ static int read_config(struct launch *l, const char *bundle, const char **ret_pa
 		memcpy(joined + strlen(bundle), "/config.json", sizeof("/config.json"));
 		path = joined;
 	}
-	*ret_path = path;
+	l->config_path = path;
 	/* The bundle's file may be a FIFO that nobody writes to; what --config names is the caller's choice, and may be a pipe. */
 	fd = sys_openat(AT_FDCWD, path, O_RDONLY | (l->opts->config ? 0 : O_NONBLOCK), 0);
 	if (fd < 0)
@@ -47,13 +47,13 @@ static int read_config(struct launch *l, const char *bundle, const char **ret_pa
 	return 0;
 }
 
-/* A rule that is broken after parsing gets the place of its value in the file as well. */
-static int locate(const struct launch *l, const char *path, struct crun_error *err)
+int launch_locate(const struct launch *l, struct crun_error *err)
 {
 	unsigned line, column;
 
-	if (err->at[0] && oci_locate(l->text.data, l->text.len, err->at, &line, &column) == 0)
-		return err_in(err, "%s:%u:%u", path, line, column);
+	if (err->at[0] && l->text.data &&
+	    oci_locate(l->text.data, l->text.len, err->at, &line, &column) == 0)
+		return err_in(err, "%s:%u:%u: %s", l->config_path, line, column, err->at);
 	return -err->errnum;
 }
 
@@ -157,7 +157,6 @@ int launch_load(struct launch *l, struct crun_error *err)
 		.gate = !l->is_run,
 	};
 	struct oci_config *config;
-	const char *path;
 	int r;
 
 	r = state_check_id(l->id, err);
@@ -169,11 +168,8 @@ int launch_load(struct launch *l, struct crun_error *err)
 	r = resolve_bundle(l, &options.bundle, err);
 	if (r < 0)
 		return r;
-	r = read_config(l, options.bundle, &path, &config, err);
+	r = read_config(l, options.bundle, &config, err);
 	if (r < 0)
 		return r;
-	r = check_and_plan(l, config, &options, err);
-	if (r < 0)
-		return locate(l, path, err);
-	return 0;
+	return check_and_plan(l, config, &options, err);
 }

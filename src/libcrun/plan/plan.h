@@ -130,6 +130,7 @@ struct launch_plan {
 	bool root_propagation_rec;
 	bool no_pivot;
 	bool new_keyring;
+	bool shield; /* the payload could write to our binary: init takes it out of its reach (sys/exe_shield.h) */
 	bool wants_label; /* an AppArmor profile or SELinux label must be set, and the host has that LSM */
 	bool detach; /* create, or run --detach: nobody waits for the payload */
 

@@ -359,6 +359,14 @@ int exe_shield_reexec(char *const argv[], struct crun_error *err)
 	return err_sys(err, r, "execute the copy of our own binary");
 }
 
+bool exe_shield_is_supported(void)
+{
+	unsigned size = 0;
+
+	/* Answered without any privilege, and only by kernels that know the call that matters (CONFIG_CHECKPOINT_RESTORE). */
+	return movable && prctl(PR_SET_MM, PR_SET_MM_MAP_SIZE, &size, 0, 0) == 0;
+}
+
 bool exe_shield_is_needed(bool (*is_mapped)(uid_t uid, void *data), void *data)
 {
 	struct stat st;

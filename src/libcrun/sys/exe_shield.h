@@ -45,6 +45,9 @@ int exe_shield_apply(int fd, struct crun_error *err) CRUN_NODISCARD;
  */
 int exe_shield_reexec(char *const argv[], struct crun_error *err) CRUN_NODISCARD;
 
+/* Whether this build and kernel can do exe_shield() at all; if not, exe_shield_reexec() is the way. */
+bool exe_shield_is_supported(void);
+
 /* True when /proc/self/exe is a sealed memory file: by exe_shield() or by exe_shield_reexec(). */
 bool exe_is_shielded(void);
 

@@ -164,8 +164,8 @@ TEST(format_adds_the_place)
 	CHECK_INT(err_format(&err, buf, sizeof(buf)), 5);
 	CHECK_STR(buf, "wrong");
 	err_at(&err, "/root");
-	CHECK_INT(err_format(&err, buf, sizeof(buf)), strlen("wrong (at /root)"));
-	CHECK_STR(buf, "wrong (at /root)");
+	CHECK_INT(err_format(&err, buf, sizeof(buf)), strlen("/root: wrong"));
+	CHECK_STR(buf, "/root: wrong");
 	CHECK_INT(err_format(&err, buf, 4), 3);
 	CHECK_STR(buf, "wro");
 	CHECK_INT(err_format(&err, buf, 1), 0);

@@ -20,6 +20,8 @@ int phase_session(struct outside *o, struct crun_error *err) CRUN_NODISCARD;
 int phase_identity(struct outside *o, struct crun_error *err) CRUN_NODISCARD;
 /* Enters the namespaces that are joined after birth. */
 int phase_join(struct outside *o, struct crun_error *err) CRUN_NODISCARD;
+/* Takes the runtime's binary out of our address space: cheap once the mount namespace is new, and /proc is still the host's. */
+int phase_shield(struct outside *o, struct crun_error *err) CRUN_NODISCARD;
 /* Makes the namespaces that birth left to us. */
 int phase_unshare(struct outside *o, struct crun_error *err) CRUN_NODISCARD;
 int phase_timens(struct outside *o, struct crun_error *err) CRUN_NODISCARD;

@@ -12,6 +12,11 @@ static bool wants_timens(const struct launch_plan *plan)
 	return plan->ns[NS_TIME].action == NS_NEW;
 }
 
+static bool wants_shield(const struct launch_plan *plan)
+{
+	return plan->shield;
+}
+
 static bool wants_keyring(const struct launch_plan *plan)
 {
 	return plan->new_keyring;
@@ -53,6 +58,7 @@ const struct outside_phase outside_phases[] = {
 	{.name = "identity", .run = phase_identity},
 	{.name = "join", .run = phase_join},
 	{.name = "unshare", .run = phase_unshare},
+	{.name = "shield", .when = wants_shield, .run = phase_shield},
 	{.name = "timens", .when = wants_timens, .run = phase_timens},
 	{.name = "keyring", .when = wants_keyring, .run = phase_keyring},
 	{.name = "label", .when = wants_label, .run = phase_label},
