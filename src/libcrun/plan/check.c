@@ -114,29 +114,6 @@ static int check_uts(const struct launch_plan *plan, struct crun_error *err)
 	return 0;
 }
 
-static int check_mounts_have_a_namespace(const struct launch_plan *plan, struct crun_error *err)
-{
-	const struct {
-		const char *pointer;
-		size_t len;
-	} lists[] = {
-		{"/mounts", plan->mounts_len},
-		{"/linux/maskedPaths", plan->masked_paths_len},
-		{"/linux/readonlyPaths", plan->readonly_paths_len},
-	};
-
-	if (plan->ns[NS_MNT].action != NS_SHARE)
-		return 0;
-	for (size_t i = 0; i < ARRAY_LEN(lists); i++) {
-		if (lists[i].len == 0)
-			continue;
-		err_set(err, KIND_SPEC, EINVAL,
-			"mounts need a mount namespace: add {\"type\": \"mount\"} to linux.namespaces");
-		return err_at(err, "%s", lists[i].pointer);
-	}
-	return 0;
-}
-
 /* Fields that this version cannot honour are refused, never dropped. */
 static int check_supported(const struct launch_plan *plan, struct crun_error *err)
 {
@@ -191,11 +168,6 @@ static int check_hooks(const struct oci_hooks *hooks, struct crun_error *err)
 					h->path);
 				return err_at(err, "/hooks/%s/%zu/path", stages[s].name, i);
 			}
-			if (h->has_timeout && h->timeout <= 0) {
-				err_set(err, KIND_SPEC, EINVAL,
-					"a hook's timeout must be above zero");
-				return err_at(err, "/hooks/%s/%zu/timeout", stages[s].name, i);
-			}
 		}
 	}
 	return 0;
@@ -212,9 +184,6 @@ int plan_check_linux(const struct launch_plan *plan, struct crun_error *err)
 			return err_at_key(err, "/linux/sysctl", sysctl->items[i].key);
 	}
 	r = check_uts(plan, err);
-	if (r < 0)
-		return r;
-	r = check_mounts_have_a_namespace(plan, err);
 	if (r < 0)
 		return r;
 	if (plan->linux_->time_offsets && plan->linux_->time_offsets->len &&

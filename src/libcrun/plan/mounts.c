@@ -309,25 +309,24 @@ static int check_namespace(const struct launch_plan *plan, struct crun_error *er
 	if (plan->ns[NS_MNT].action == NS_NEW)
 		return 0;
 	if (plan->mounts_len) {
-		what = "mounts";
+		what = "mounts need";
 		at = "/mounts/0";
 	} else if (plan->masked_paths_len) {
-		what = "masked paths";
+		what = "masked paths need";
 		at = "/linux/maskedPaths";
 	} else if (plan->readonly_paths_len) {
-		what = "read-only paths";
+		what = "read-only paths need";
 		at = "/linux/readonlyPaths";
 	} else if (plan->root_readonly) {
-		what = "a read-only root";
+		what = "a read-only root needs";
 		at = "/root/readonly";
 	} else if (plan->linux_->rootfs_propagation != OCI_ROOTFS_PROPAGATION_UNSET) {
-		what = "rootfsPropagation";
+		what = "rootfsPropagation needs";
 		at = "/linux/rootfsPropagation";
 	}
 	if (!what)
 		return 0;
-	err_set(err, KIND_SPEC, EINVAL, "%s need a new mount namespace of the container's own",
-		what);
+	err_set(err, KIND_SPEC, EINVAL, "%s a new mount namespace of the container's own", what);
 	return err_at(err, "%s", at);
 }
 

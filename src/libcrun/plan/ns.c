@@ -37,6 +37,11 @@ static int read_namespaces(struct launch_plan *plan, struct crun_error *err)
 	return 0;
 }
 
+static bool ranges_meet(uint32_t a, uint32_t a_size, uint32_t b, uint32_t b_size)
+{
+	return a < (uint64_t)b + b_size && b < (uint64_t)a + a_size;
+}
+
 static int check_map(const struct oci_id_mapping *map, size_t len, const char *name,
 		     struct crun_error *err)
 {
@@ -51,8 +56,9 @@ static int check_map(const struct oci_id_mapping *map, size_t len, const char *n
 		for (size_t k = 0; !what && k < i; k++) {
 			const struct oci_id_mapping *a = &map[i], *b = &map[k];
 
-			if (a->container_id < (uint64_t)b->container_id + b->size &&
-			    b->container_id < (uint64_t)a->container_id + a->size)
+			/* user_namespaces(7): neither the ids inside nor those outside may be given twice. */
+			if (ranges_meet(a->container_id, a->size, b->container_id, b->size) ||
+			    ranges_meet(a->host_id, a->size, b->host_id, b->size))
 				what = "overlaps an earlier one";
 		}
 		if (what) {
