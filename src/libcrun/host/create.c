@@ -159,8 +159,15 @@ static int wait_in_foreground(struct launch *l, struct run_wait *wait, int *exit
 	};
 	int r = run_wait(wait, &args, exit_status, err);
 
-	if (r < 0 || l->opts->keep)
+	if (r < 0) {
+		/* Nobody would wait for the payload any more. */
+		(void)sys_pidfd_send_signal(l->pidfd, SIGKILL);
+		(void)sys_waitpid(l->pid, NULL, 0);
+		(void)remove_container(l, ERR_IGNORED);
 		return r;
+	}
+	if (l->opts->keep)
+		return 0;
 	return remove_container(l, err);
 }
 

@@ -9,6 +9,7 @@
 #include "sys/process.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
@@ -74,12 +75,33 @@ static const char *find_helper(const char *name, char *path, size_t size)
 	return NULL;
 }
 
+/* A foreground run keeps signals blocked for its payload: the helper must not inherit that, nor an ignored SIGPIPE. */
+static int spawn_helper(struct map_helper *h, const char *path, char *const *argv,
+			struct crun_error *err)
+{
+	posix_spawnattr_t attr;
+	sigset_t none, all;
+	int r = posix_spawnattr_init(&attr);
+
+	if (r != 0)
+		return err_sys(err, -r, "run %s", path);
+	sigemptyset(&none);
+	sigfillset(&all);
+	posix_spawnattr_setsigmask(&attr, &none);
+	posix_spawnattr_setsigdefault(&attr, &all);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	r = posix_spawn(&h->pid, path, NULL, &attr, argv, environ);
+	posix_spawnattr_destroy(&attr);
+	if (r != 0)
+		return err_sys(err, -r, "run %s", path);
+	return 0;
+}
+
 static int start_helper(struct map_helper *h, pid_t pid, struct crun_error *err)
 {
 	_cleanup_free_ char **argv = calloc(3 + h->len * 3, sizeof(*argv));
 	_cleanup_free_ char(*numbers)[12] = calloc(1 + h->len * 3, sizeof(*numbers));
 	char path[64];
-	int r;
 
 	if (!argv || !numbers)
 		return err_sys(err, -ENOMEM, "run %s", h->name);
@@ -103,10 +125,7 @@ static int start_helper(struct map_helper *h, pid_t pid, struct crun_error *err)
 			argv[2 + i * 3 + k] = number;
 		}
 	}
-	r = posix_spawn(&h->pid, path, NULL, NULL, argv, environ);
-	if (r != 0)
-		return err_sys(err, -r, "run %s", path);
-	return 0;
+	return spawn_helper(h, path, argv, err);
 }
 
 static int finish_helper(const struct map_helper *h, struct crun_error *err)

@@ -61,11 +61,6 @@ static int plan_root(struct launch_plan *plan, struct oci_arena *arena, struct c
 	plan->rootfs = below_bundle(arena, plan->bundle, root->path);
 	if (!plan->rootfs)
 		return PLAN_NO_MEMORY(err);
-	plan->root_readonly = root->has_readonly && root->readonly;
-	if (plan->root_readonly && plan->ns[NS_MNT].action == NS_SHARE) {
-		err_set(err, KIND_SPEC, EINVAL, "a read-only root needs a mount namespace");
-		return err_at(err, "/root/readonly");
-	}
 	return 0;
 }
 
