@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/keyctl.h>
 #include <sched.h>
 #include <signal.h>
@@ -287,11 +288,23 @@ static void show_dir(const char *path)
 	closedir(d);
 }
 
+static int number(const char *text)
+{
+	char *end;
+	long value = strtol(text, &end, 10);
+
+	if (*text == '\0' || *end || value < 0 || value > INT_MAX) {
+		fprintf(stderr, "probe: `%s` is no number\n", text);
+		exit(99);
+	}
+	return (int)value;
+}
+
 /* Bytes written blindly, for tests that count what arrives at the other end. */
 static void spew(const char *count)
 {
 	char block[1000];
-	long left = atol(count);
+	long left = number(count);
 
 	fflush(stdout);
 	memset(block, 'x', sizeof(block));
@@ -353,10 +366,12 @@ int main(int argc, char **argv)
 	for (int i = 1; i < argc; i++) {
 		/* "exit:N" ends at once, "pause" waits to be killed, "crash:N" dies of signal N. */
 		if (!strncmp(argv[i], "exit:", 5))
-			exit(atoi(argv[i] + 5));
+			exit(number(argv[i] + 5));
 		if (!strncmp(argv[i], "crash:", 6)) {
-			signal(atoi(argv[i] + 6), SIG_DFL);
-			raise(atoi(argv[i] + 6));
+			struct sigaction dfl = {.sa_handler = SIG_DFL};
+
+			sigaction(number(argv[i] + 6), &dfl, NULL);
+			raise(number(argv[i] + 6));
 		}
 		if (!strcmp(argv[i], "pause"))
 			for (;;)
