@@ -167,7 +167,12 @@ TEST(format_adds_the_place)
 	CHECK_INT(err_format(&err, buf, sizeof(buf)), strlen("/root: wrong"));
 	CHECK_STR(buf, "/root: wrong");
 	CHECK_INT(err_format(&err, buf, 4), 3);
-	CHECK_STR(buf, "wro");
+	CHECK_STR(buf, "/ro");
+	/* A sentence that names the place already does not get it twice. */
+	err_set(&err, KIND_SPEC, EINVAL, "/root: wrong");
+	err_at(&err, "/root");
+	err_format(&err, buf, sizeof(buf));
+	CHECK_STR(buf, "/root: wrong");
 	CHECK_INT(err_format(&err, buf, 1), 0);
 	CHECK_STR(buf, "");
 }
