@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Prints facts about the process it runs in; the integration tests run it as payload.
 // Usage: probe SECTION...   Each section prints "== SECTION" and then one fact per line.
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
