@@ -128,6 +128,14 @@ def docker(t, conf):
         linux["namespaces"].append({"type": "network"})
 
 
+def remap(conf, first):
+    """Give a root container a user namespace whose ids begin at `first` of the host."""
+    linux = conf["linux"]
+    linux["namespaces"].append({"type": "user"})
+    for name in ("uidMappings", "gidMappings"):
+        linux[name] = [{"containerID": 0, "hostID": first, "size": 65536}]
+
+
 def join(conf, pid, *kinds):
     """Let `conf` join these namespaces of process `pid` by path instead of making its own."""
     linux = conf["linux"]

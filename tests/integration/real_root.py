@@ -22,6 +22,8 @@ import hostside
 PACKAGES = ["gcc", "libc6-dev", "python3", "redis-server"]
 CACHE = os.environ.get("CRUN_TEST_CACHE") or "/var/tmp/crun-test-cache"
 BUILD_SECONDS = 1200
+REMAP_FIRST = 1 << 24
+REMAPPED = ((REMAP_FIRST, REMAP_FIRST), (REMAP_FIRST + 1, REMAP_FIRST + 1))   # for give_to
 
 
 class Unavailable(Exception):
@@ -166,15 +168,14 @@ def give_to(top, owner, ranges):
             chown(os.path.join(here, name))
 
 
-def owned_copy(t, source, ranges):
-    """A copy of `source` for the test's user, made once per run."""
-    name = "ranges" if ranges else "single"
+def owned_copy(t, name, source, owner, ranges):
+    """A copy of `source` that belongs to others, made once per run."""
     target = os.path.join(t.world.dir, f"real-root-{name}")
 
     def make():
         if not os.path.isdir(target):
             subprocess.check_call(["cp", "-a", "--reflink=auto", source, target + ".partial"])
-            give_to(target + ".partial", (t.uid, t.gid), ranges)
+            give_to(target + ".partial", owner, ranges)
             os.rename(target + ".partial", target)
         return target
     return once(t, name, make)
@@ -200,16 +201,18 @@ def throw_away(t, lower, owner):
 def debian(t, mapping=None):
     """A root file system of the distribution for this test, or Skip.
 
-    mapping: None for a container in the user namespace of the host, "single" or "ranges" for one
-    of an ordinary user.
+    mapping: None for a container in the user namespace of the host, "remapped" for one of root
+    with REMAPPED ids, "single" or "ranges" for one of an ordinary user.
     """
-    ranges = None
-    if mapping == "ranges":
+    owner, ranges = (t.uid, t.gid), None
+    if mapping == "remapped":
+        owner, ranges = REMAPPED
+    elif mapping == "ranges":
         ranges = t.subids or t.skip("no subordinate ids for the test user (newuidmap missing?)")
     try:
         lower = once(t, "debian", cached_debian)
         if mapping:
-            lower = owned_copy(t, lower, ranges)
+            lower = owned_copy(t, mapping, lower, owner, ranges)
     except Unavailable as reason:
         t.skip(f"no Debian root: {reason}")
-    return throw_away(t, lower, (t.uid, t.gid) if mapping else (0, 0))
+    return throw_away(t, lower, owner)

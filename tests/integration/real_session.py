@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Steps that the tests with real programs share: containers as Docker would write them, in the
-three ways in which they can be run, and a person who types at a shell."""
+four ways in which they can be run, and a person who types at a shell."""
 
+import os
 import re
 
 import real_config
 import real_root
 from harness import timeout
 
-# How a test's containers get their ids: by real root, by an ordinary user who maps only himself,
-# and by an ordinary user with the subordinate ranges that newuidmap and newgidmap write.
-MAPPINGS = {"as_root": None, "as_user": "single", "as_user_with_ranges": "ranges"}
+# How a test's containers get their ids: by root without and with a user namespace (which engines
+# call remapping), by an ordinary user who maps only himself, and by an ordinary user with the
+# subordinate ranges that newuidmap and newgidmap write.
+MAPPINGS = {"as_root": None, "as_root_remapped": "remapped", "as_user": "single",
+            "as_user_with_ranges": "ranges"}
 PROMPT = r"ready:(\d+)> "
 
 # A child that runs on a stack of its own, as namespaces are joined, is not known to ASAN.
@@ -24,7 +27,7 @@ def in_every_mapping(namespace, seconds, *checks):
         for suffix, mapping in MAPPINGS.items():
             def test(t, check=check, mapping=mapping):
                 check(t, mapping)
-            test.flavors = ("rootless",) if mapping else ("root",)
+            test.flavors = ("rootless" if mapping in ("single", "ranges") else "root",)
             name = check.__name__.replace("check_", "test_", 1) + "_" + suffix
             namespace[name] = timeout(seconds)(test)
 
@@ -34,6 +37,11 @@ class Place:
 
     def __init__(self, t, mapping, rootfs=None):
         self.t, self.mapping, self.rootfs = t, mapping, rootfs
+        if mapping == "remapped" and not rootfs:
+            self.rootfs = t.path("remapped")
+            t.world.clone_rootfs(self.rootfs, True, (0, 0))
+            real_root.give_to(self.rootfs, *real_root.REMAPPED)
+            os.chmod(self.rootfs, 0o755)
 
     @classmethod
     def debian(cls, t, mapping):
@@ -43,11 +51,13 @@ class Place:
         """A Docker-like bundle; `change` is a function of the config."""
         def mutate(conf):
             real_config.docker(self.t, conf)
+            if self.mapping == "remapped":
+                real_config.remap(conf, real_root.REMAP_FIRST)
             if user:
                 conf["process"]["user"] = {"uid": user[0], "gid": user[1]}
             if change:
                 change(conf)
-        rootless = {"single": True}.get(self.mapping, self.mapping) or False
+        rootless = {"single": True, "ranges": "ranges"}.get(self.mapping, False)
         return self.t.bundle(args, rootfs=self.rootfs, mutate=mutate, rootless=rootless)
 
     def run(self, args, change=None, **kwargs):
@@ -65,7 +75,8 @@ class Place:
     def neighbour(self, pid):
         """A change that puts a container into the network namespace of process `pid`.
 
-        Who is not root must join the user namespace which owns it, too.
+        The user namespace that owns it comes along: what an ordinary user may not join otherwise,
+        and where sysfs may not be mounted otherwise.
         """
         kinds = ("user", "network") if self.mapping else ("network",)
 
