@@ -4,13 +4,12 @@
 
 #include "base/log.h"
 #include "host/lifecycle_hooks.h"
+#include "host/payload.h"
 #include "host/run_wait.h"
 #include "sys/exe_shield.h"
 #include "sys/process.h"
 
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 
 /* Whether a host user has an id in the container's own user namespace. */
 static bool user_is_mapped(uid_t uid, void *data)
@@ -88,33 +87,6 @@ int libcrun_create(const struct libcrun_context *ctx, const char *id,
 	return r;
 }
 
-/*
- * End of file on the channel is the execve, or init's death on the way to it: then its name is still the one that init gave itself,
- * which execve would have changed.
- */
-static int check_execve_happened(const struct launch *l, struct crun_error *err)
-{
-	char path[64], comm[32];
-	FILE *f;
-	bool died = false;
-
-	if (sys_poll_in(l->pidfd, 0) != 1)
-		return 0;
-	snprintf(path, sizeof(path), "/proc/%d/comm", l->pid);
-	f = fopen(path, "re");
-	if (!f)
-		return 0;
-	if (fgets(comm, sizeof(comm), f))
-		died = strcmp(comm, "crun:[INIT]\n") == 0;
-	fclose(f);
-	if (!died)
-		return 0;
-	return err_set(
-		err, KIND_INTERNAL, EPIPE,
-		"read from the init process: it was killed before it could execute the payload "
-		"(does the seccomp profile allow execve?)");
-}
-
 static int await_payload(struct launch *l, struct crun_error *err)
 {
 	struct hook_state state;
@@ -122,9 +94,12 @@ static int await_payload(struct launch *l, struct crun_error *err)
 
 	if (r < 0)
 		return r;
-	r = check_execve_happened(l, err);
-	if (r < 0)
-		return r;
+	/* What init cannot report without a filter is somebody's SIGKILL. */
+	if (l->plan->sync_filter || sys_poll_in(l->pidfd, 0) == 1) {
+		r = payload_check_began(l->pid, err);
+		if (r < 0)
+			return r;
+	}
 	launch_hook_state(l, l->pid, &state);
 	return lifecycle_hooks_poststart(l->plan->config->hooks, &state, err);
 }

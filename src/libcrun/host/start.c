@@ -2,6 +2,7 @@
 // crun start: lets the init process of a created container go on to the payload, and waits until it is there.
 #include "host/verbs.h"
 
+#include "host/payload.h"
 #include "state/gate.h"
 #include "sync/channel.h"
 #include "sys/process.h"
@@ -66,7 +67,10 @@ static int open_gate(const struct container *c, struct crun_error *err)
 	r = check_start_was_read(&ch, err);
 	if (r < 0)
 		return r;
-	return channel_expect_eof(&ch, err);
+	r = channel_expect_eof(&ch, err);
+	if (r < 0)
+		return r;
+	return payload_check_began(c->record->pid, err);
 }
 
 int libcrun_start(const struct libcrun_context *ctx, const char *id, struct crun_error *err)

@@ -8,6 +8,9 @@
 
 #include <signal.h>
 
+/* The name by which the host side can tell a process that has not reached its execve (host/payload.c). */
+#define INIT_COMM "crun:[INIT]"
+
 struct init_args {
 	const struct launch_plan *plan;
 	const struct birth *birth;

@@ -16,9 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The name by which the host side can tell a process that has not reached its execve (host/start.c). */
-#define INIT_COMM "crun:[INIT]"
-
 static void send_log(void *data, enum crun_log_level level, const char *text)
 {
 	struct channel *channel = data;

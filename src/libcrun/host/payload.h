@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whether init became the payload, or died on the way without a word. */
+#pragma once
+
+#include "base/error.h"
+
+#include <sys/types.h>
+
+/*
+ * To be asked after the end of file on init's channel, which is its execve or its death: a seccomp filter can take from init all means
+ * to say what happened. PID: the init process, as we see it. Returns 0, or -EPIPE with "read from the init process" (which Podman looks
+ * for) when it died before the payload.
+ */
+int payload_check_began(pid_t pid, struct crun_error *err) CRUN_NODISCARD;
