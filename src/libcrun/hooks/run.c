@@ -107,8 +107,8 @@ static const char **terminated(const char *const *items, size_t len)
 {
 	const char **copy = calloc(len + 1, sizeof(*copy));
 
-	for (size_t i = 0; copy && i < len; i++)
-		copy[i] = items[i];
+	if (copy && len)
+		memcpy(copy, items, len * sizeof(*copy));
 	return copy;
 }
 

@@ -88,7 +88,8 @@ int facts_gather(const struct oci_config *config, struct host_facts *ret, struct
 		return r;
 	if (config->process && config->process->apparmor_profile)
 		ret->apparmor = apparmor_is_enabled();
-	if (config->process && config->process->selinux_label)
+	if ((config->process && config->process->selinux_label) ||
+	    (config->linux && config->linux->mount_label))
 		ret->selinux = selinux_is_enabled();
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
 		ret->nofile = limit.rlim_cur;

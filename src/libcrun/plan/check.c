@@ -126,7 +126,6 @@ static int check_supported(const struct launch_plan *plan, struct crun_error *er
 		{lx->net_devices && lx->net_devices->len, "/linux/netDevices"},
 		{lx->intel_rdt != NULL, "/linux/intelRdt"},
 		{lx->memory_policy != NULL, "/linux/memoryPolicy"},
-		{lx->mount_label && lx->mount_label[0], "/linux/mountLabel"},
 		{p->scheduler != NULL, "/process/scheduler"},
 		{p->io_priority != NULL, "/process/ioPriority"},
 		{p->exec_cpu_affinity != NULL, "/process/execCPUAffinity"},

@@ -178,7 +178,7 @@ static int add_label(const struct launch_plan *plan, struct build *b)
 	const char *label = plan->linux_->mount_label;
 	struct mount_op *op = b->op;
 
-	if (!label || !*label || !has_own_instance(op->fstype))
+	if (!label || !*label || !plan->facts.selinux || !has_own_instance(op->fstype))
 		return 0;
 	for (size_t i = 0; i < op->parameters_len; i++) {
 		if (str_eq(op->parameters[i].key, "context"))

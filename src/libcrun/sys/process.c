@@ -78,12 +78,16 @@ int sys_poll_in(int fd, int timeout_ms)
 
 void sys_reset_signals(void)
 {
-	struct sigaction dfl = {.sa_handler = SIG_DFL};
+	/*
+	 * All zero is SIG_DFL in the kernel's struct sigaction of every architecture. The raw call, because libc refuses the two
+	 * signals that it keeps for itself (32 and 33), which a caller may have left ignored all the same.
+	 */
+	static const unsigned long dfl[8];
 	sigset_t none;
 
-	for (int sig = 1; sig <= SIGRTMAX; sig++)
-		sigaction(sig, &dfl,
-			  NULL); /* SIGKILL, SIGSTOP and libc's own two fail, which is fine */
+	for (int sig = 1; sig < _NSIG; sig++)
+		(void)syscall(SYS_rt_sigaction, sig, dfl, NULL,
+			      _NSIG / 8); /* SIGKILL and SIGSTOP fail */
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
