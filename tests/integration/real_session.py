@@ -136,6 +136,7 @@ def work_at_a_shell(t, bundle, resized):
 
     pty.resize(40, 132)
     t.wait_until(lambda: type_line(pty, "stty size")[0] == resized, "the new window size")
+    pty.read()   # the shell has drawn its line again
 
     job_control(t, pty)
 

@@ -68,9 +68,10 @@ def test_interactive_terminal(t, podman):
 
     def resized():
         pty.send(b"stty size\r")
-        return pty.expect(r"stty size\r\n(\d+ \d+)\r\n").group(1) == b"40 132"
+        return pty.expect(r"\r\n(\d+ \d+)\r\n").group(1) == b"40 132"
     pty.resize(40, 132)
     t.wait_until(resized, "the new window size")
+    pty.read()   # the shell has drawn its line again
     pty.send(b"sleep 1000\r")
     pty.expect(r"sleep 1000\r\n")
     t.wait_until(lambda: not pty.read(0.2), "silence")
@@ -244,6 +245,82 @@ def test_hooks_of_the_engine(t, podman):
         text = text[end:].strip()
     assert [state["status"] for state in states] == ["creating", "stopped"], states
     assert states[0]["id"] == states[1]["id"] and states[0]["pid"] > 0, states
+
+
+@with_podman
+def test_namespaces_of_the_host(_t, podman):
+    def link(kind):
+        return os.readlink("/proc/self/ns/" + kind) + "\n"
+    for kind, option in (("pid", "--pid"), ("ipc", "--ipc"), ("uts", "--uts")):
+        seen = podman.container(option, "host", ":", "readlink", "/proc/self/ns/" + kind).out
+        assert seen == link(kind), (kind, seen)
+        assert podman.container(":", "readlink", "/proc/self/ns/" + kind).out != link(kind)
+    seen = podman.run("run", "--rm", "--network", "host", "--cgroup-parent", "/" + podman.parent,
+                      *podman.words([":", "readlink", "/proc/self/ns/net"])).out
+    assert seen == link("net"), seen
+
+
+@with_podman
+def test_user_namespace_of_root(_t, podman):
+    done = podman.container("--uidmap", "0:5000000:65536", "--gidmap", "0:5000000:65536", ":", "sh",
+                            "-c", "cat /proc/self/uid_map; touch /new; stat -c %u:%g /new /bin/sh")
+    assert done.out.split() == ["0", "5000000", "65536", "0:0", "0:0"], done
+    done = podman.container("--uidmap", "0:5000000:65536", "--user", "1000", ":", "id", "-u")
+    assert done.out == "1000\n", done
+
+
+@with_podman
+def test_devices(_t, podman):
+    read = "head -c 1 /dev/kmsg > /dev/null 2>&1 && echo read || echo refused"
+    assert podman.container(":", "sh", "-c", f"mknod /dev/kmsg c 1 11 2>/dev/null; {read}").out \
+        == "refused\n"
+    done = podman.container("--device", "/dev/null:/dev/renamed:rwm", ":", "sh", "-c",
+                            "stat -c %t:%T /dev/renamed; echo x > /dev/renamed && echo written")
+    assert done.out == "1:3\nwritten\n", done
+
+
+@with_podman
+def test_restarts(t, podman):
+    podman.run("run", "--detach", "--name", "c", *podman.options(),
+               *podman.words([":", "sh", "-c", "echo begun; exec sleep 1000"]))
+    for count in (2, 3):
+        podman.run("restart", "--time", "0", "c")
+        t.wait_until(lambda n=count: podman.run("logs", "c").out == "begun\n" * n, "the restart")
+    podman.run("rm", "--force", "--time", "0", "c")
+    podman.run("run", "--detach", "--name", "d", "--restart", "on-failure:3", *podman.options(),
+               *podman.words([":", "sh", "-c", "echo try; exit 1"]))
+    t.wait_until(lambda: podman.run("logs", "d").out == "try\n" * 4, "the retries", 20)
+    t.wait_until(lambda: podman.inspect("d", "{{.State.Status}}") == "exited", "the end")
+    podman.run("rm", "d")
+    assert t.state_entries() == []
+
+
+@with_podman
+def test_preserved_descriptor(t, podman):
+    path = t.file("handed", "through\n")
+    with open(path, "rb") as source:
+        os.dup2(source.fileno(), 3)
+    done = podman.container("--preserve-fds", "1", ":", "sh", "-c", "cat <&3", pass_fds=[3])
+    os.close(3)
+    assert done.out == "through\n", done
+
+
+@with_podman
+def test_build(t, podman):
+    """The builder calls the runtime itself: create, start, state again and again, delete."""
+    t.mkdir("context")
+    t.file("context/Containerfile", "FROM localhost/crun-test\nRUN echo built > /made && id -u\n"
+           "USER 1000\nRUN id -u\nCMD cat /made\n")
+    done = podman.run("build", "--isolation", "oci", "--network", "none", "--tag",
+                      "localhost/crun-built", "--layers=false", "--cgroup-parent",
+                      "/" + podman.parent, t.path("context"))
+    assert "\n0\n" in done.out and "\n1000\n" in done.out, done
+    assert podman.run("run", "--rm", *podman.options(), "localhost/crun-built").out == "built\n"
+    t.file("context/Containerfile", "FROM localhost/crun-test\nRUN exit 9\n")
+    done = podman.run("build", "--isolation", "oci", "--network", "none", "--cgroup-parent",
+                      "/" + podman.parent, t.path("context"), check=False)
+    assert done.rc != 0 and "9" in done.err, done
+    assert t.state_entries() == []
 
 
 @with_podman
