@@ -107,8 +107,10 @@ static const char **terminated(const char *const *items, size_t len)
 {
 	const char **copy = calloc(len + 1, sizeof(*copy));
 
-	if (copy && len)
-		memcpy(copy, items, len * sizeof(*copy));
+	if (!copy)
+		return NULL;
+	for (size_t i = 0; i < len; i++)
+		copy[i] = items[i];
 	return copy;
 }
 
