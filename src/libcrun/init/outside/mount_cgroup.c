@@ -116,6 +116,14 @@ static const char *path_below(const char *root, const char *path, bool own_names
 	return *root == '\0' ? rest : NULL;
 }
 
+/* The mount table has mounts too that later ones cover. */
+static bool is_in_sight(const struct outside *o, const char *path)
+{
+	_cleanup_close_ int fd = sys_openat(o->proc_fd, path, O_PATH | O_DIRECTORY, 0);
+
+	return fd >= 0;
+}
+
 /* Puts the host path of our cgroup PATH in the hierarchy into BUF: below a mount of it, whose own root may be anywhere. */
 static int host_path(const struct outside *o, const struct hierarchy *h, const char *path,
 		     char *buf, size_t size, struct crun_error *err)
@@ -135,7 +143,8 @@ static int host_path(const struct outside *o, const struct hierarchy *h, const c
 		if (!is_mount_of(&m, h))
 			continue;
 		rest = path_below(m.root, path, plan_ns_is_own(o->plan, NS_CGROUP));
-		if (rest && snprintf(buf, size, "%s%s", m.mount_point, rest) < (int)size)
+		if (rest && snprintf(buf, size, "%s%s", m.mount_point, rest) < (int)size &&
+		    is_in_sight(o, buf))
 			return 0;
 	}
 	return err_set(
