@@ -86,9 +86,9 @@ class Podman:
         os.unlink(tar)
 
     def run(self, *args, check=True, timeout=40, **kwargs):
-        """A podman command -> result."""
+        """A podman command -> result.  Its monitor notes in our directory that memory ran out."""
         return self.t.rt(argv=self.argv(*args), env=self.environment(), check=check,
-                         timeout=timeout, **kwargs)
+                         timeout=timeout, cwd=self.dir, **kwargs)
 
     def options(self):
         """What each `run` and `create` gets: nothing here depends on the network of the host."""

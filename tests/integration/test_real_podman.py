@@ -158,6 +158,7 @@ def test_limits(_t, podman):
     done = podman.container("--memory", "16m", "--memory-swap", "16m", ":", "sh", "-c", eat,
                             check=False)
     assert done.rc in (2, 137) and "never" not in done.out, done
+    assert os.path.exists(podman.path("oom")), "the monitor did not see that memory ran out"
 
 
 @with_podman
