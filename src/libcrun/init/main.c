@@ -40,6 +40,7 @@ static void send_log(void *data, enum crun_log_level level, const char *text)
 /* The first act of the child: nothing that the caller leaked, and nothing of the host side that init has no use for, stays open. */
 static int close_everything_else(const struct init_args *args, struct crun_error *err)
 {
+	unsigned first = 3 + args->plan->process.preserve_fds;
 	struct fd_set_list keep = {0};
 	int r;
 
@@ -56,11 +57,20 @@ static int close_everything_else(const struct init_args *args, struct crun_error
 	}
 	for (size_t i = 0; i < args->plan->mounts_len; i++)
 		fds_keep(&keep, args->mount_fds[i]);
-	r = fds_close_others(&keep, 3 + args->plan->process.preserve_fds);
+	r = fds_close_others(&keep, first);
+	/* An image's program /proc/self/fd/N/... is looked up before close-on-exec takes effect (CVE-2024-21626). */
+	fds_close_own(&keep, 3, first);
 	fds_done(&keep);
 	if (r < 0)
 		return err_sys(err, r, "close inherited file descriptors");
 	return 0;
+}
+
+static bool runs_hooks(const struct launch_plan *plan)
+{
+	const struct oci_hooks *hooks = plan->config->hooks;
+
+	return hooks && (hooks->create_container_len || hooks->start_container_len);
 }
 
 static int run_outside(const struct init_args *args, struct outside *o, struct crun_error *err)
@@ -90,6 +100,8 @@ static int run_outside(const struct init_args *args, struct outside *o, struct c
 	o->proc_fd = outside_open_proc(err);
 	if (o->proc_fd < 0)
 		return o->proc_fd;
+	if (runs_hooks(args->plan))
+		o->host_pid = outside_own_pid(o->proc_fd);
 	return RUN_PHASES(outside_phases, o, "outside", err);
 }
 

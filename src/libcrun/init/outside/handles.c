@@ -3,6 +3,7 @@
 #include "init/outside/phase.h"
 
 #include "base/cleanup.h"
+#include "base/str.h"
 #include "fs/procfs.h"
 #include "sys/file.h"
 
@@ -12,6 +13,17 @@
 int outside_open_proc(struct crun_error *err)
 {
 	return procfs_open_host(err);
+}
+
+pid_t outside_own_pid(int proc_fd)
+{
+	char text[32];
+	uint64_t pid;
+
+	if (sys_readlinkat(proc_fd, "self", text, sizeof(text)) < 0 ||
+	    str_to_u64(text, INT32_MAX, &pid) < 0)
+		return 0;
+	return (pid_t)pid;
 }
 
 int outside_open_null(struct crun_error *err)

@@ -10,6 +10,8 @@
 
 /* The verified procfs of the host (O_PATH), or -errno. */
 int outside_open_proc(struct crun_error *err) CRUN_NODISCARD;
+/* Our pid in the host's procfs PROC_FD, whatever pid namespace we are in; 0 when it does not show us. */
+pid_t outside_own_pid(int proc_fd);
 /* The verified /dev/null of the host (O_PATH), or -errno. */
 int outside_open_null(struct crun_error *err) CRUN_NODISCARD;
 
