@@ -8,44 +8,42 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-/* How long the kernel may take from closing init's files to the rest of execve or of the death; then nobody knows. */
-#define PATIENCE_MS 2000
+/* include/linux/sched.h: set before a dying process closes its files; shown as field 9 of /proc/PID/stat. */
+#define PF_EXITING_ 0x4
 
-enum sight {
-	SIGHT_PAYLOAD, /* another name than init's: execve changed it; or gone already, as it could be after a short life */
-	SIGHT_BETWEEN, /* its files are closed, its name is still init's */
-	SIGHT_DEAD,    /* a zombie with init's name */
-};
-
-static enum sight look(pid_t pid)
+/*
+ * Whether the process died as init. Its files were closed, by execve or by death: then the name is no longer init's, or execve is
+ * about to change it and cannot fail any more, or the process is marked as exiting. So one look tells.
+ */
+static bool died_as_init(pid_t pid)
 {
 	static const char name[] = "(" INIT_COMM ") ";
 	char path[64], text[2048];
-	const char *found;
+	const char *field;
+	char state;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	if (io_read_file_at(AT_FDCWD, path, text, sizeof(text)) < 0)
-		return SIGHT_PAYLOAD;
-	found = strstr(text, name);
-	if (!found)
-		return SIGHT_PAYLOAD;
-	return strchr("ZXx", found[sizeof(name) - 1]) ? SIGHT_DEAD : SIGHT_BETWEEN;
+		return false; /* gone: it may have had a short life as the payload */
+	field = strstr(text, name);
+	if (!field)
+		return false;
+	/* proc_pid_stat(5): (3) state (4) ppid (5) pgrp (6) session (7) tty_nr (8) tpgid (9) flags */
+	field += strlen(name);
+	state = *field;
+	for (int i = 3; field && i < 9; i++) {
+		field = strchr(field, ' ');
+		field = field ? field + 1 : NULL;
+	}
+	return strchr("ZXx", state) || (field && strtoul(field, NULL, 10) & PF_EXITING_);
 }
 
 int payload_check_began(pid_t pid, struct crun_error *err)
 {
-	const struct timespec pause = {.tv_nsec = 1000000};
-	enum sight sight = look(pid);
-
-	/* execve closes the files a moment before it changes the name. */
-	for (int i = 0; i < PATIENCE_MS && sight == SIGHT_BETWEEN; i++) {
-		nanosleep(&pause, NULL);
-		sight = look(pid);
-	}
-	if (sight != SIGHT_DEAD)
+	if (!died_as_init(pid))
 		return 0;
 	return err_set(
 		err, KIND_INTERNAL, EPIPE,
