@@ -254,6 +254,13 @@ int channel_expect_eof(struct channel *ch, struct crun_error *err)
 	}
 }
 
+bool channel_is_hung_up(const struct channel *ch)
+{
+	struct pollfd p = {.fd = ch->fd};
+
+	return poll(&p, 1, 0) > 0 && (p.revents & POLLHUP);
+}
+
 void channel_close(struct channel *ch)
 {
 	close_fd(&ch->fd);

@@ -50,4 +50,7 @@ int channel_expect(struct channel *ch, enum message_kind kind, int timeout_ms, i
 /* Waits for end of file, which is what a successful execve of the payload looks like, or MSG_FAILED. Returns 0 on end of file. */
 int channel_expect_eof(struct channel *ch, struct crun_error *err) CRUN_NODISCARD;
 
+/* Whether the peer has closed its end: all that it had to say is there to be read, and no wait for it can last. */
+bool channel_is_hung_up(const struct channel *ch);
+
 void channel_close(struct channel *ch);
