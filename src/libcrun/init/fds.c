@@ -5,7 +5,9 @@
 #include "sys/file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -71,6 +73,30 @@ int fds_close_others(struct fd_set_list *list, unsigned first)
 		first = fd + 1;
 	}
 	return close_span(first, UINT_MAX);
+}
+
+static bool is_kept(const struct fd_set_list *list, int fd)
+{
+	for (size_t i = 0; i < list->len; i++) {
+		if (list->fds[i] == fd)
+			return true;
+	}
+	return false;
+}
+
+void fds_close_own(const struct fd_set_list *list, unsigned first, unsigned end)
+{
+	struct rlimit limit = {.rlim_max = 1024};
+
+	/* No number is above the limit, however many the caller has promised. */
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && end > limit.rlim_max)
+		end = (unsigned)limit.rlim_max;
+	for (unsigned fd = first; fd < end; fd++) {
+		int flags = fcntl((int)fd, F_GETFD);
+
+		if (flags >= 0 && (flags & FD_CLOEXEC) && !is_kept(list, (int)fd))
+			close((int)fd);
+	}
 }
 
 void fds_done(struct fd_set_list *list)

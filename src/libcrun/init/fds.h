@@ -19,4 +19,10 @@ void fds_keep(struct fd_set_list *list, int fd);
  */
 int fds_close_others(struct fd_set_list *list, unsigned first);
 
+/*
+ * Closes the close-on-exec descriptors from FIRST up to, but without, END that are not in LIST. What a caller passed to us came
+ * through an execve, so it is none of these: they are our own, in numbers that the caller promised and did not use.
+ */
+void fds_close_own(const struct fd_set_list *list, unsigned first, unsigned end);
+
 void fds_done(struct fd_set_list *list);
