@@ -4,5 +4,8 @@
 
 #include <stdint.h>
 
-/* Makes a new session keyring called NAME and joins it. Returns its serial number; -EDQUOT when the user has too many keys. */
+/*
+ * Joins the session keyring called NAME, which is made when there is none that we may search; NULL: a new one without a name. Returns
+ * its serial number; -EDQUOT when the user has too many keys.
+ */
 int32_t sys_keyring_join(const char *name);
