@@ -18,6 +18,22 @@ static int restore_nofile(uint64_t soft, struct crun_error *err)
 	return 0;
 }
 
+/*
+ * Raised now, while we may: `nofile` of init/last lowers it, because a limit of a few descriptors would not leave us enough to find
+ * the payload and to accept its start.
+ */
+static void put_off_lowering(const struct plan_rlimit *l, struct rlimit *value)
+{
+	struct rlimit now;
+
+	if (l->resource != RLIMIT_NOFILE || getrlimit(RLIMIT_NOFILE, &now) < 0)
+		return;
+	if (value->rlim_cur < now.rlim_cur)
+		value->rlim_cur = now.rlim_cur;
+	if (value->rlim_max < now.rlim_max)
+		value->rlim_max = now.rlim_max;
+}
+
 int phase_rlimits(struct inside *in, struct crun_error *err)
 {
 	const struct plan_process *p = &in->plan->process;
@@ -29,6 +45,7 @@ int phase_rlimits(struct inside *in, struct crun_error *err)
 		const struct plan_rlimit *l = &p->rlimits[i];
 		struct rlimit value = {.rlim_cur = l->soft, .rlim_max = l->hard}, now;
 
+		put_off_lowering(l, &value);
 		if (setrlimit((__rlimit_resource_t)l->resource, &value) == 0)
 			continue;
 		err_sys(err, -errno, "set %s to %llu (hard limit %llu)", l->name,

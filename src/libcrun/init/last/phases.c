@@ -17,6 +17,11 @@ static bool wants_start_container(const struct launch_plan *plan)
 	return plan->config->hooks && plan->config->hooks->start_container_len;
 }
 
+static bool wants_nofile(const struct launch_plan *plan)
+{
+	return plan->process.rlimits_len;
+}
+
 const struct last_phase last_phases[] = {
 	{.name = "signals", .run = phase_signals},
 	{.name = "fds", .run = phase_fds},
@@ -36,6 +41,7 @@ const struct last_phase last_phases[] = {
 	{.name = "startContainer",
 	 .when = wants_start_container,
 	 .run = phase_start_container_hooks},
+	{.name = "nofile", .when = wants_nofile, .run = phase_nofile},
 	{.name = "seccomp", .when = wants_filter, .run = phase_seccomp},
 	{.name = "execve", .run = phase_execve},
 	{0},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the payload inherits besides its identity: signals, umask and file descriptors.
+// What the payload inherits besides its identity: signals, umask, file descriptors and their number.
 #include "init/last/phase.h"
 
 #include "init/fds.h"
@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 int phase_signals(struct last *last, struct crun_error *err)
@@ -17,6 +18,23 @@ int phase_signals(struct last *last, struct crun_error *err)
 	/* Callers start us with SIGPIPE ignored and signals blocked (conmon does); execve would keep both. */
 	sys_reset_signals();
 	umask(last->plan->process.umask);
+	return 0;
+}
+
+int phase_nofile(struct last *last, struct crun_error *err)
+{
+	const struct plan_process *p = &last->plan->process;
+
+	for (size_t i = 0; i < p->rlimits_len; i++) {
+		const struct plan_rlimit *l = &p->rlimits[i];
+		const struct rlimit value = {.rlim_cur = l->soft, .rlim_max = l->hard};
+
+		if (l->resource != RLIMIT_NOFILE || setrlimit(RLIMIT_NOFILE, &value) == 0)
+			continue;
+		err_sys(err, -errno, "set %s to %llu (hard limit %llu)", l->name,
+			(unsigned long long)l->soft, (unsigned long long)l->hard);
+		return err_at(err, "/process/rlimits/%zu", i);
+	}
 	return 0;
 }
 
