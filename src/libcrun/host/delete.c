@@ -86,8 +86,11 @@ static int delete_container(struct container *c, bool force, struct crun_error *
 	/* Before the lock, as a creation under way holds it for as long as its hooks take. */
 	if (r < 0)
 		return r;
-	/* An init process whose runtime was killed may hold a copy of the lock. */
-	if (c->cut_off && c->pidfd >= 0) {
+	/*
+	 * An init process whose runtime was killed may hold a copy of the lock; and a start whose hook hangs holds it for as long
+	 * as init lives.
+	 */
+	if ((force || c->cut_off) && c->pidfd >= 0) {
 		r = container_kill(c, err);
 		if (r < 0)
 			return r;
