@@ -33,6 +33,14 @@ static bool needs_shield(struct launch_plan *plan)
 	return exe_shield_is_needed(user_is_mapped, plan);
 }
 
+/* A caller that ignores SIGCHLD would have the kernel reap init, and with it what we know of its end. */
+static void keep_children(struct launch *l)
+{
+	const struct sigaction dfl = {.sa_handler = SIG_DFL};
+
+	l->chld_saved = sigaction(SIGCHLD, &dfl, &l->callers_chld) == 0;
+}
+
 static int launch_begin(struct launch *l, const struct libcrun_context *ctx, const char *id,
 			const struct libcrun_create_options *opts, bool is_run,
 			struct crun_error *err)
@@ -57,6 +65,7 @@ static int launch_begin(struct launch *l, const struct libcrun_context *ctx, con
 	};
 	for (int i = 0; i < NS_COUNT; i++)
 		l->ns_fds[i] = FD_NONE;
+	keep_children(l);
 	/* The way of old kernels to keep our binary from the container; it starts over, so it comes before everything else. */
 	if (!exe_shield_is_supported() && ctx->argv) {
 		r = exe_shield_reexec(ctx->argv, err);

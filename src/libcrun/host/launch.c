@@ -361,6 +361,9 @@ static void prefer_inits_word(struct launch *l, struct crun_error *err)
 
 	if (l->pid <= 0 || l->channel.fd < 0 || err->errnum != EPIPE)
 		return;
+	/* EPIPE may be another socket's: init is well then, and waits for us. */
+	if (!channel_is_hung_up(&l->channel))
+		return;
 	if (channel_expect_eof(&l->channel, &word) < 0 && word.kind != KIND_INTERNAL)
 		*err = word;
 }
@@ -407,4 +410,6 @@ void launch_done(struct launch *l)
 	cgroup_free(l->cgroup);
 	state_close(&l->dir);
 	oci_arena_free(&l->arena);
+	if (l->chld_saved)
+		sigaction(SIGCHLD, &l->callers_chld, NULL);
 }

@@ -15,6 +15,8 @@
 
 #include <libocispec/oci.h>
 
+#include <signal.h>
+
 struct launch {
 	const struct libcrun_context *ctx;
 	const struct libcrun_create_options *opts;
@@ -45,6 +47,8 @@ struct launch {
 	int master;	  /* the container's terminal, after READY, or FD_NONE */
 	pid_t pid;
 	int pidfd;
+	struct sigaction callers_chld; /* what SIGCHLD did when we were called */
+	bool chld_saved;
 	bool hooks_began; /* the host side's hooks ran: poststop ones follow whatever happens */
 };
 
