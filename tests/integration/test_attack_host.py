@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hostile callers, containers and moments: nothing hangs, leaks, or reaches the host."""
+
+import ctypes
+import os
+import resource
+import signal
+import socket
+import subprocess
+import threading
+
+import hostside
+from harness import flavors
+from test_lifecycle import SLEEP
+from test_run import hook
+
+KEYCTL = {"x86_64": 250, "aarch64": 219}
+JOIN_SESSION_KEYRING, SETPERM = 1, 5
+
+
+@flavors("root", "rootless")
+def test_console_socket_that_is_closed_at_once_fails_create(t):
+    path = t.path("rude.sock")
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(path)
+    os.chmod(path, 0o666)
+    listener.listen(1)
+    thread = threading.Thread(target=lambda: listener.accept()[0].close())
+    thread.start()
+    bundle = t.bundle(SLEEP, mutate={"process": {"terminal": True}})
+    t.fails("create", "-b", bundle.path, "--console-socket", path, bundle.id, has="send")
+    thread.join()
+    listener.close()
+    t.assert_no_trace(bundle)
+
+
+def test_preserved_fds_that_the_caller_did_not_open_lead_nowhere(t):
+    """CVE-2024-21626: the image chooses the program, and execve looks before it closes."""
+    secret = t.file("secret", "#!/bin/sh\necho escaped\n", 0o755)
+    above = "/".join([".."] * 40)
+    for number in range(3, 24):
+        for verb in (["run"], ["create"]):
+            bundle = t.bundle([f"/proc/self/fd/{number}/{above}{secret}"])
+            result = t.rt(*verb, "--preserve-fds", "20", "-b", bundle.path, bundle.id,
+                          check=False)
+            assert result.rc != 0 and "escaped" not in result.out, (number, result)
+
+
+def plant_keyring(number, name, tell, wait):
+    """What a container can do: a session keyring that anybody may join, held as long as we live."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    serial = libc.syscall(number, JOIN_SESSION_KEYRING, name.encode(), 0, 0, 0)
+    open_to_all = serial > 0 and libc.syscall(number, SETPERM, serial, 0x3f3f3f3f, 0, 0) == 0
+    os.write(tell, str(serial if open_to_all else 0).encode())
+    os.read(wait, 1)
+    os._exit(0)
+
+
+def test_session_keyring_of_the_same_name_is_not_joined(t):
+    number = KEYCTL.get(os.uname().machine) or t.skip("the number of keyctl is not known")
+    bundle = t.bundle(["probe", "keyring"])
+    told, tell = os.pipe()
+    wait, release = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(release)
+        plant_keyring(number, bundle.id, tell, wait)
+    planted = os.read(told, 32).decode()
+    result = t.run_container(bundle)
+    os.close(release)
+    os.waitpid(child, 0)
+    assert planted != "0" and f"session {planted}" not in result.out, (planted, result)
+
+
+@flavors("root", "rootless")
+def test_low_limit_of_descriptors_is_the_payloads_only(t):
+    for limit in (3, 4, 8):
+        bundle = t.bundle("ulimit -n; ulimit -Hn", mutate={"process": {"rlimits": [
+            {"type": "RLIMIT_NOFILE", "soft": limit, "hard": limit}]}})
+        t.create(bundle)
+        t.start(bundle)
+        t.delete(bundle, force=True)
+        assert t.run_container(bundle).out.split() == [str(limit)] * 2
+
+
+@flavors("root", "rootless")
+def test_caller_that_ignores_sigchld(t):
+    def ignore():
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+
+    bundle = t.bundle("exit 7", rootless="ranges" if t.rootless and t.subids else None)
+    result = t.rt("run", "-b", bundle.path, bundle.id, preexec_fn=ignore, check=False)
+    assert (result.rc, result.err) == (7, ""), result
+    t.rt("create", "-b", bundle.path, bundle.id, preexec_fn=ignore)
+    t.delete(bundle, force=True)
+    for args in (["no-such-program"], ["/no/such/program"]):
+        bundle = t.bundle(args)
+        for _n in range(5):
+            t.fails("create", "-b", bundle.path, bundle.id, preexec_fn=ignore,
+                    has="executable file")
+
+
+@flavors("root")
+def test_forced_delete_does_not_wait_for_a_start_that_hangs(t):
+    bundle = t.bundle(SLEEP, mutate={"hooks": {"startContainer": hook("sleep 1000")}})
+    t.create(bundle)
+    start = t.popen("start", bundle.id, stderr=subprocess.PIPE)
+    t.wait_until(lambda: not os.path.exists(os.path.join(t.state_dir, bundle.id, "start")))
+    t.rt("delete", "--force", bundle.id, timeout=10)
+    assert start.wait(10) != 0
+    t.assert_no_trace(bundle)
+
+
+def test_more_bind_mounts_than_descriptors_fail_cleanly(t):
+    source = t.mkdir("source")
+    mounts = [{"destination": f"/m{n}", "type": "bind", "source": source,
+               "options": ["rbind"]} for n in range(100)]
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+
+    bundle = t.bundle("ulimit -n", mutate=lambda c: c["mounts"].extend(mounts))
+    result = t.rt("run", "-b", bundle.path, bundle.id, preexec_fn=limit, check=False)
+    if result.rc == 0:
+        assert result.out == "64\n", result
+    else:
+        assert "Too many open files" in result.err, result
+    t.assert_no_trace(bundle)
+
+
+@flavors("root", "rootless")
+def test_pid_file_that_cannot_be_written_leaves_nothing(t):
+    for path in (t.path("no/such/dir/pid"), "/proc/pid", t.mkdir("a-directory")):
+        for verb in (["create"], ["run", "--detach"], ["run"]):
+            bundle = t.bundle(SLEEP)
+            t.fails(*verb, "--pid-file", path, "-b", bundle.path, bundle.id, has="pid file")
+            t.assert_no_trace(bundle)
+    hostside.reap()
+
+
+def test_pid_file_replaces_a_link_and_does_not_follow_it(t):
+    victim = t.file("victim", "precious\n")
+    link = t.path("pid")
+    os.symlink(victim, link)
+    bundle = t.bundle(SLEEP)
+    t.create(bundle, "--pid-file", link)
+    assert not os.path.islink(link) and open(link, encoding="ascii").read() == str(t.pid(bundle))
+    assert open(victim, encoding="ascii").read() == "precious\n"
