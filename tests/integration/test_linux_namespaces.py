@@ -346,7 +346,7 @@ def test_ranges_that_are_not_the_users_are_refused(t):
     if not t.subids:
         t.skip("no subordinate ids for the test user")
     bundle = t.bundle(rootless="ranges")
-    bundle.config["linux"]["uidMappings"][1]["hostID"] = 1
+    bundle.config["linux"]["uidMappings"][1]["hostID"] = 3000000000
     bundle.save()
     result = t.fails("run", "-b", bundle.path, bundle.id, has="newuidmap")
     assert "peration not permitted" in result.err, result
