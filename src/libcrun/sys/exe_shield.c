@@ -18,6 +18,7 @@
 #include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #define MEMFD_NAME "crun"
 #define SEALS	   (F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL)
@@ -123,9 +124,11 @@ static int copy_part(int fd, const struct part *part, off_t offset)
 {
 	size_t len = part->end - part->start;
 
+	if (lseek(fd, offset, SEEK_SET) < 0)
+		return -errno;
 	for (size_t done = 0; done < len;) {
-		ssize_t n = pwrite(fd, (const char *)part->start + done, len - done,
-				   offset + (off_t)done);
+		/* The bare call: an address sanitizer takes the gaps between the variables of the image for overflows. */
+		long n = syscall(SYS_write, fd, (const char *)part->start + done, len - done);
 
 		if (n < 0)
 			return -errno;
