@@ -14,7 +14,7 @@ import hostside
 from harness import flavors, timeout
 
 SLEEP = ["sleep", "1000"]
-MS_SHARED, MS_PRIVATE = 1 << 20, 1 << 18
+MS_SHARED = 1 << 20
 
 
 def root_mount(sections):

@@ -38,7 +38,6 @@ def filtered(t, args, *rules, default="SCMP_ACT_ALLOW", process=None, **more):
 
 
 MKDIR = ["mkdir", "mkdirat"]
-CHMOD = ["chmod", "fchmodat"]
 CHMOD_MODE = 1   # of chmod(2)
 
 
