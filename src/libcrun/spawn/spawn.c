@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 static const char *ns_name(int flag)
@@ -65,6 +66,28 @@ static pid_t spawn_direct(const struct spawn_request *req, int *ret_pidfd, struc
 	return pid;
 }
 
+/*
+ * Whoever lives in a joined pid or user namespace sees init, which still holds the host's files, from its first instruction on; and in
+ * its own user namespace it may ptrace everybody who is not closed to that (CVE-2016-9962). Init's copy of our memory inherits it.
+ */
+static int run_closed_to_ptrace(const struct birth *birth, struct helper_request *helper)
+{
+	int was, r;
+
+	/* A new user namespace has nobody else in it, and its maps may have to be written by an ordinary user. */
+	if (birth->clone_flags & CLONE_NEWUSER)
+		return helper_run(helper);
+	was = sys_prctl(PR_GET_DUMPABLE, 0, 0);
+	r = sys_prctl(PR_SET_DUMPABLE, 0, 0);
+	if (r < 0)
+		return r;
+	r = helper_run(helper);
+	/* Ours again: the change of user namespace by the helper, which shares our memory, may have cleared it too. */
+	if (was == 1)
+		(void)sys_prctl(PR_SET_DUMPABLE, 1, 0);
+	return r;
+}
+
 static pid_t spawn_helped(const struct spawn_request *req, int *ret_pidfd, struct crun_error *err)
 {
 	struct helper_request helper = {
@@ -85,7 +108,7 @@ static pid_t spawn_helped(const struct spawn_request *req, int *ret_pidfd, struc
 			helper.joins[helper.joins_len++] =
 				(struct helper_join){req->ns_fds[i], ns_table[i].flag};
 	}
-	r = helper_run(&helper);
+	r = run_closed_to_ptrace(req->birth, &helper);
 	if (r < 0)
 		return err_sys(err, r, "clone the namespace helper");
 	if (helper.error < 0 && helper.failed_flag)

@@ -27,6 +27,7 @@ struct report {
 	pid_t pid, ppid;
 	ino_t ns[NS_COUNT];
 	uid_t uid;
+	int dumpable;
 	bool done;
 };
 
@@ -50,6 +51,7 @@ static void child(void *arg)
 	report->pid = getpid();
 	report->ppid = getppid();
 	report->uid = geteuid();
+	report->dumpable = prctl(PR_GET_DUMPABLE);
 	report->done = true;
 	close(hold[1]);
 	(void)!read(hold[0], &c, 1);
@@ -293,6 +295,9 @@ static void check_join(int host_flags, unsigned join, int clone_flags)
 	CHECK(report->done);
 	if (join & (1U << NS_PID))
 		CHECK_INT(report->pid, 2);
+	/* Its neighbours must not ptrace it; we stay as we were. */
+	CHECK_INT(report->dumpable, clone_flags & CLONE_NEWUSER ? 1 : 0);
+	CHECK_INT(prctl(PR_GET_DUMPABLE), 1);
 	end_host(host, host_pipe);
 	teardown();
 	CHECK_INT(children(), none);
