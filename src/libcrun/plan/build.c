@@ -99,6 +99,9 @@ static void plan_sync(struct launch_plan *plan)
 	const struct oci_hooks *hooks = plan->config->hooks;
 
 	plan->sync_go = plan->ns[NS_USER].action == NS_NEW;
+	/* Inside a user namespace a hard limit can only be raised from outside: before init sets it. */
+	if (plan->ns[NS_USER].action == NS_JOIN && plan->process.rlimits_len)
+		plan->sync_go = true;
 	plan->sync_hooks = hooks && (hooks->prestart_len || hooks->create_runtime_len);
 	plan->sync_filter = plan->linux_->seccomp != NULL;
 }

@@ -212,6 +212,10 @@ TEST(a_joined_user_namespace)
 	CHECK_INT(plan->id_map_writer, ID_MAP_NONE);
 	CHECK(!plan->sync_go && plan->process.set_groups && plan->bind_devices);
 	USER_PLAN(.linux_ = "'namespaces':[{'type':'mount'},{'type':'user','path':'/u'}]");
+	/* The host side raises the hard limit before init sets it. */
+	PLAN(.linux_ = "'namespaces':[{'type':'mount'},{'type':'user','path':'/u'}]",
+	     PROCESS("'rlimits':[{'type':'RLIMIT_NOFILE','soft':9,'hard':9}]"));
+	CHECK(plan->sync_go);
 }
 
 TEST(keeping_groups)
