@@ -4,13 +4,16 @@
 import ctypes
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
 import threading
+import time
 
 import hostside
 from harness import flavors
+from test_crash import nothing_runs
 from test_lifecycle import SLEEP
 from test_run import hook
 
@@ -146,3 +149,28 @@ def test_pid_file_replaces_a_link_and_does_not_follow_it(t):
     t.create(bundle, "--pid-file", link)
     assert not os.path.islink(link) and open(link, encoding="ascii").read() == str(t.pid(bundle))
     assert open(victim, encoding="ascii").read() == "precious\n"
+
+
+@flavors("root", "rootless")
+def test_run_that_is_killed_before_its_record_names_init_leaves_no_payload(t):
+    strace = shutil.which("strace") or t.skip("strace is not installed")
+    marker = t.mkdir("marker", 0o777)
+    for when in (1, 2, 3):
+        bundle = t.bundle(f"echo > /m/{when}; exec sleep 1000", mutate={
+            "linux": {"cgroupsPath": None}})
+        bundle.config["mounts"].append({"destination": "/m", "type": "bind", "source": marker,
+                                        "options": ["rbind"]})
+        bundle.save()
+        # The n-th replacement of a file in the state directory is slow enough for us to come in between.
+        tracer = t.popen(argv=[
+            strace, "-o", "/dev/null", "-e", "trace=renameat,renameat2",
+            "-e", f"inject=renameat,renameat2:delay_enter=1500000:when={when}",
+            *t.argv("--cgroup-manager", "disabled", "run", "--detach", "-b", bundle.path,
+                    bundle.id)])
+        time.sleep(0.6)
+        with open(f"/proc/{tracer.pid}/task/{tracer.pid}/children", encoding="ascii") as children:
+            os.kill(int(children.read().split()[0]), signal.SIGKILL)
+        tracer.wait(10)
+        assert not os.listdir(marker), when
+        t.rt("delete", "--force", bundle.id)
+        nothing_runs(t)

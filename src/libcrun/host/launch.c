@@ -215,7 +215,7 @@ static int copy_config(struct launch *l, struct crun_error *err)
 }
 
 /*
- * For run this is the whole record and the pid file: init goes on to the payload by itself, so both must be there before. For create
+ * For run this is the whole record and the pid file: init goes on to the payload once it hears SETTLED, which follows. For create
  * it names init, in case we are killed between its READY and the final record.
  */
 static int publish(struct launch *l, struct crun_error *err)
@@ -309,7 +309,12 @@ static void undo_publish_create(struct launch *l)
 		(void)unlink(l->opts->pid_file);
 }
 
-/* Only now is there a record by which init can be found: it gives up if we die before. */
+static bool is_run(const struct launch *l)
+{
+	return l->is_run;
+}
+
+/* There is a record by which init can be found: it gives up if we die before it has heard so. */
 static int settle(struct launch *l, struct crun_error *err)
 {
 	return channel_send(&l->channel, MSG_SETTLED, FD_NONE, err);
@@ -336,6 +341,7 @@ const struct host_phase host_phases[] = {
 	 .run = run_create_hooks,
 	 .says = {EXPECTS(MSG_PAUSED), SENDS(MSG_RESUME)}},
 	{.name = "filter", .when = wants_seccomp, .run = send_filter, .says = {SENDS(MSG_FILTER)}},
+	{.name = "named", .when = is_run, .run = settle, .says = {SENDS(MSG_SETTLED)}},
 	{.name = "ready", .run = await_ready, .says = {EXPECTS(MSG_READY)}},
 	{.name = "record", .when = wants_gate, .run = publish_create, .undo = undo_publish_create},
 	{.name = "settle", .when = wants_gate, .run = settle, .says = {SENDS(MSG_SETTLED)}},
@@ -364,7 +370,10 @@ static void prefer_inits_word(struct launch *l, struct crun_error *err)
 	/* EPIPE may be another socket's: init is well then, and waits for us. */
 	if (!channel_is_hung_up(&l->channel))
 		return;
-	if (channel_expect_eof(&l->channel, &word) < 0 && word.kind != KIND_INTERNAL)
+	if (channel_expect_eof(&l->channel, &word) == 0)
+		err_set(err, KIND_INTERNAL, EPIPE,
+			"read from the init process: it ended without a word");
+	else if (word.kind != KIND_INTERNAL)
 		*err = word;
 }
 

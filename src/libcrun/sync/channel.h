@@ -20,7 +20,7 @@ enum message_kind {
 	MSG_READY, /* init -> host: all that can fail before the payload has been done; carries the terminal, if any */
 	MSG_FAILED,  /* init -> host, instead of any other: a struct crun_error */
 	MSG_LOG,     /* init -> host, any time: a line for the log */
-	MSG_SETTLED, /* host -> init, create only: the record names you, wait for your start */
+	MSG_SETTLED, /* host -> init: the record names you, go on */
 	MSG_START,   /* start -> init, over the gate: go on */
 	MSG_KIND_MAX
 };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The message ladder between the host side and init. Both sides derive their sequence from the same const plan; a plain
- * root container takes one message.
+ * root container takes two messages, and neither side waits for an answer.
  *
  *   host                                          init
  *     GO              ------------------------->    when plan->sync_go     (ids mapped, cgroup adopted)
@@ -9,8 +9,9 @@
  *     (prestart and createRuntime hooks)
  *     RESUME          ------------------------->    when plan->sync_hooks
  *     FILTER          ------------------------->    when plan->sync_filter (the program is in the shared area)
+ *     SETTLED         ------------------------->    run: the record names init; without it init gives up
  *                     <-------------------------  READY {terminal master}    or FAILED {crun_error}
- *     SETTLED         ------------------------->    create: the record is complete; without it init gives up
+ *     SETTLED         ------------------------->    create: the same, said when the record is complete
  *
  *   start                                         init (create only: over the gate socket)
  *     START           ------------------------->

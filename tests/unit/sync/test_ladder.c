@@ -273,17 +273,19 @@ TEST(the_check_notices)
 	CHECK(run_world(programs, 0, &w));
 }
 
-TEST(a_plain_root_container_takes_one_message_and_create_one_more)
+TEST(a_plain_root_container_takes_two_messages)
 {
 	struct family f;
 	struct program host;
 
 	make_plan(0, &f);
 	host_program(&f, &host);
-	CHECK_INT(host.len, 2);
-	CHECK_INT(host.steps[0].verb, EXPECT);
-	CHECK_INT(host.steps[0].kind, MSG_READY);
-	CHECK_INT(host.steps[1].verb, EXPECT_END);
+	CHECK_INT(host.len, 3);
+	CHECK_INT(host.steps[0].verb, SEND);
+	CHECK_INT(host.steps[0].kind, MSG_SETTLED);
+	CHECK_INT(host.steps[1].verb, EXPECT);
+	CHECK_INT(host.steps[1].kind, MSG_READY);
+	CHECK_INT(host.steps[2].verb, EXPECT_END);
 	make_plan(8, &f);
 	host_program(&f, &host);
 	CHECK_INT(host.len, 2);
@@ -298,8 +300,9 @@ TEST(the_whole_ladder)
 	static const struct {
 		enum verb verb;
 		enum message_kind kind;
-	} want[] = {{SEND, MSG_GO},	{EXPECT, MSG_PAUSED}, {SEND, MSG_RESUME},
-		    {SEND, MSG_FILTER}, {EXPECT, MSG_READY},  {EXPECT_END, MSG_NONE}};
+	} want[] = {{SEND, MSG_GO},	   {EXPECT, MSG_PAUSED}, {SEND, MSG_RESUME},
+		    {SEND, MSG_FILTER},	   {SEND, MSG_SETTLED},	 {EXPECT, MSG_READY},
+		    {EXPECT_END, MSG_NONE}};
 	struct family f;
 	struct program host;
 
@@ -366,7 +369,7 @@ TEST(host_phases_do_what_they_declare)
 		channel_close(&peer);
 		n++;
 	}
-	CHECK_INT(n, 5);
+	CHECK_INT(n, 6);
 }
 
 TEST(init_phases_do_what_they_declare)

@@ -15,7 +15,7 @@ int phase_fds(struct last *last, struct crun_error *err) CRUN_NODISCARD;
 int phase_filter(struct last *last, struct crun_error *err) CRUN_NODISCARD;
 /* Says READY, with the terminal. */
 int phase_ready(struct last *last, struct crun_error *err) CRUN_NODISCARD;
-/* create: waits until the runtime has written the record by which everybody else finds us. */
+/* Waits until the runtime has written the record by which everybody else finds us; run does so before READY. */
 int phase_settled(struct last *last, struct crun_error *err) CRUN_NODISCARD;
 /* create: waits for `start`, whose connection takes the channel's place. */
 int phase_gate(struct last *last, struct crun_error *err) CRUN_NODISCARD;
