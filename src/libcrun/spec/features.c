@@ -47,11 +47,12 @@
  * What needs no library but is not implemented: these lines go with the refusals in plan/check.c and plan/mounts.c, and
  * so does the exception for SCMP_ACT_NOTIFY below.
  */
-#define WITH_APPARMOR	 true
-#define WITH_IDMAP	 false
-#define WITH_INTEL_RDT	 false
-#define WITH_NET_DEVICES false
-#define WITH_RDMA	 false
+#define WITH_APPARMOR	   true
+#define WITH_IDMAP	   false
+#define WITH_INTEL_RDT	   false
+#define WITH_MEMORY_POLICY false
+#define WITH_NET_DEVICES   false
+#define WITH_RDMA	   true
 
 /* More than any of the lists below has. */
 #define LIST_MAX 160
@@ -72,6 +73,7 @@ static void add(struct list *l, const char *name)
 struct lists {
 	struct list hooks, mount_options, namespaces, capabilities;
 	struct list actions, operators, archs, flags, unsafe;
+	struct list policies, policy_flags;
 };
 
 static void fill_names(struct lists *l)
@@ -97,6 +99,10 @@ static void fill_names(struct lists *l)
 		add(&l->archs, oci_seccomp_arch_name((enum oci_seccomp_arch)i));
 	for (unsigned i = 1; i <= OCI_SECCOMP_FLAG_LAST; i++)
 		add(&l->flags, oci_seccomp_flag_name((enum oci_seccomp_flag)i));
+	for (unsigned i = 1; WITH_MEMORY_POLICY && i <= OCI_MEMORY_POLICY_MODE_LAST; i++)
+		add(&l->policies, oci_memory_policy_mode_name((enum oci_memory_policy_mode)i));
+	for (unsigned i = 1; WITH_MEMORY_POLICY && i <= OCI_MEMORY_POLICY_FLAG_LAST; i++)
+		add(&l->policy_flags, oci_memory_policy_flag_name((enum oci_memory_policy_flag)i));
 	/* Annotations of config.json that change what we do: engines keep them from unprivileged users. */
 	add(&l->unsafe, "run.oci.");
 	if (WITH_SYSTEMD)
@@ -135,7 +141,18 @@ static int write_lists(struct lists *l, struct oci_json *out)
 	};
 	struct oci_features_apparmor apparmor = ENABLED(WITH_APPARMOR);
 	struct oci_features_selinux selinux = ENABLED(WITH_SELINUX);
-	struct oci_features_intel_rdt intel_rdt = ENABLED(WITH_INTEL_RDT);
+	struct oci_features_intel_rdt intel_rdt = {
+		.has_enabled = true,
+		.enabled = WITH_INTEL_RDT,
+		.has_schemata = true,
+		.schemata = WITH_INTEL_RDT,
+		.has_monitoring = true,
+		.monitoring = WITH_INTEL_RDT,
+	};
+	struct oci_features_memory_policy memory_policy = {
+		LIST(modes, l->policies),
+		LIST(flags, l->policy_flags),
+	};
 	struct oci_features_idmap idmap = ENABLED(WITH_IDMAP);
 	struct oci_features_mount_extensions mount_extensions = {.idmap = &idmap};
 	struct oci_features_net_devices net_devices = ENABLED(WITH_NET_DEVICES);
@@ -147,6 +164,7 @@ static int write_lists(struct lists *l, struct oci_json *out)
 		.apparmor = &apparmor,
 		.selinux = &selinux,
 		.intel_rdt = &intel_rdt,
+		.memory_policy = &memory_policy,
 		.mount_extensions = &mount_extensions,
 		.net_devices = &net_devices,
 	};
