@@ -396,7 +396,17 @@ class Test:
         for path, before in self.canaries:
             leaks += [f"canary {line}" for line in
                       hostside.difference(before, hostside.snapshot(path))]
-        return leaks
+        return leaks + self.changed_devices()
+
+    @staticmethod
+    def changed_devices():
+        """The host's own nodes, which runtimes have chowned by mistake (runc#3674)."""
+        changed = []
+        for path in ("/dev/null", "/dev/zero", "/dev/tty"):
+            info = os.stat(path)
+            if info.st_uid != 0 or info.st_mode & 0o777 != 0o666:
+                changed.append(f"host: {path} has owner {info.st_uid}, mode {info.st_mode:o}")
+        return changed
 
     def left_processes(self):
         deadline = time.monotonic() + 2
