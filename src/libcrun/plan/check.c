@@ -130,6 +130,8 @@ static int check_supported(const struct launch_plan *plan, struct crun_error *er
 		{p->io_priority != NULL, "/process/ioPriority"},
 		{p->exec_cpu_affinity != NULL, "/process/execCPUAffinity"},
 		{lx->seccomp && lx->seccomp->listener_path, "/linux/seccomp/listenerPath"},
+		/* config-linux.md, "Personality": no flag values are supported. */
+		{lx->personality && lx->personality->flags_len, "/linux/personality/flags"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {

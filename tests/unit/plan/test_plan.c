@@ -446,6 +446,8 @@ TEST(fields_that_are_not_supported)
 		{"'ioPriority':{'class':'IOPRIO_CLASS_IDLE','priority':0}", NULL,
 		 "/process/ioPriority"},
 		{"'execCPUAffinity':{'initial':'0'}", NULL, "/process/execCPUAffinity"},
+		{NULL, "'personality':{'domain':'LINUX','flags':['X']}",
+		 "/linux/personality/flags"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
