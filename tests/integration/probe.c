@@ -362,11 +362,29 @@ static void show_section(const char *arg)
 	fflush(stdout);
 }
 
+static void exit_41(int sig)
+{
+	(void)sig;
+	_exit(41);
+}
+
+/* Ends with status 41 when signal N comes; no shell, whose own handling of SIGINT would be part of the test. */
+static void await_signal(const char *n)
+{
+	struct sigaction action = {.sa_handler = exit_41};
+
+	sigaction(number(n), &action, NULL);
+	printf("ready\n");
+	fflush(stdout);
+	for (;;)
+		pause();
+}
+
 int main(int argc, char **argv)
 {
 	setvbuf(stdout, NULL, _IOFBF, 65536);
 	for (int i = 1; i < argc; i++) {
-		/* "exit:N" ends at once, "pause" waits to be killed, "crash:N" dies of signal N. */
+		/* "exit:N" ends at once, "pause" waits to be killed, "trap:N" for signal N, "crash:N" dies of signal N. */
 		if (!strncmp(argv[i], "exit:", 5))
 			exit(number(argv[i] + 5));
 		if (!strncmp(argv[i], "crash:", 6)) {
@@ -375,6 +393,8 @@ int main(int argc, char **argv)
 			sigaction(number(argv[i] + 6), &dfl, NULL);
 			raise(number(argv[i] + 6));
 		}
+		if (!strncmp(argv[i], "trap:", 5))
+			await_signal(argv[i] + 5);
 		if (!strcmp(argv[i], "pause"))
 			for (;;)
 				pause();

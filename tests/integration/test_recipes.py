@@ -159,7 +159,8 @@ def test_no_pivot_runs(t):
 def test_payload_gets_a_session_keyring_of_its_own(t):
     first, second = t.probe(None, "keyring")["keyring"], t.probe(None, "keyring")["keyring"]
     assert first[0] != second[0], (first, second)
-    assert "_ses.crun" in first[1] or "crun" in first[1] or first[1] != second[1], first
+    # Without a name that somebody else's keyring could have.
+    assert first[1].endswith("_ses"), first
 
 
 def test_no_new_keyring_keeps_the_callers(t):

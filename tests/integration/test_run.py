@@ -121,7 +121,8 @@ def test_create_and_start_never_read_stdin(t):
 
 def test_signals_to_a_foreground_run_reach_the_payload(t):
     for sig in ("TERM", "HUP", "INT", "QUIT", "USR1", "USR2", "CONT"):
-        bundle = t.bundle(f"trap 'exit 41' {sig}; echo ready; while :; do sleep 0.02; done")
+        number = getattr(signal, "SIG" + sig).value
+        bundle = t.bundle(["probe", f"trap:{number}"])
         out = t.file("out" + sig)
         with open(out, "wb") as stream:
             child = t.popen("run", "-b", bundle.path, bundle.id, stdout=stream)
