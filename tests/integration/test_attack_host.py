@@ -174,3 +174,14 @@ def test_run_that_is_killed_before_its_record_names_init_leaves_no_payload(t):
         assert not os.listdir(marker), when
         t.rt("delete", "--force", bundle.id)
         nothing_runs(t)
+
+
+def test_strict_umask_of_the_caller_does_not_hide_the_containers_cgroup(t):
+    """The payload's user reads its limits there."""
+    bundle = t.bundle(SLEEP)
+    t.rt("create", "-b", bundle.path, bundle.id, preexec_fn=lambda: os.umask(0o077))
+    dirs = t.cgroup_dirs(bundle).values()
+    assert dirs
+    for path in dirs:
+        assert os.stat(path).st_mode & 0o777 == 0o755, path
+        assert os.stat(os.path.dirname(path)).st_mode & 0o777 == 0o755, path

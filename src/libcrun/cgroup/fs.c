@@ -126,6 +126,16 @@ void cg_rmdir_made(const struct cgroup *cg, struct cg_hier *h)
 		h->leaf_made = false;
 }
 
+/* Whatever the caller's umask: the payload's user reads its limits there, and a service manager may run us with 0077. */
+static int make_component(int root_fd, const char *rel)
+{
+	mode_t saved = umask(0022);
+	int r = sys_mkdirat(root_fd, rel, 0755);
+
+	umask(saved);
+	return r;
+}
+
 /* Makes the missing components. On failure what was made stays marked, for the caller to undo. */
 static int make_path(const struct cgroup *cg, struct cg_hier *h)
 {
@@ -136,7 +146,7 @@ static int make_path(const struct cgroup *cg, struct cg_hier *h)
 		int r;
 
 		cg_prefix(cg, d + 1, rel);
-		r = sys_mkdirat(h->root_fd, rel, 0755);
+		r = make_component(h->root_fd, rel);
 		if (r >= 0) {
 			h->made |= UINT64_C(1) << d++;
 			if (d < cg->depth)
