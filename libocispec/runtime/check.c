@@ -12,26 +12,40 @@ static const char *skip_digits(const char *p)
 	return p;
 }
 
-/* Specification, "Specification version": a SemVer version. Within major version 1 documents stay
+/* One more number behind the dot at *p; false when there is none. */
+static bool skip_number(const char **p)
+{
+	const char *begin = *p + 1;
+
+	if (**p != '.')
+		return false;
+	*p = skip_digits(begin);
+	return *p != begin;
+}
+
+/* Identifiers of a pre-release or a build: letters, digits and hyphens between dots. */
+static bool skip_tag(const char **p)
+{
+	const char *begin = ++*p;
+
+	*p += strspn(*p, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-.");
+	return *p != begin && begin[0] != '.' && (*p)[-1] != '.';
+}
+
+/* config.md, "Specification version": a SemVer version. Within major version 1 documents stay
  * compatible, so a newer minor is as good as ours. */
 const char *oci_check_oci_version(const char *value)
 {
 	static const char expected[] = "a specification version 1.x such as \"1.3.0\"";
-	const char *p;
+	const char *p = value + 1;
 
-	if (strncmp(value, "1.", 2) != 0)
+	if (value[0] != '1' || !skip_number(&p) || !skip_number(&p))
 		return expected;
-	p = skip_digits(value + 2);
-	if (p == value + 2)
+	if (*p == '-' && !skip_tag(&p))
 		return expected;
-	if (*p == '.') {
-		value = p + 1;
-		p = skip_digits(value);
-		if (p == value)
-			return expected;
-	}
-	/* A pre-release or build tag such as -dev, -rc.1 or +git may follow. */
-	return *p == '\0' || *p == '-' || *p == '+' ? NULL : expected;
+	if (*p == '+' && !skip_tag(&p))
+		return expected;
+	return *p == '\0' ? NULL : expected;
 }
 
 /* config-linux.md, "Huge page limits": <size><unit-prefix>B. The size has no leading zero since it

@@ -160,6 +160,11 @@ static const struct {
 	{"{\"ociVersion\":\"1.\"}",
 	 "c:1:15: /ociVersion: expected a specification version 1.x such "
 	 "as \"1.3.0\", found \"1.\""},
+	{"{\"ociVersion\":\"1.0\"}", "c:1:15: /ociVersion: expected a specification version 1.x "
+				     "such as \"1.3.0\", found \"1.0\""},
+	{"{\"ociVersion\":\"1.0.0-\"}",
+	 "c:1:15: /ociVersion: expected a specification version 1.x such as \"1.3.0\", "
+	 "found \"1.0.0-\""},
 	{"{\"ociVersion\":\"1.0.0\x1b[31m\"}",
 	 "c:1:21: /ociVersion: control character in a string"},
 	{"{\"ociVersion\":\"9\\u001b[31m\"}",

@@ -78,7 +78,8 @@ static void test_ignored(void)
 
 static void test_versions(void)
 {
-	static const char *const good[] = {"1.0.0", "1.0.2-dev", "1.3.0", "1.99.7-rc.1+git", "1.4"};
+	static const char *const good[] = {"1.0.0", "1.0.2-dev", "1.3.0", "1.99.7-rc.1+git",
+					   "1.4.0"};
 	struct oci_config *c = NULL;
 	struct oci_parse_error err;
 	char text[64];
