@@ -102,7 +102,10 @@ static void plan_sync(struct launch_plan *plan)
 	/* Inside a user namespace a hard limit can only be raised from outside: before init sets it. */
 	if (plan->ns[NS_USER].action == NS_JOIN && plan->process.rlimits_len)
 		plan->sync_go = true;
-	plan->sync_hooks = hooks && (hooks->prestart_len || hooks->create_runtime_len);
+	/* Also when only init has hooks to run: it tells us so that poststop hooks follow their failure. */
+	plan->sync_hooks = hooks && (hooks->prestart_len || hooks->create_runtime_len ||
+				     hooks->create_container_len ||
+				     (hooks->start_container_len && !plan->gate));
 	plan->sync_filter = plan->linux_->seccomp != NULL;
 }
 

@@ -343,7 +343,10 @@ TEST(the_ladder)
 	CHECK(plan->sync_hooks);
 	PLAN(.more = ",'hooks':{'createRuntime':[{'path':'/a'}]}");
 	CHECK(plan->sync_hooks);
-	PLAN(.more = ",'hooks':{'createContainer':[{'path':'/a'}],'startContainer':[{'path':'/a'}],"
+	PLAN(.more = ",'hooks':{'createContainer':[{'path':'/a'}]}");
+	CHECK(plan->sync_hooks);
+	/* With a gate it is start that runs and answers for startContainer hooks. */
+	PLAN(.more = ",'hooks':{'startContainer':[{'path':'/a'}],"
 		     "'poststart':[{'path':'/a'}],'poststop':[{'path':'/a'}],'prestart':[]}");
 	CHECK(!plan->sync_hooks);
 	PLAN(NAMESPACES("{'type':'pid'}],'seccomp':{'defaultAction':'SCMP_ACT_ALLOW'},"
