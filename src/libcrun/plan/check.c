@@ -174,10 +174,25 @@ static int check_hooks(const struct oci_hooks *hooks, struct crun_error *err)
 	return 0;
 }
 
+/* config.md, Annotations: no key may be empty. */
+static int check_annotations(const struct oci_string_map *map, struct crun_error *err)
+{
+	for (size_t i = 0; map && i < map->len; i++) {
+		if (!map->items[i].key[0]) {
+			err_set(err, KIND_SPEC, EINVAL, "an annotation has an empty key");
+			return err_at(err, "/annotations");
+		}
+	}
+	return 0;
+}
+
 int plan_check_linux(const struct launch_plan *plan, struct crun_error *err)
 {
 	const struct oci_string_map *sysctl = plan->linux_->sysctl;
-	int r;
+	int r = check_annotations(plan->config->annotations, err);
+
+	if (r < 0)
+		return r;
 
 	for (size_t i = 0; sysctl && i < sysctl->len; i++) {
 		r = check_sysctl(plan, &sysctl->items[i], err);
