@@ -2,6 +2,7 @@
 """Hostile callers, containers and moments: nothing hangs, leaks, or reaches the host."""
 
 import ctypes
+import json
 import os
 import resource
 import shutil
@@ -185,3 +186,38 @@ def test_strict_umask_of_the_caller_does_not_hide_the_containers_cgroup(t):
     for path in dirs:
         assert os.stat(path).st_mode & 0o777 == 0o755, path
         assert os.stat(os.path.dirname(path)).st_mode & 0o777 == 0o755, path
+
+
+def test_record_that_another_user_has_planted_is_not_believed(t):
+    t.mkdir("state", 0o1777)
+    victim = subprocess.Popen(["sleep", "1000"])
+    with open(f"/proc/{victim.pid}/stat", encoding="ascii") as stat:
+        start_time = int(stat.read().rsplit(")", 1)[1].split()[19])
+    bundle = t.bundle(SLEEP)
+    t.create(bundle)
+    with open(os.path.join(t.state_dir, bundle.id, "state.json"), encoding="utf-8") as file:
+        record = json.load(file)
+    t.delete(bundle)
+    record["pid"], record["pidStartTime"] = victim.pid, start_time
+    planted = os.path.join(t.state_dir, bundle.id)
+    os.mkdir(planted)
+    t.file(os.path.join(planted, "state.json"), json.dumps(record))
+    os.chown(planted, 1234, 1234)
+    try:
+        for command in (["kill", bundle.id, "KILL"], ["delete", "--force", bundle.id],
+                        ["state", bundle.id]):
+            t.fails(*command, has="belongs to uid 1234")
+        assert victim.poll() is None
+    finally:
+        shutil.rmtree(planted)
+        victim.kill()
+        victim.wait()
+
+
+def test_callers_groups_never_stay_because_they_could_not_be_dropped(t):
+    setpriv = shutil.which("setpriv") or t.skip("setpriv is not installed")
+    bundle = t.bundle("id -G")
+    result = t.rt(argv=[setpriv, "--groups", "0,54321", "--bounding-set", "-setgid",
+                        *t.argv("run", "-b", bundle.path, bundle.id)], check=False)
+    assert "54321" not in result.out, result
+    assert result.rc != 0 and "setgroups" in result.err, result

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <time.h>
+#include <unistd.h>
 
 #define ID_MAX	      1024
 #define LOCK_WAIT_MS  30000
@@ -222,6 +223,26 @@ int state_reserve(const char *root, const char *id, struct state_dir *ret, struc
 	return r;
 }
 
+/*
+ * What another user has put into a state root that is not ours alone (--root below /tmp) is no record of ours: it would name the
+ * processes to be killed and the cgroups to be removed.
+ */
+static int check_owner(const struct state_dir *dir, struct crun_error *err)
+{
+	struct stat st;
+	int r = sys_fstatat(dir->fd, "", &st);
+
+	if (r < 0)
+		return err_sys(err, r, "stat the state directory of container `%s`", dir->id);
+	if (st.st_uid == geteuid())
+		return 0;
+	return err_set(
+		err, KIND_PERMISSION, EPERM,
+		"the state directory of container `%s` belongs to uid %u, and we are uid %u: "
+		"operation not permitted",
+		dir->id, st.st_uid, geteuid());
+}
+
 int state_open(const char *root, const char *id, bool lock, struct state_dir *ret,
 	       struct crun_error *err)
 {
@@ -241,7 +262,9 @@ int state_open(const char *root, const char *id, bool lock, struct state_dir *re
 		r = not_found(id, err);
 	else if (ret->fd < 0)
 		r = err_sys(err, ret->fd, "open the state directory of container `%s`", id);
-	else if (lock)
+	else
+		r = check_owner(ret, err);
+	if (r >= 0 && lock)
 		r = state_lock(ret, err);
 	if (r < 0)
 		state_close(ret);
