@@ -31,14 +31,19 @@ static int drop_bounding(const struct launch_plan *plan, struct crun_error *err)
 	return 0;
 }
 
-static int set_ids(const struct plan_process *p, struct crun_error *err)
+static int set_ids(const struct launch_plan *plan, struct crun_error *err)
 {
+	const struct plan_process *p = &plan->process;
+	bool may_be_denied = plan_ns_is_own(plan, NS_USER) || plan->facts.in_userns;
 	int r;
 
 	if (!p->keep_groups && p->set_groups) {
 		r = sys_setgroups(p->groups_len, p->groups);
-		/* A joined user namespace may deny setgroups for good; then there must be nothing to set. */
-		if (r < 0 && !(r == -EPERM && p->groups_len == 0)) {
+		/*
+		 * A user namespace may deny setgroups for good; then there must be nothing to set. Elsewhere the caller's groups
+		 * would stay with the payload.
+		 */
+		if (r < 0 && !(r == -EPERM && may_be_denied && p->groups_len == 0)) {
 			err_sys(err, r, "setgroups");
 			return err_at(err, "/process/user/additionalGids");
 		}
@@ -123,7 +128,7 @@ int phase_credentials(struct inside *in, struct crun_error *err)
 	r = sys_prctl(PR_SET_KEEPCAPS, 1, 0);
 	if (r < 0)
 		return err_sys(err, r, "prctl PR_SET_KEEPCAPS");
-	r = set_ids(&plan->process, err);
+	r = set_ids(plan, err);
 	if (r < 0)
 		return r;
 	r = sys_prctl(PR_SET_KEEPCAPS, 0, 0);
