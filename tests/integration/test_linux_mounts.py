@@ -468,17 +468,6 @@ def test_source_that_the_user_may_not_reach_is_refused(t):
     t.assert_no_trace(bundle)
 
 
-def test_idmapped_mounts_are_refused_and_not_ignored(t):
-    source = t.mkdir("volume")
-    mapping = [{"containerID": 0, "hostID": 1000, "size": 10}]
-    for mount in (bind(source, "/tmp", "bind", "idmap"), bind(source, "/tmp", "bind", "ridmap"),
-                  bind(source, "/tmp", "rbind", "idmap=uids=0-1-10;gids=0-1-10"),
-                  dict(bind(source, "/tmp"), uidMappings=mapping, gidMappings=mapping)):
-        bundle = with_mounts(t, mount)
-        t.fails("run", "-b", bundle.path, bundle.id, has=["idmap", "/mounts/7"])
-        t.assert_no_trace(bundle)
-
-
 def test_mount_without_type_and_bind_is_refused(t):
     bundle = with_mounts(t, {"destination": "/tmp", "source": "/etc"})
     t.fails("run", "-b", bundle.path, bundle.id, has="/mounts/7")

@@ -178,7 +178,8 @@ int mount_attr_verify(int fd, uint64_t attrs, struct crun_error *err)
 {
 	uint64_t got, missing;
 
-	attrs &= MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC;
+	attrs &= MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC |
+		 MOUNT_ATTR_NOSYMFOLLOW;
 	if (!attrs)
 		return 0;
 	/* FUSE lets nobody but its owner ask; the kernel took the flags without an error. */

@@ -3,6 +3,7 @@
 #include "fs/mountinfo.h"
 
 #include "base/buf.h"
+#include "base/str.h"
 #include "fs/procfs.h"
 #include "sys/file.h"
 #include "sys/io.h"
@@ -47,12 +48,13 @@ static int split(char *line, struct mountinfo *ret)
 		return 0;
 	unescape(fields[3]);
 	unescape(fields[4]);
-	*ret = (struct mountinfo){
-		.root = fields[3],
-		.mount_point = fields[4],
-		.fstype = after[0],
-		.super_options = after[2],
-	};
+	*ret = (struct mountinfo){0};
+	(void)str_to_u64(fields[0], UINT64_MAX, &ret->id);
+	ret->root = fields[3];
+	ret->mount_point = fields[4];
+	ret->options = fields[5];
+	ret->fstype = after[0];
+	ret->super_options = after[2];
 	return 1;
 }
 

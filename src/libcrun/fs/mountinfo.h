@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /proc/self/mountinfo, for the one thing that no mount call tells: which cgroup hierarchy is mounted where. */
+/* /proc/self/mountinfo, for what no mount call tells: which cgroup hierarchy is mounted where, the name of a file system. */
 #pragma once
 
 #include "base/error.h"
+
+#include <stdint.h>
 
 struct buf;
 
 /* A line of mountinfo (proc(5)); the texts lie in the line, unescaped in place. */
 struct mountinfo {
+	uint64_t id;	  /* as of statx(2) */
 	const char *root; /* directory of the file system that the mount shows */
 	const char *mount_point;
+	const char *options; /* of the mount, comma-separated */
 	const char *fstype;
 	const char *super_options; /* comma-separated */
 };

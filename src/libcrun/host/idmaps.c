@@ -17,7 +17,7 @@
 
 extern char **environ;
 
-static int write_map(pid_t pid, const char *file, const struct oci_id_mapping *map, size_t len,
+int idmaps_write_one(pid_t pid, const char *file, const struct oci_id_mapping *map, size_t len,
 		     struct crun_error *err)
 {
 	_cleanup_buf_ struct buf text = {0};
@@ -30,11 +30,7 @@ static int write_map(pid_t pid, const char *file, const struct oci_id_mapping *m
 		return err_sys(err, -ENOMEM, "write %s", file);
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
 	r = io_write_file_at(AT_FDCWD, path, text.data);
-	if (r < 0) {
-		err_sys(err, r, "write %s", path);
-		return err_at(err, "/linux/%s", file[0] == 'u' ? "uidMappings" : "gidMappings");
-	}
-	return 0;
+	return r < 0 ? err_sys(err, r, "write %s", path) : 0;
 }
 
 static int write_directly(const struct launch_plan *plan, pid_t pid, struct crun_error *err)
@@ -48,10 +44,11 @@ static int write_directly(const struct launch_plan *plan, pid_t pid, struct crun
 		if (r < 0)
 			return err_sys(err, r, "write %s", path);
 	}
-	r = write_map(pid, "gid_map", plan->gid_map, plan->gid_map_len, err);
+	r = idmaps_write_one(pid, "gid_map", plan->gid_map, plan->gid_map_len, err);
 	if (r < 0)
-		return r;
-	return write_map(pid, "uid_map", plan->uid_map, plan->uid_map_len, err);
+		return err_at(err, "/linux/gidMappings");
+	r = idmaps_write_one(pid, "uid_map", plan->uid_map, plan->uid_map_len, err);
+	return r < 0 ? err_at(err, "/linux/uidMappings") : 0;
 }
 
 struct map_helper {

@@ -39,7 +39,7 @@ struct launch {
 	struct channel init_channel; /* init's end, closed once it was born */
 	int gate_fd;
 	int ns_fds[NS_COUNT];
-	int *mount_fds; /* plan->mounts_len */
+	int *mount_fds; /* plan->mounts_len, see struct outside */
 	int root_source_fd;
 	struct seccomp_area *seccomp;
 	int console_sock; /* connected --console-socket, or FD_NONE */
@@ -91,6 +91,16 @@ int facts_gather(const struct oci_config *config, struct host_facts *ret,
 
 /* host/idmaps.c: writes the id maps of the new user namespace of PID, as the plan says. */
 int idmaps_write(const struct launch_plan *plan, pid_t pid, struct crun_error *err) CRUN_NODISCARD;
+
+/* Writes MAP to FILE ("uid_map", "gid_map") of PID, which is a child of ours in a new user namespace. */
+int idmaps_write_one(pid_t pid, const char *file, const struct oci_id_mapping *map, size_t len,
+		     struct crun_error *err) CRUN_NODISCARD;
+
+/*
+ * host/mount_idmaps.c: a new user namespace with the mappings of MAP, made by a child that is gone when this returns. Returns its
+ * fd, or -errno.
+ */
+int mount_idmap_namespace(const struct mount_idmap *map, struct crun_error *err) CRUN_NODISCARD;
 
 /* host/limits.c: what only we may do to init: raise its hard limits from outside its user namespace, set its OOM score. */
 int limits_apply(const struct launch_plan *plan, pid_t pid, struct crun_error *err) CRUN_NODISCARD;

@@ -2,6 +2,8 @@
 // What is opened with the host's rights before init is born, and inherited by it: namespaces and bind mount sources.
 #include "host/launch.h"
 
+#include "base/cleanup.h"
+#include "fs/mount_idmap.h"
 #include "fs/mount_source.h"
 #include "sys/file.h"
 
@@ -34,6 +36,72 @@ static void make_room(const struct launch_plan *plan)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* The user namespace whose mappings the mount OP gets: its own, that of an earlier mount with the same, or the joined one. */
+static int idmap_namespace(const struct launch *l, int *namespaces, const struct mount_op *op,
+			   struct crun_error *err)
+{
+	int *fd = &namespaces[op->idmap->first];
+
+	if (!op->idmap->uids_len)
+		return l->ns_fds[NS_USER];
+	if (*fd < 0)
+		*fd = mount_idmap_namespace(op->idmap, err);
+	return *fd;
+}
+
+static int open_bind(const struct mount_op *op, int userns_fd, int *ret, struct crun_error *err)
+{
+	*ret = mount_source_open(op->source, op->recursive, op->src_nofollow || op->copy_symlink,
+				 err);
+	if (*ret < 0)
+		return err_at(err, "/mounts/%u/source", op->index);
+	if (!op->idmap)
+		return 0;
+	return mount_idmap_clone(*ret, op->source, op->idmap->recursive, userns_fd, err);
+}
+
+/* What init cannot make itself: sources that it may not reach, and id mappings, which want privileges over the file system. */
+static int open_mount(struct launch *l, int *namespaces, bool by_us, size_t i,
+		      struct crun_error *err)
+{
+	const struct mount_op *op = &l->plan->mounts[i];
+	int userns_fd = FD_NONE;
+
+	if (op->idmap) {
+		userns_fd = idmap_namespace(l, namespaces, op, err);
+		if (userns_fd < 0)
+			return userns_fd;
+	}
+	if (op->kind == MOUNT_BIND)
+		return by_us || op->idmap ? open_bind(op, userns_fd, &l->mount_fds[i], err) : 0;
+	if (!op->idmap)
+		return 0;
+	l->mount_fds[i] = sys_dup_cloexec(userns_fd, 3);
+	return l->mount_fds[i] < 0 ? err_sys(err, l->mount_fds[i], "dup the user namespace") : 0;
+}
+
+static int open_mounts(struct launch *l, bool by_us, struct crun_error *err)
+{
+	const struct launch_plan *plan = l->plan;
+	_cleanup_free_ int *namespaces = calloc(plan->mounts_len + 1, sizeof(*namespaces));
+	int r = 0;
+
+	if (!namespaces)
+		return err_sys(err, -ENOMEM, "open the sources of mounts");
+	for (size_t i = 0; i < plan->mounts_len; i++)
+		namespaces[i] = FD_NONE;
+	for (size_t i = 0; i < plan->mounts_len && r >= 0; i++) {
+		r = open_mount(l, namespaces, by_us, i, err);
+		if (r < 0) {
+			err_in(err, "mount to `%s`", plan->mounts[i].destination);
+			r = err_at(err, "/mounts/%u", plan->mounts[i].index);
+		}
+	}
+	for (size_t i = 0; i < plan->mounts_len; i++)
+		close_fd(&namespaces[i]);
+	return r;
+}
+
 int sources_open(struct launch *l, struct crun_error *err)
 {
 	const struct launch_plan *plan = l->plan;
@@ -45,22 +113,12 @@ int sources_open(struct launch *l, struct crun_error *err)
 		     plan_ns_is_own(plan, NS_MNT);
 
 	make_room(plan);
-	if (!by_us)
-		return 0;
-	l->root_source_fd = mount_source_open(plan->rootfs, true, false, err);
-	if (l->root_source_fd < 0) {
-		err_in(err, "root.path");
-		return err_at(err, "/root/path");
+	if (by_us) {
+		l->root_source_fd = mount_source_open(plan->rootfs, true, false, err);
+		if (l->root_source_fd < 0) {
+			err_in(err, "root.path");
+			return err_at(err, "/root/path");
+		}
 	}
-	for (size_t i = 0; i < plan->mounts_len; i++) {
-		const struct mount_op *op = &plan->mounts[i];
-
-		if (op->kind != MOUNT_BIND)
-			continue;
-		l->mount_fds[i] = mount_source_open(op->source, op->recursive,
-						    op->src_nofollow || op->copy_symlink, err);
-		if (l->mount_fds[i] < 0)
-			return err_at(err, "/mounts/%u/source", op->index);
-	}
-	return 0;
+	return open_mounts(l, by_us, err);
 }

@@ -22,7 +22,11 @@ struct outside {
 	int root_fd; /* the container's root, on its own mount; FD_NONE until the `rootfs` phase */
 	int proc_fd; /* a verified procfs of the host, to reach /proc/sys and our own files */
 	int null_fd; /* O_PATH of the host's /dev/null, verified to be character device 1:3 */
-	int *mount_fds; /* one per plan->mounts: a detached clone opened by the host side before birth, or FD_NONE */
+	/*
+	 * One per plan->mounts, made by the host side before birth: a detached clone of the source, for a new instance the user
+	 * namespace of its id mapping, or FD_NONE.
+	 */
+	int *mount_fds;
 	int mask_fd; /* made by the `masks` phase for `inside`: a detached read-only empty directory, or FD_NONE */
 	int mask_null_fd;   /* and a detached clone of null_fd, or FD_NONE */
 	int root_source_fd; /* a detached clone of the rootfs opened before birth, or FD_NONE */

@@ -10,6 +10,13 @@ void *plan_alloc(struct oci_arena *arena, size_t n, size_t size);
 /* linux.namespaces, uidMappings, gidMappings. */
 int plan_namespaces(struct launch_plan *plan, struct crun_error *err) CRUN_NODISCARD;
 
+/*
+ * Rules of user_namespaces(7) for one map, before the kernel says no more than EINVAL. WHAT_OF names it ("linux.uidMappings");
+ * POINTER is the JSON pointer of its array, or NULL when it is not one.
+ */
+int plan_check_id_map(const struct oci_id_mapping *map, size_t len, const char *what_of,
+		      const char *pointer, struct crun_error *err) CRUN_NODISCARD;
+
 /* linux.devices and the default devices. */
 int plan_devices(struct launch_plan *plan, struct oci_arena *arena,
 		 struct crun_error *err) CRUN_NODISCARD;
@@ -20,6 +27,25 @@ int plan_devices(struct launch_plan *plan, struct oci_arena *arena,
  */
 int plan_mounts(struct launch_plan *plan, struct oci_arena *arena,
 		struct crun_error *err) CRUN_NODISCARD;
+
+/*
+ * Makes op->idmap for the option WORD: "idmap" or "ridmap", alone or as engines spell a mapping of the mount's own,
+ * "idmap=uids=0-1000-10#10-5000-5;gids=0-1000-10": ids of the files, ids of the host that they become, how many. With '@' in
+ * front of a range the second number is an id of the container (podman-run(1), --mount).
+ */
+int plan_idmap_option(const struct launch_plan *plan, struct mount_op *op, const char *word,
+		      bool recursive, struct oci_arena *arena,
+		      struct crun_error *err) CRUN_NODISCARD;
+
+/*
+ * Completes op->idmap once the kind of the mount is known: from the uidMappings and gidMappings of M, or from the container's
+ * user namespace. Refuses what no kernel can do.
+ */
+int plan_idmap(const struct launch_plan *plan, const struct oci_mount *m, struct mount_op *op,
+	       struct oci_arena *arena, struct crun_error *err) CRUN_NODISCARD;
+
+/* True when the mounts A and B can share a user namespace. */
+bool plan_idmap_equal(const struct mount_idmap *a, const struct mount_idmap *b);
 
 /* hostname, domainname, sysctl, hooks: what needs a namespace has one. */
 int plan_check_linux(const struct launch_plan *plan, struct crun_error *err) CRUN_NODISCARD;

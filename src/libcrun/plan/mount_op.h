@@ -13,6 +13,19 @@ enum mount_kind {
 	MOUNT_REMOUNT, /* other flags for the mount that is at the destination already */
 };
 
+struct oci_id_mapping;
+
+/*
+ * The id mapping of a mount (mount_setattr(2), MOUNT_ATTR_IDMAP): a file of the id "inside" (containerID) appears as one of the
+ * id "outside" (hostID), which is a host id as in the container's own maps.
+ */
+struct mount_idmap {
+	const struct oci_id_mapping *uids, *gids; /* none: that of the user namespace that is joined */
+	size_t uids_len, gids_len;
+	bool recursive; /* ridmap: what is mounted below as well */
+	unsigned first; /* the first mount of the plan with this mapping: one namespace does for all */
+};
+
 struct mount_parameter {
 	const char *key, *value; /* value NULL: a flag */
 };
@@ -35,6 +48,7 @@ struct mount_op {
 	bool tmpcopyup;	   /* copy what the root has at the destination into the new tmpfs */
 	bool copy_symlink; /* a source that is a symbolic link is copied as one */
 	bool src_nofollow, dest_nofollow;
+	struct mount_idmap *idmap; /* or NULL */
 	const struct mount_parameter *parameters; /* for fsconfig, in order */
 	size_t parameters_len;
 };

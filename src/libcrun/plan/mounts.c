@@ -50,6 +50,7 @@ static int split_parameter(struct mount_parameter *p, const char *word, struct o
 
 /* A mount in the making. */
 struct build {
+	const struct launch_plan *plan;
 	struct mount_op *op;
 	const struct oci_mount *mount;
 	struct mount_parameter *parameters;
@@ -102,8 +103,7 @@ static int add_option(struct build *b, const char *word, struct crun_error *err)
 	const struct mount_option *o = mount_option_find(word);
 
 	if (o && o->kind == MOUNT_OPTION_IDMAP)
-		return err_set(err, KIND_UNSUPPORTED, ENOTSUP,
-			       "mount option `%s`: idmapped mounts are not supported", word);
+		return plan_idmap_option(b->plan, b->op, word, o->recursive, b->arena, err);
 	if (o && o->kind != MOUNT_OPTION_SUPER)
 		return add_flag_option(b, o);
 	if (word[0] == '\0' || word[0] == '=')
@@ -201,9 +201,9 @@ static int finish_instance(const struct launch_plan *plan, struct build *b, stru
 		err_set(err, KIND_SPEC, EINVAL, "mount option `tmpcopyup` needs a tmpfs");
 		return err_at(err, "/mounts/%u/options", op->index);
 	}
-	/* A new instance has nothing below it: the recursive flags are plain ones. */
-	op->attr_set = (op->attr_set & ~op->rec_clr) | op->rec_set;
-	op->attr_clr |= op->rec_clr;
+	/* A new instance has nothing below it: the recursive flags are plain ones, and a plain one says more, as for a tree. */
+	op->attr_set |= op->rec_set & ~op->attr_clr;
+	op->attr_clr |= op->rec_clr & ~op->attr_set;
 	op->rec_set = op->rec_clr = 0;
 	op->source = b->mount->source;
 	if (op->kind == MOUNT_CGROUP)
@@ -258,15 +258,9 @@ static const char *absolute(const char *destination, struct oci_arena *arena)
 static int plan_mount(const struct launch_plan *plan, const struct oci_mount *m,
 		      struct mount_op *op, struct oci_arena *arena, struct crun_error *err)
 {
-	struct build b = {.op = op, .mount = m, .arena = arena};
+	struct build b = {.plan = plan, .op = op, .mount = m, .arena = arena};
 	int r;
 
-	if (m->uid_mappings_len || m->gid_mappings_len) {
-		err_set(err, KIND_UNSUPPORTED, ENOTSUP,
-			"uidMappings and gidMappings: idmapped mounts are not supported");
-		return err_at(err, "/mounts/%u/%s", op->index,
-			      m->uid_mappings_len ? "uidMappings" : "gidMappings");
-	}
 	if (!m->destination || !*m->destination) {
 		err_set(err, KIND_SPEC, EINVAL, "the destination is empty");
 		return err_at(err, "/mounts/%u/destination", op->index);
@@ -283,7 +277,20 @@ static int plan_mount(const struct launch_plan *plan, const struct oci_mount *m,
 		if (r < 0)
 			return err_at(err, "/mounts/%u/options/%zu", op->index, i);
 	}
-	return finish_mount(plan, &b, err);
+	r = finish_mount(plan, &b, err);
+	return r < 0 ? r : plan_idmap(plan, m, op, arena, err);
+}
+
+/* Volumes of one container usually have one mapping. */
+static void share_idmap(const struct mount_op *ops, size_t i)
+{
+	size_t first = 0;
+
+	if (!ops[i].idmap)
+		return;
+	while (first < i && !(ops[first].idmap && plan_idmap_equal(ops[first].idmap, ops[i].idmap)))
+		first++;
+	ops[i].idmap->first = (unsigned)first;
 }
 
 static const struct {
@@ -346,6 +353,7 @@ int plan_mounts(struct launch_plan *plan, struct oci_arena *arena, struct crun_e
 		r = plan_mount(plan, m, &ops[i], arena, err);
 		if (r < 0)
 			return err_in(err, "mount to `%s`", m->destination ? m->destination : "");
+		share_idmap(ops, i);
 	}
 	plan->mounts = ops;
 	plan->mounts_len = config->mounts_len;

@@ -42,8 +42,8 @@ static bool ranges_meet(uint32_t a, uint32_t a_size, uint32_t b, uint32_t b_size
 	return a < (uint64_t)b + b_size && b < (uint64_t)a + a_size;
 }
 
-static int check_map(const struct oci_id_mapping *map, size_t len, const char *name,
-		     struct crun_error *err)
+int plan_check_id_map(const struct oci_id_mapping *map, size_t len, const char *what_of,
+		      const char *pointer, struct crun_error *err)
 {
 	for (size_t i = 0; i < len; i++) {
 		const char *what = NULL;
@@ -62,9 +62,8 @@ static int check_map(const struct oci_id_mapping *map, size_t len, const char *n
 				what = "overlaps an earlier one";
 		}
 		if (what) {
-			err_set(err, KIND_SPEC, EINVAL, "mapping %zu of linux.%s %s", i, name,
-				what);
-			return err_at(err, "/linux/%s/%zu", name, i);
+			err_set(err, KIND_SPEC, EINVAL, "mapping %zu of %s %s", i, what_of, what);
+			return pointer ? err_at(err, "%s/%zu", pointer, i) : -EINVAL;
 		}
 	}
 	return 0;
@@ -103,10 +102,12 @@ static int plan_user_namespace(struct launch_plan *plan, struct crun_error *err)
 	plan->uid_map_len = lx->uid_mappings_len;
 	plan->gid_map = lx->gid_mappings;
 	plan->gid_map_len = lx->gid_mappings_len;
-	r = check_map(plan->uid_map, plan->uid_map_len, "uidMappings", err);
+	r = plan_check_id_map(plan->uid_map, plan->uid_map_len, "linux.uidMappings",
+			      "/linux/uidMappings", err);
 	if (r < 0)
 		return r;
-	r = check_map(plan->gid_map, plan->gid_map_len, "gidMappings", err);
+	r = plan_check_id_map(plan->gid_map, plan->gid_map_len, "linux.gidMappings",
+			      "/linux/gidMappings", err);
 	if (r < 0)
 		return r;
 	switch (plan->ns[NS_USER].action) {

@@ -48,7 +48,7 @@
  * so does the exception for SCMP_ACT_NOTIFY below.
  */
 #define WITH_APPARMOR	   true
-#define WITH_IDMAP	   false
+#define WITH_IDMAP	   true
 #define WITH_INTEL_RDT	   false
 #define WITH_MEMORY_POLICY false
 #define WITH_NET_DEVICES   false
@@ -84,10 +84,8 @@ static void fill_names(struct lists *l)
 		add(&l->capabilities, cap_name(i));
 	for (unsigned i = 1; i <= OCI_NAMESPACE_TYPE_LAST; i++)
 		add(&l->namespaces, oci_namespace_type_name((enum oci_namespace_type)i));
-	for (size_t i = 0; i < mount_options_len; i++) {
-		if (WITH_IDMAP || mount_options[i].kind != MOUNT_OPTION_IDMAP)
-			add(&l->mount_options, mount_options[i].name);
-	}
+	for (size_t i = 0; i < mount_options_len; i++)
+		add(&l->mount_options, mount_options[i].name);
 	/* A listener for notifications is refused so far, and without one the action cannot work. */
 	for (unsigned i = 1; i <= OCI_SECCOMP_ACTION_LAST; i++) {
 		if (i != OCI_SECCOMP_ACTION_NOTIFY)

@@ -13,8 +13,10 @@ TEST(fields)
 	struct mountinfo m;
 
 	CHECK_INT(mountinfo_next(&cursor, &m), 1);
+	CHECK_INT(m.id, 36);
 	CHECK_STR(m.root, "/mnt1");
 	CHECK_STR(m.mount_point, "/mnt2");
+	CHECK_STR(m.options, "rw,noatime");
 	CHECK_STR(m.fstype, "ext3");
 	CHECK_STR(m.super_options, "rw,errors=continue");
 	CHECK_INT(mountinfo_next(&cursor, &m), 1);

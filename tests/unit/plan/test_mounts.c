@@ -174,10 +174,6 @@ TEST(remount_changes_flags_only)
 
 TEST(what_cannot_be_honoured_is_refused_with_its_place)
 {
-	CHECK_INT(plan_one("bind", "/src", OPTIONS("rbind", "idmap")), -ENOTSUP);
-	CHECK_INT(err.kind, KIND_UNSUPPORTED);
-	CHECK_STR(err.at, "/mounts/0/options/1");
-	CHECK_INT(plan_one("bind", "/src", OPTIONS("ridmap=uids=0-1-2;gids=0-1-2")), -ENOTSUP);
 	CHECK_INT(plan_one("bind", "/src", OPTIONS("bind", "ro", "size=64k")), -EINVAL);
 	CHECK_STR(err.at, "/mounts/0/options/2");
 	CHECK(strstr(err.text, "size=64k"));
@@ -192,16 +188,13 @@ TEST(what_cannot_be_honoured_is_refused_with_its_place)
 	CHECK(strstr(err.text, "mount to `/mnt`"));
 }
 
-TEST(id_mappings_of_a_mount_are_refused)
+TEST(the_plain_word_says_more_than_the_recursive_one)
 {
-	static struct oci_id_mapping map = {.size = 1, .has_size = true};
-
-	CHECK_INT(plan_one("bind", "/src", NULL), 0);
-	mount_.uid_mappings = &map;
-	mount_.uid_mappings_len = 1;
-	CHECK_INT(plan_mounts(&plan, &arena, &err), -ENOTSUP);
-	CHECK_STR(err.at, "/mounts/0/uidMappings");
-	mount_.uid_mappings_len = 0;
+	/* As for a tree, where the mount itself may differ from what is below it; whatever the order. */
+	CHECK_INT(plan_one("tmpfs", "tmpfs", OPTIONS("ro", "rrw", "rnoatime", "strictatime")), 0);
+	CHECK_INT(plan.mounts[0].attr_set, MOUNT_ATTR_RDONLY | MOUNT_ATTR_STRICTATIME);
+	CHECK_INT(plan_one("tmpfs", "tmpfs", OPTIONS("rro", "rw", "rnoexec")), 0);
+	CHECK_INT(plan.mounts[0].attr_set, MOUNT_ATTR_NOEXEC);
 }
 
 TEST(nothing_is_mounted_in_a_namespace_of_others)

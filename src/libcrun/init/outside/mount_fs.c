@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "fs/mount_idmap.h"
 #include "fs/mount_source.h"
 #include "sys/file.h"
 #include "sys/mount.h"
@@ -203,6 +204,19 @@ static int second_attempt(struct outside *o, const struct mount_op *op, int r,
 	return r;
 }
 
+/* After tmpcopyup, which brings the ids of the root as they are; the mapping is for who uses the mount. */
+static int map_ids(struct outside *o, const struct mount_op *op, int fd, struct crun_error *err)
+{
+	int *userns_fd = &o->mount_fds[op - o->plan->mounts];
+	int r;
+
+	if (!op->idmap)
+		return 0;
+	r = mount_idmap_instance(fd, op->fstype, *userns_fd, err);
+	close_fd(userns_fd);
+	return r;
+}
+
 int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *err)
 {
 	struct mount_target t = {.fd = FD_NONE};
@@ -218,8 +232,14 @@ int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *er
 	target_fd = t.fd;
 	if (r < 0)
 		return r;
-	if (mount_has_long_parameter(op) && !is_tmpfs)
+	if (mount_has_long_parameter(op) && !is_tmpfs) {
+		if (op->idmap)
+			return err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+				       "a new %s filesystem with options of more than 255 bytes "
+				       "cannot be idmapped",
+				       op->fstype);
 		return mount_long(o, op, &t, err);
+	}
 	if (is_tmpfs && !t.created && S_ISDIR(t.mode) && !has_parameter(op, "mode")) {
 		snprintf(mode, sizeof(mode), "%04o", (unsigned)t.mode & 07777);
 		extra_mode = mode;
@@ -234,6 +254,9 @@ int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *er
 		if (r < 0)
 			return r;
 	}
+	r = map_ids(o, op, fd, err);
+	if (r < 0)
+		return r;
 	shown.attr_set = initial_attrs(op);
 	return mount_attach(o, &shown, fd, &t, NULL, err);
 }

@@ -159,6 +159,12 @@ void mount_op_change(const struct mount_op *op, struct mount_change *ret)
 	};
 }
 
+/* What the mount itself must have in the end: its own flags win over those of the tree ("rro", "rw"). */
+static uint64_t wanted_flags(const struct mount_op *op)
+{
+	return op->attr_set | (op->rec_set & ~op->attr_clr);
+}
+
 /* The words of move_mount(2) are meagre: a directory over a file, or a file over a directory, is EINVAL or ENOTDIR. */
 static int attach_failed(int r, int mount_fd, const struct mount_target *t, struct crun_error *err)
 {
@@ -199,7 +205,7 @@ int mount_attach(struct outside *o, const struct mount_op *op, int mount_fd,
 		if (r < 0)
 			return err_sys(err, r, "set the propagation of the mount");
 	}
-	return mount_attr_verify(mount_fd, op->attr_set | op->rec_set, err);
+	return mount_attr_verify(mount_fd, wanted_flags(op), err);
 }
 
 static int remount(struct outside *o, const struct mount_op *op, struct crun_error *err)
@@ -227,7 +233,7 @@ static int remount(struct outside *o, const struct mount_op *op, struct crun_err
 	r = mount_attr_apply(o->proc_fd, fd, &change);
 	if (r < 0)
 		return err_sys(err, r, "change the flags of the mount");
-	return mount_attr_verify(fd, op->attr_set | op->rec_set, err);
+	return mount_attr_verify(fd, wanted_flags(op), err);
 }
 
 int mount_open_sources(struct outside *o, struct crun_error *err)
