@@ -221,3 +221,21 @@ def test_callers_groups_never_stay_because_they_could_not_be_dropped(t):
                         *t.argv("run", "-b", bundle.path, bundle.id)], check=False)
     assert "54321" not in result.out, result
     assert result.rc != 0 and "setgroups" in result.err, result
+
+
+def test_what_an_image_has_for_a_terminal_is_not_even_opened(t):
+    """The open of a device, with all of root's power, may already do something."""
+    strace = shutil.which("strace") or t.skip("strace is not installed")
+    bundle = t.bundle(SLEEP, own_rootfs=True, mutate={"process": {"terminal": True}})
+    bundle.config["mounts"] = [m for m in bundle.config["mounts"]
+                               if not m["destination"].startswith("/dev")]
+    bundle.save()
+    os.makedirs(os.path.join(bundle.rootfs, "dev/pts"))
+    os.mkfifo(os.path.join(bundle.rootfs, "dev/pts/ptmx"))
+    trace = t.path("trace")
+    result = t.rt(argv=[strace, "-f", "-o", trace, "-e", "trace=openat2",
+                        *t.argv("run", "-b", bundle.path, bundle.id)], check=False)
+    assert result.rc != 0 and "not the multiplexer" in result.err, result
+    with open(trace, encoding="utf-8") as lines:
+        opened = [line for line in lines if "ptmx" in line and "O_PATH" not in line]
+    assert not opened, opened

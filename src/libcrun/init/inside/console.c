@@ -19,22 +19,13 @@
 #define PTS_MAJOR_FIRST 136
 #define PTS_MAJOR_LAST	143
 
-static int open_master(struct inside *in, struct crun_error *err)
+/* The image may have put anything there: only the multiplexer of a real devpts will do (CVE-2025-52565). */
+static int check_master(int fd, struct crun_error *err)
 {
-	static const char *const paths[] = {"dev/pts/ptmx", "dev/ptmx"};
 	struct stat st;
 	struct statfs fs;
-	int fd = -ENOENT, r;
+	int r = sys_fstatat(fd, "", &st);
 
-	for (size_t i = 0; i < ARRAY_LEN(paths) && fd < 0; i++)
-		fd = sys_openat2(in->root_fd, paths[i], O_RDWR | O_NOCTTY | O_NONBLOCK, 0,
-				 RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
-	if (fd < 0)
-		return err_sys(err, fd,
-			       "a terminal needs a devpts mount on /dev/pts: open `/dev/pts/ptmx`");
-	in->console_fd = fd;
-	/* The image may have put anything there: only the multiplexer of a real devpts will do (CVE-2025-52565). */
-	r = sys_fstatat(fd, "", &st);
 	if (r >= 0)
 		r = sys_fstatfs(fd, &fs);
 	if (r < 0)
@@ -43,6 +34,38 @@ static int open_master(struct inside *in, struct crun_error *err)
 		return err_set(err, KIND_PERMISSION, EPERM,
 			       "`/dev/pts/ptmx` is not the multiplexer of a devpts file system: "
 			       "operation not permitted");
+	return 0;
+}
+
+static int open_master_with(struct inside *in, int flags, struct crun_error *err)
+{
+	static const char *const paths[] = {"dev/pts/ptmx", "dev/ptmx"};
+	_cleanup_close_ int fd = -ENOENT;
+	int r;
+
+	for (size_t i = 0; i < ARRAY_LEN(paths) && fd < 0; i++)
+		fd = sys_openat2(in->root_fd, paths[i], flags, 0,
+				 RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+	if (fd < 0)
+		return err_sys(err, fd,
+			       "a terminal needs a devpts mount on /dev/pts: open `/dev/pts/ptmx`");
+	r = check_master(fd, err);
+	return r < 0 ? r : take_fd(&fd);
+}
+
+static int open_master(struct inside *in, struct crun_error *err)
+{
+	_cleanup_close_ int probe = FD_NONE;
+	int fd;
+
+	/* A look before it is opened, which is more than a look for a device: some begin to count, or reboot. */
+	probe = open_master_with(in, O_PATH, err);
+	if (probe < 0)
+		return probe;
+	fd = open_master_with(in, O_RDWR | O_NOCTTY | O_NONBLOCK, err);
+	if (fd < 0)
+		return fd;
+	in->console_fd = fd;
 	if (fcntl(fd, F_SETFL, O_RDWR) < 0)
 		return err_sys(err, -errno, "fcntl `/dev/pts/ptmx`");
 	return 0;
