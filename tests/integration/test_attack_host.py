@@ -239,3 +239,14 @@ def test_what_an_image_has_for_a_terminal_is_not_even_opened(t):
     with open(trace, encoding="utf-8") as lines:
         opened = [line for line in lines if "ptmx" in line and "O_PATH" not in line]
     assert not opened, opened
+
+
+def test_user_namespace_without_an_id_0(t):
+    ids = [{"containerID": 1000, "hostID": 100000, "size": 10}]
+    bundle = t.bundle("id -u; grep CapEff /proc/self/status; touch /dev/shm/x", mutate={
+        "process": {"user": {"uid": 1001, "gid": 1001}, "capabilities": {"bounding": []}},
+        "linux": {"uidMappings": ids, "gidMappings": ids}})
+    bundle.config["linux"]["namespaces"].append({"type": "user"})
+    bundle.save()
+    result = t.run_container(bundle)
+    assert result.out.split() == ["1001", "CapEff:", "0" * 16], result

@@ -25,6 +25,17 @@ int phase_session(struct outside *o, struct crun_error *err)
 	return 0;
 }
 
+/*
+ * Id 0, or the first that a map without it has: nothing can be made on a file system that does not know who makes it (EOVERFLOW).
+ * All capabilities are ours anyway until execve. EINVAL: the ids of a joined user namespace are not known to us.
+ */
+static int become(int (*set)(uid_t id), const struct oci_id_mapping *map, size_t len)
+{
+	int r = set(0);
+
+	return r == -EINVAL && len ? set(map[0].container_id) : r;
+}
+
 int phase_identity(struct outside *o, struct crun_error *err)
 {
 	int r;
@@ -34,11 +45,10 @@ int phase_identity(struct outside *o, struct crun_error *err)
 		r = sys_setgroups(0, NULL);
 		if (r < 0 && r != -EPERM)
 			return err_sys(err, r, "setgroups");
-		/* EINVAL: the map has no id 0. All capabilities are ours anyway until execve. */
-		r = sys_setresgid(0);
+		r = become(sys_setresgid, o->plan->gid_map, o->plan->gid_map_len);
 		if (r < 0 && r != -EINVAL)
 			return err_sys(err, r, "setresgid 0");
-		r = sys_setresuid(0);
+		r = become(sys_setresuid, o->plan->uid_map, o->plan->uid_map_len);
 		if (r < 0 && r != -EINVAL)
 			return err_sys(err, r, "setresuid 0");
 		/* A change of ids clears it (prctl(2)). */
