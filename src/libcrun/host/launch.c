@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "host/console_socket.h"
 #include "host/lifecycle_hooks.h"
+#include "host/sched.h"
 #include "host/seccomp_compile.h"
 #include "init/init_main.h"
 #include "spawn/spawn.h"
@@ -195,7 +196,8 @@ static int adopt(struct launch *l, struct crun_error *err)
 		if (r < 0)
 			return r;
 	}
-	return limits_apply(l->plan, l->pid, err);
+	r = limits_apply(l->plan, l->pid, err);
+	return r < 0 ? r : sched_apply(&l->plan->process, l->pid, err);
 }
 
 static bool wants_go(const struct launch *l)
@@ -294,6 +296,16 @@ static int await_ready(struct launch *l, struct crun_error *err)
 	return 0;
 }
 
+static bool wants_deadline(const struct launch *l)
+{
+	return sched_is_deadline(&l->plan->process);
+}
+
+static int set_deadline(struct launch *l, struct crun_error *err)
+{
+	return sched_apply_deadline(&l->plan->process, l->pid, err);
+}
+
 static int publish_create(struct launch *l, struct crun_error *err)
 {
 	int r = record_write(l, OCI_RECORD_PHASE_CREATED, err);
@@ -309,9 +321,15 @@ static void undo_publish_create(struct launch *l)
 		(void)unlink(l->opts->pid_file);
 }
 
-static bool is_run(const struct launch *l)
+/* run: said early, so that nobody waits, unless there is something left to be done to a ready init. */
+static bool settles_early(const struct launch *l)
 {
-	return l->is_run;
+	return l->is_run && !wants_deadline(l);
+}
+
+static bool settles_late(const struct launch *l)
+{
+	return !settles_early(l);
 }
 
 /* There is a record by which init can be found: it gives up if we die before it has heard so. */
@@ -341,10 +359,11 @@ const struct host_phase host_phases[] = {
 	 .run = run_create_hooks,
 	 .says = {EXPECTS(MSG_PAUSED), SENDS(MSG_RESUME)}},
 	{.name = "filter", .when = wants_seccomp, .run = send_filter, .says = {SENDS(MSG_FILTER)}},
-	{.name = "named", .when = is_run, .run = settle, .says = {SENDS(MSG_SETTLED)}},
+	{.name = "named", .when = settles_early, .run = settle, .says = {SENDS(MSG_SETTLED)}},
 	{.name = "ready", .run = await_ready, .says = {EXPECTS(MSG_READY)}},
+	{.name = "deadline", .when = wants_deadline, .run = set_deadline},
 	{.name = "record", .when = wants_gate, .run = publish_create, .undo = undo_publish_create},
-	{.name = "settle", .when = wants_gate, .run = settle, .says = {SENDS(MSG_SETTLED)}},
+	{.name = "settle", .when = settles_late, .run = settle, .says = {SENDS(MSG_SETTLED)}},
 	{0},
 };
 

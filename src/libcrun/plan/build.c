@@ -102,6 +102,9 @@ static void plan_sync(struct launch_plan *plan)
 	/* Inside a user namespace a hard limit can only be raised from outside: before init sets it. */
 	if (plan->ns[NS_USER].action == NS_JOIN && plan->process.rlimits_len)
 		plan->sync_go = true;
+	/* While init waits it still has our own user id, by which we may set them (host/sched.h). */
+	if (plan->config->process->scheduler || plan->config->process->io_priority)
+		plan->sync_go = true;
 	/* Also when only init has hooks to run: it tells us so that poststop hooks follow their failure. */
 	plan->sync_hooks = hooks && (hooks->prestart_len || hooks->create_runtime_len ||
 				     hooks->create_container_len ||
@@ -166,6 +169,9 @@ int plan_build(const struct oci_config *config, const struct host_facts *facts,
 	if (r < 0)
 		return r;
 	r = plan_check_linux(plan, err);
+	if (r < 0)
+		return r;
+	r = plan_memory_policy(plan, arena, err);
 	if (r < 0)
 		return r;
 	plan_cgroup(plan, opts);

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "spec/check_linux.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -118,20 +119,13 @@ static int check_uts(const struct launch_plan *plan, struct crun_error *err)
 static int check_supported(const struct launch_plan *plan, struct crun_error *err)
 {
 	const struct oci_linux *lx = plan->linux_;
-	const struct oci_process *p = plan->config->process;
 	const struct {
 		bool present;
 		const char *pointer;
 	} fields[] = {
 		{lx->net_devices && lx->net_devices->len, "/linux/netDevices"},
 		{lx->intel_rdt != NULL, "/linux/intelRdt"},
-		{lx->memory_policy != NULL, "/linux/memoryPolicy"},
-		{p->scheduler != NULL, "/process/scheduler"},
-		{p->io_priority != NULL, "/process/ioPriority"},
-		{p->exec_cpu_affinity != NULL, "/process/execCPUAffinity"},
 		{lx->seccomp && lx->seccomp->listener_path, "/linux/seccomp/listenerPath"},
-		/* config-linux.md, "Personality": no flag values are supported. */
-		{lx->personality && lx->personality->flags_len, "/linux/personality/flags"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
@@ -143,6 +137,24 @@ static int check_supported(const struct launch_plan *plan, struct crun_error *er
 		return err_at(err, "%s", fields[i].pointer);
 	}
 	return 0;
+}
+
+/* sched(7): a process under SCHED_DEADLINE cannot fork, unless its children are to be ordinary ones. */
+static int check_deadline_hooks(const struct launch_plan *plan, struct crun_error *err)
+{
+	const struct oci_scheduler *s = plan->config->process->scheduler;
+
+	if (!s || s->policy != OCI_SCHEDULER_POLICY_DEADLINE ||
+	    !plan->config->hooks->start_container_len)
+		return 0;
+	for (size_t i = 0; i < s->flags_len; i++) {
+		if (s->flags[i] == OCI_SCHEDULER_FLAG_RESET_ON_FORK)
+			return 0;
+	}
+	err_set(err, KIND_SPEC, EINVAL,
+		"startContainer hooks cannot be run from under SCHED_DEADLINE: the kernel forbids "
+		"it to fork without SCHED_FLAG_RESET_ON_FORK");
+	return err_at(err, "/process/scheduler/flags");
 }
 
 static int check_hooks(const struct oci_hooks *hooks, struct crun_error *err)
@@ -202,6 +214,9 @@ int plan_check_linux(const struct launch_plan *plan, struct crun_error *err)
 	r = check_uts(plan, err);
 	if (r < 0)
 		return r;
+	r = check_linux(plan->linux_, err);
+	if (r < 0)
+		return r;
 	if (plan->linux_->time_offsets && plan->linux_->time_offsets->len &&
 	    plan->ns[NS_TIME].action != NS_NEW) {
 		err_set(err, KIND_SPEC, EINVAL, "time offsets need a new time namespace");
@@ -209,6 +224,9 @@ int plan_check_linux(const struct launch_plan *plan, struct crun_error *err)
 	}
 	if (plan->config->hooks) {
 		r = check_hooks(plan->config->hooks, err);
+		if (r < 0)
+			return r;
+		r = check_deadline_hooks(plan, err);
 		if (r < 0)
 			return r;
 	}

@@ -50,4 +50,8 @@ bool plan_idmap_equal(const struct mount_idmap *a, const struct mount_idmap *b);
 /* hostname, domainname, sysctl, hooks: what needs a namespace has one. */
 int plan_check_linux(const struct launch_plan *plan, struct crun_error *err) CRUN_NODISCARD;
 
+/* linux.memoryPolicy, which plan_check_linux has found to be sane. */
+int plan_memory_policy(struct launch_plan *plan, struct oci_arena *arena,
+		       struct crun_error *err) CRUN_NODISCARD;
+
 #define PLAN_NO_MEMORY(err) err_sys(err, -ENOMEM, "plan the container")

@@ -102,6 +102,13 @@ struct plan_process {
 	unsigned listen_fds;
 };
 
+/* linux.memoryPolicy, as set_mempolicy(2) takes it. */
+struct plan_memory_policy {
+	int mode; /* with its flags */
+	const unsigned long *nodes;
+	unsigned end; /* the highest node + 1; 0: none */
+};
+
 struct plan_cgroup {
 	enum cgroup_manager manager;
 	enum cgroup_layout layout;
@@ -148,6 +155,7 @@ struct launch_plan {
 	size_t devices_len;
 	bool bind_devices; /* mknod is not ours in this user namespace: bind the host's nodes */
 
+	struct plan_memory_policy memory_policy;
 	struct plan_cgroup cgroup;
 	struct plan_process process;
 

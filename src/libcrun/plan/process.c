@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "plan/internal.h"
+#include "spec/check_process.h"
 #include "spec/tables.h"
 
 #include <errno.h>
@@ -141,6 +142,9 @@ int plan_process(const struct oci_process *spec, unsigned last_cap, struct oci_a
 			spec->cwd);
 		return err_at(err, "/process/cwd");
 	}
+	r = check_process(spec, err);
+	if (r < 0)
+		return r;
 	plan_user(spec->user, ret);
 	r = plan_environment(spec, arena, ret, err);
 	if (r < 0)

@@ -50,7 +50,7 @@
 #define WITH_APPARMOR	   true
 #define WITH_IDMAP	   true
 #define WITH_INTEL_RDT	   false
-#define WITH_MEMORY_POLICY false
+#define WITH_MEMORY_POLICY true
 #define WITH_NET_DEVICES   false
 #define WITH_RDMA	   true
 

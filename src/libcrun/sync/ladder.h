@@ -11,7 +11,8 @@
  *     FILTER          ------------------------->    when plan->sync_filter (the program is in the shared area)
  *     SETTLED         ------------------------->    run: the record names init; without it init gives up
  *                     <-------------------------  READY {terminal master}    or FAILED {crun_error}
- *     SETTLED         ------------------------->    create: the same, said when the record is complete
+ *     SETTLED         ------------------------->    create: the same, said when the record is complete; run with SCHED_DEADLINE:
+ *                                                   the scheduler is set
  *
  *   start                                         init (create only: over the gate socket)
  *     START           ------------------------->

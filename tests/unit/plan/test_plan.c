@@ -99,6 +99,35 @@ TEST(user)
 	CHECK_INT(plan->process.umask, 0777);
 }
 
+TEST(memory_policy)
+{
+	PLAN(.linux_ = "'memoryPolicy':{'mode':'MPOL_BIND','nodes':'0-1,64,100',"
+		       "'flags':['MPOL_F_STATIC_NODES','MPOL_F_NUMA_BALANCING']}");
+	CHECK_INT(plan->memory_policy.mode, 2 | 1 << 15 | 1 << 13);
+	CHECK_INT(plan->memory_policy.end, 101);
+	for (unsigned i = 0; i < 128; i++)
+		CHECK_INT(plan->memory_policy.nodes[i / (8 * sizeof(long))] >>
+					  i % (8 * sizeof(long)) &
+				  1,
+			  i < 2 || i == 64 || i == 100);
+	PLAN(.linux_ = "'memoryPolicy':{'mode':'MPOL_WEIGHTED_INTERLEAVE','nodes':'0'}");
+	CHECK_INT(plan->memory_policy.mode, 6);
+	PLAN(.linux_ = "'memoryPolicy':{'mode':'MPOL_LOCAL'}");
+	CHECK_INT(plan->memory_policy.mode, 4);
+	CHECK_INT(plan->memory_policy.end, 0);
+}
+
+/* Init must wait while the host side sets them. */
+TEST(scheduler_and_io_priority_take_a_go)
+{
+	PLAN(PROCESS("'scheduler':{'policy':'SCHED_BATCH','nice':3}"));
+	CHECK(plan->sync_go);
+	PLAN(PROCESS("'ioPriority':{'class':'IOPRIO_CLASS_BE','priority':2}"));
+	CHECK(plan->sync_go);
+	PLAN(PROCESS("'execCPUAffinity':{'initial':'0-2000'}"));
+	CHECK(!plan->sync_go);
+}
+
 static int warnings;
 static char warning[1024];
 
@@ -445,12 +474,6 @@ TEST(fields_that_are_not_supported)
 	} rows[] = {
 		{NULL, "'netDevices':{'eth0':{}}", "/linux/netDevices"},
 		{NULL, "'intelRdt':{'closID':'a'}", "/linux/intelRdt"},
-		{"'scheduler':{'policy':'SCHED_BATCH'}", NULL, "/process/scheduler"},
-		{"'ioPriority':{'class':'IOPRIO_CLASS_IDLE','priority':0}", NULL,
-		 "/process/ioPriority"},
-		{"'execCPUAffinity':{'initial':'0'}", NULL, "/process/execCPUAffinity"},
-		{NULL, "'personality':{'domain':'LINUX','flags':['X']}",
-		 "/linux/personality/flags"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

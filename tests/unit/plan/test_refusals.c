@@ -411,6 +411,36 @@ TEST(time_offsets)
 	check_refusals(rows, ARRAY_LEN(rows));
 }
 
+#define DEADLINE_AND(flags)                                                                   \
+	PROCESS("'scheduler':{'policy':'SCHED_DEADLINE','runtime':2000,'deadline':3000" flags \
+		"}"),                                                                         \
+		.more = ",'hooks':{'startContainer':[{'path':'/a'}]}"
+
+TEST(scheduling)
+{
+	static const struct refusal rows[] = {
+		{{DEADLINE_AND("")},
+		 "/process/scheduler/flags",
+		 "startContainer hooks cannot be run from under SCHED_DEADLINE: the kernel forbids "
+		 "it to fork without SCHED_FLAG_RESET_ON_FORK",
+		 SPEC},
+		{{PROCESS("'scheduler':{'policy':'SCHED_ISO'}")},
+		 "/process/scheduler/policy",
+		 "no Linux kernel has SCHED_ISO: its number is reserved, the scheduler does not "
+		 "exist",
+		 EOPNOTSUPP,
+		 KIND_UNSUPPORTED,
+		 false},
+		{{LINUX("'memoryPolicy':{'nodes':'0'}")},
+		 "/linux/memoryPolicy/mode",
+		 "a memory policy needs a mode",
+		 SPEC},
+	};
+
+	check_refusals(rows, ARRAY_LEN(rows));
+	PLAN(DEADLINE_AND(",'flags':['SCHED_FLAG_RESET_ON_FORK']"));
+}
+
 TEST(hooks)
 {
 	static const char *const stages[] = {"prestart",       "createRuntime", "createContainer",

@@ -24,6 +24,8 @@ static const struct rule host_rules[] = {
 	{"seccomp.area", "spawn", "memory is shared through the fork"},
 	{"spawn", "adopt", "only a process can be moved"},
 	{"adopt", "go", "GO says: ids are mapped, the cgroup has you"},
+	{"ready", "deadline", "the set-up of init would crawl, and its hooks could not be forked"},
+	{"deadline", "settle", "the payload begins with its scheduler"},
 	{"go", "config.copy", "init mounts while we write"},
 	{"publish", "named", "with run, init goes on to the payload once its record names it"},
 	{"named", "ready", "with run, init goes on by itself"},
@@ -38,6 +40,8 @@ static const struct rule host_rules[] = {
 static const struct rule init_rules[] = {
 	{"go", "identity", "without an id map setresuid fails, or leaves the overflow id"},
 	{"go", "join", "namespaces are entered when the cgroup is ours"},
+	{"go", "affinity", "the CPUs of its cpuset are known in the cgroup"},
+	{"go", "memory_policy", "the nodes of its cpuset are known in the cgroup"},
 	{"go", "unshare", "a cgroup namespace is rooted at the cgroup of its maker"},
 	{"identity", "unshare", "what belongs to namespaces is owned by their maker's ids"},
 	{"identity", "rootfs",

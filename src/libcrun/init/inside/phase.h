@@ -18,6 +18,8 @@ int phase_stdio(struct inside *in, struct crun_error *err) CRUN_NODISCARD;
 int phase_seal(struct inside *in, struct crun_error *err) CRUN_NODISCARD;
 int phase_hostname(struct inside *in, struct crun_error *err) CRUN_NODISCARD;
 int phase_personality(struct inside *in, struct crun_error *err) CRUN_NODISCARD;
+/* linux.memoryPolicy: of ourselves, because the kernel has no call for another process; kept over execve. */
+int phase_memory_policy(struct inside *in, struct crun_error *err) CRUN_NODISCARD;
 /* apparmorProfile or selinuxLabel, verified by reading it back. */
 int phase_lsm(struct inside *in, struct crun_error *err) CRUN_NODISCARD;
 int phase_rlimits(struct inside *in, struct crun_error *err) CRUN_NODISCARD;

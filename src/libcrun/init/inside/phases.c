@@ -27,6 +27,11 @@ static bool wants_personality(const struct launch_plan *plan)
 	return plan->linux_->personality != NULL;
 }
 
+static bool wants_memory_policy(const struct launch_plan *plan)
+{
+	return plan->linux_->memory_policy != NULL;
+}
+
 static bool wants_lsm(const struct launch_plan *plan)
 {
 	return plan->wants_label;
@@ -40,6 +45,7 @@ const struct inside_phase inside_phases[] = {
 	{.name = "propagation", .when = wants_seal, .run = phase_propagation},
 	{.name = "hostname", .when = wants_hostname, .run = phase_hostname},
 	{.name = "personality", .when = wants_personality, .run = phase_personality},
+	{.name = "memory_policy", .when = wants_memory_policy, .run = phase_memory_policy},
 	{.name = "lsm", .when = wants_lsm, .run = phase_lsm},
 	{.name = "rlimits", .run = phase_rlimits},
 	{.name = "credentials", .run = phase_credentials},

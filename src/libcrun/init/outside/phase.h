@@ -17,6 +17,8 @@ int outside_open_null(struct crun_error *err) CRUN_NODISCARD;
 
 /* Waits for GO: ids are mapped, the cgroup is ours. */
 int phase_go(struct outside *o, struct crun_error *err) CRUN_NODISCARD;
+/* All CPUs of our cpuset, which is known once we are in our cgroup. */
+int phase_affinity(struct outside *o, struct crun_error *err) CRUN_NODISCARD;
 int phase_session(struct outside *o, struct crun_error *err) CRUN_NODISCARD;
 /* Becomes root of the new user namespace. */
 int phase_identity(struct outside *o, struct crun_error *err) CRUN_NODISCARD;
