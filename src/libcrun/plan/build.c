@@ -71,15 +71,41 @@ static bool has_resources(const struct oci_linux_resources *r)
 		     r->network || (r->rdma && r->rdma->len) || (r->unified && r->unified->len));
 }
 
+/* config-linux.md, "Cgroup ownership": the mount through which the payload can write to its cgroup. */
+static bool mounts_cgroup_writable(const struct oci_config *config)
+{
+	for (size_t i = 0; i < config->mounts_len; i++) {
+		const struct oci_mount *m = &config->mounts[i];
+		bool ro = false;
+
+		for (size_t k = 0; k < m->options_len; k++)
+			ro = ro || strcmp(m->options[k], "ro") == 0;
+		if (!ro && m->source && strcmp(m->source, "cgroup") == 0 &&
+		    strcmp(m->destination, "/sys/fs/cgroup") == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The same section: the payload's user, with a cgroup namespace of its own and on cgroup v2 only; -1: nobody. */
+static int64_t cgroup_owner(const struct launch_plan *plan)
+{
+	if (plan->facts.cgroup_layout != CGROUP_V2 || plan->ns[NS_CGROUP].action != NS_NEW ||
+	    !mounts_cgroup_writable(plan->config))
+		return -1;
+	return plan_host_id(plan, false, plan->process.uid);
+}
+
 static void plan_cgroup(struct launch_plan *plan, const struct plan_options *opts)
 {
 	const struct oci_linux *lx = plan->linux_;
 	bool unprivileged = !plan->facts.privileged || plan->facts.in_userns;
 	bool has_path = lx->cgroups_path && lx->cgroups_path[0];
-	int64_t owner = -1;
+	int64_t owner = cgroup_owner(plan);
 
-	if (plan->ns[NS_USER].action == NS_NEW && plan->ns[NS_CGROUP].action == NS_NEW)
-		owner = plan_host_id(plan, false, 0);
+	/* Who may not give it away keeps it. */
+	if (unprivileged && owner != (int64_t)plan->facts.euid)
+		owner = -1;
 	plan->cgroup = (struct plan_cgroup){
 		.manager = opts->cgroup_manager,
 		.layout = plan->facts.cgroup_layout,

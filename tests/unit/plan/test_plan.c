@@ -415,13 +415,34 @@ TEST(cgroups)
 	PLAN(NAMESPACES("{'type':'pid'}],'cgroupsPath':'','maskedPaths':["));
 	CHECK(!plan->cgroup.path);
 	CHECK(!plan->cgroup.optional);
-	/* Spec "Cgroup ownership": the container's root owns its cgroup when both namespaces are new. */
-	PLAN(.linux_ = "'namespaces':[{'type':'mount'},{'type':'user'},{'type':'cgroup'}],"
-		       "'uidMappings':[" MAP(0, 4242, 9) "],'gidMappings':[" MAP(0, 5, 9) "]");
+}
+
+#define CGROUP_MOUNT(options)                                                           \
+	",'mounts':[{'destination':'/sys/fs/cgroup','type':'cgroup','source':'cgroup'," \
+	"'options':[" options "]}]"
+
+#define OWNING                                                               \
+	"'namespaces':[{'type':'mount'},{'type':'user'},{'type':'cgroup'}]," \
+	"'uidMappings':[" MAP(0, 4242, 9) "],'gidMappings':[" MAP(0, 5, 9) "]"
+
+/* config-linux.md, "Cgroup ownership". */
+TEST(cgroup_ownership)
+{
+	struct host_facts hybrid = root_facts;
+
+	PLAN(.linux_ = OWNING, .more = CGROUP_MOUNT("'nosuid'"));
 	CHECK_INT(plan->cgroup.owner, 4242);
-	PLAN(.linux_ = "'namespaces':[{'type':'mount'},{'type':'user'},{'type':'cgroup'}],"
-		       "'uidMappings':[" MAP(1, 4242, 9) "],'gidMappings':[" MAP(1, 5, 9) "]",
-	     PROCESS("'user':{'uid':1,'gid':1}"));
+	PLAN(.linux_ = OWNING, .more = CGROUP_MOUNT("'nosuid'"),
+	     PROCESS("'user':{'uid':3,'gid':1}"));
+	CHECK_INT(plan->cgroup.owner, 4245);
+	PLAN(.linux_ = OWNING, .more = CGROUP_MOUNT("'ro'"));
+	CHECK_INT(plan->cgroup.owner, (uid_t)-1);
+	PLAN(.linux_ = OWNING);
+	CHECK_INT(plan->cgroup.owner, (uid_t)-1);
+	PLAN(.more = CGROUP_MOUNT(""));
+	CHECK_INT(plan->cgroup.owner, (uid_t)-1);
+	hybrid.cgroup_layout = CGROUP_HYBRID;
+	CHECK_INT(build(&(struct parts){.linux_ = OWNING, .more = CGROUP_MOUNT("")}, &hybrid), 0);
 	CHECK_INT(plan->cgroup.owner, (uid_t)-1);
 }
 
