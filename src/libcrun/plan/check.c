@@ -198,6 +198,19 @@ static int check_annotations(const struct oci_string_map *map, struct crun_error
 	return 0;
 }
 
+/* config-linux.md, "Masked Paths" and "Readonly Paths": absolute ones. */
+static int check_absolute(const char *const *paths, size_t len, const char *field,
+			  struct crun_error *err)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (paths[i][0] != '/') {
+			err_set(err, KIND_SPEC, EINVAL, "path `%s` must be absolute", paths[i]);
+			return err_at(err, "/linux/%s/%zu", field, i);
+		}
+	}
+	return 0;
+}
+
 int plan_check_linux(const struct launch_plan *plan, struct crun_error *err)
 {
 	const struct oci_string_map *sysctl = plan->linux_->sysctl;
@@ -205,7 +218,14 @@ int plan_check_linux(const struct launch_plan *plan, struct crun_error *err)
 
 	if (r < 0)
 		return r;
-
+	r = check_absolute(plan->linux_->masked_paths, plan->linux_->masked_paths_len,
+			   "maskedPaths", err);
+	if (r < 0)
+		return r;
+	r = check_absolute(plan->linux_->readonly_paths, plan->linux_->readonly_paths_len,
+			   "readonlyPaths", err);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; sysctl && i < sysctl->len; i++) {
 		r = check_sysctl(plan, &sysctl->items[i], err);
 		if (r < 0)
