@@ -146,7 +146,7 @@ def test_features_linux(t):
     for key in ("v1", "v2", "systemd", "systemdUser", "rdma"):
         assert isinstance(linux["cgroup"][key], bool), linux["cgroup"]
     assert linux["cgroup"]["v1"] and linux["cgroup"]["v2"]
-    for key in ("apparmor", "selinux", "intelRdt"):
+    for key in ("apparmor", "selinux", "intelRdt", "netDevices"):
         assert isinstance(linux[key]["enabled"], bool), linux[key]
 
 

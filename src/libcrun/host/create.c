@@ -55,6 +55,7 @@ static int launch_begin(struct launch *l, const struct libcrun_context *ctx, con
 		.dir = {.root_fd = FD_NONE, .fd = FD_NONE},
 		.channel = {.fd = FD_NONE},
 		.init_channel = {.fd = FD_NONE},
+		.rdt = {.base_fd = FD_NONE},
 		.gate_fd = FD_NONE,
 		.root_source_fd = FD_NONE,
 		.console_sock = FD_NONE,
@@ -125,6 +126,8 @@ static int remove_container(struct launch *l, struct crun_error *err)
 	if (r < 0)
 		return r;
 	r = cgroup_destroy(l->cgroup, err);
+	if (r == 0)
+		r = intelrdt_remove(&l->record, err);
 	if (r < 0)
 		return r;
 	launch_hook_state(l, 0, &state);

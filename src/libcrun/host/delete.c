@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "cgroup/cgroup.h"
+#include "host/intelrdt.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -35,6 +36,8 @@ int container_destroy(struct container *c, struct crun_error *err)
 		return r;
 	r = cgroup_destroy(cg, err);
 	cgroup_free(cg);
+	if (r == 0)
+		r = intelrdt_remove(c->record, err);
 	if (r < 0)
 		return r;
 	container_poststop(c);

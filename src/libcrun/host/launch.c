@@ -65,6 +65,20 @@ static int select_cgroup(struct launch *l, struct crun_error *err)
 	return 0;
 }
 
+static bool wants_rdt(const struct launch *l)
+{
+	return l->plan->linux_->intel_rdt;
+}
+
+static int select_rdt(struct launch *l, struct crun_error *err)
+{
+	int fd = intelrdt_open(err);
+
+	if (fd < 0)
+		return err_at(err, "/linux/intelRdt");
+	return intelrdt_select(l->plan->linux_->intel_rdt, l->id, fd, &l->rdt, err);
+}
+
 /* Before anything is made it is written down: whatever happens to us, `delete --force` knows what to look for. */
 static int write_intent(struct launch *l, struct crun_error *err)
 {
@@ -93,6 +107,19 @@ static void undo_cgroup(struct launch *l)
 	struct crun_error err;
 
 	if (cgroup_destroy(l->cgroup, &err) < 0)
+		log_warning("undo: %s", err.text);
+}
+
+static int create_rdt(struct launch *l, struct crun_error *err)
+{
+	return intelrdt_create(&l->rdt, err);
+}
+
+static void undo_rdt(struct launch *l)
+{
+	struct crun_error err;
+
+	if (l->rdt.ours[0] && intelrdt_remove_group(l->rdt.base_fd, l->rdt.ours, &err) < 0)
 		log_warning("undo: %s", err.text);
 }
 
@@ -198,6 +225,28 @@ static int adopt(struct launch *l, struct crun_error *err)
 	}
 	r = limits_apply(l->plan, l->pid, err);
 	return r < 0 ? r : sched_apply(&l->plan->process, l->pid, err);
+}
+
+/* Before GO, so that whatever init starts is in the class too. */
+static int join_rdt(struct launch *l, struct crun_error *err)
+{
+	return intelrdt_add(&l->rdt, l->pid, err);
+}
+
+static bool wants_netdevs(const struct launch *l)
+{
+	return l->plan->net_devices_len > 0;
+}
+
+/* Before GO, as sysctls may be about them and hooks may look for them. */
+static int move_netdevs(struct launch *l, struct crun_error *err)
+{
+	return netdevs_move(l->plan, l->ns_fds[NS_NET], l->pid, &l->netdevs, err);
+}
+
+static void undo_netdevs(struct launch *l)
+{
+	netdevs_restore(l->netdevs);
 }
 
 static bool wants_go(const struct launch *l)
@@ -342,14 +391,18 @@ const struct host_phase host_phases[] = {
 	{.name = "state", .run = reserve_state, .undo = undo_state},
 	{.name = "sockets", .run = connect_sockets},
 	{.name = "cgroup.select", .run = select_cgroup},
+	{.name = "rdt.select", .when = wants_rdt, .run = select_rdt},
 	{.name = "intent", .run = write_intent},
 	{.name = "cgroup", .run = create_cgroup, .undo = undo_cgroup},
+	{.name = "rdt", .when = wants_rdt, .run = create_rdt, .undo = undo_rdt},
 	{.name = "gate", .when = wants_gate, .run = listen_gate},
 	{.name = "namespaces", .run = namespaces_open},
 	{.name = "sources", .run = sources_open},
 	{.name = "seccomp.area", .when = wants_seccomp, .run = share_seccomp_area},
 	{.name = "spawn", .run = give_birth, .undo = undo_birth},
 	{.name = "adopt", .run = adopt},
+	{.name = "rdt.join", .when = wants_rdt, .run = join_rdt},
+	{.name = "netdevs", .when = wants_netdevs, .run = move_netdevs, .undo = undo_netdevs},
 	{.name = "go", .when = wants_go, .run = send_go, .says = {SENDS(MSG_GO)}},
 	{.name = "config.copy", .run = copy_config},
 	{.name = "publish", .run = publish, .undo = undo_publish},
@@ -435,6 +488,8 @@ void launch_done(struct launch *l)
 	close_fd(&l->pidfd);
 	if (l->seccomp)
 		munmap(l->seccomp, sizeof(*l->seccomp));
+	netdevs_free(l->netdevs);
+	close_fd(&l->rdt.base_fd);
 	cgroup_free(l->cgroup);
 	state_close(&l->dir);
 	oci_arena_free(&l->arena);

@@ -7,6 +7,8 @@
 
 #include "cgroup/cgroup.h"
 #include "hooks/oci_state_json.h"
+#include "host/intelrdt.h"
+#include "host/netdev.h"
 #include "libcrun.h"
 #include "plan/birth.h"
 #include "plan/seccomp.h"
@@ -34,6 +36,8 @@ struct launch {
 	char created[40];
 	char owner[64];
 	struct cgroup *cgroup;
+	struct intelrdt rdt;	 /* linux.intelRdt */
+	struct netdevs *netdevs; /* those that were moved, or NULL */
 
 	struct channel channel;	     /* our end */
 	struct channel init_channel; /* init's end, closed once it was born */

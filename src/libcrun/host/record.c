@@ -83,6 +83,7 @@ int record_prepare(struct launch *l, struct crun_error *err)
 		.oci_version = plan->config->oci_version,
 		.created = l->created,
 		.owner = find_owner(l->owner, sizeof(l->owner)),
+		.intel_rdt_group = l->rdt.ours[0] ? l->rdt.ours : NULL,
 		.cgroup_manager = manager_names[plan->cgroup.manager],
 		.has_has_private_pid = true,
 		.has_private_pid = plan->ns[NS_PID].action == NS_NEW,

@@ -34,6 +34,9 @@ void birth_plan(const struct launch_plan *plan, bool cgroup_adopt, struct birth 
 			continue;
 		if (i == NS_TIME)
 			ret->new_time = true;
+		else if (i == NS_NET && plan->net_devices_len)
+			/* The host side moves interfaces into it before init goes on. */
+			ret->clone_flags |= ns_table[i].flag;
 		else if (new_user && i != NS_USER && i != NS_PID)
 			/* Objects made before the id map exists belong to nobody (the mqueue root shows uid 65534). */
 			ret->unshare_flags |= ns_table[i].flag;

@@ -131,6 +131,9 @@ static void plan_sync(struct launch_plan *plan)
 	/* While init waits it still has our own user id, by which we may set them (host/sched.h). */
 	if (plan->config->process->scheduler || plan->config->process->io_priority)
 		plan->sync_go = true;
+	/* Init and its children must find themselves in their class of service, and their interfaces. */
+	if (plan->linux_->intel_rdt || plan->net_devices_len)
+		plan->sync_go = true;
 	/* Also when only init has hooks to run: it tells us so that poststop hooks follow their failure. */
 	plan->sync_hooks = hooks && (hooks->prestart_len || hooks->create_runtime_len ||
 				     hooks->create_container_len ||
@@ -192,6 +195,9 @@ int plan_build(const struct oci_config *config, const struct host_facts *facts,
 	if (r < 0)
 		return r;
 	r = plan_devices(plan, arena, err);
+	if (r < 0)
+		return r;
+	r = plan_net_devices(plan, arena, err);
 	if (r < 0)
 		return r;
 	r = plan_check_linux(plan, err);

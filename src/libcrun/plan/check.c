@@ -123,8 +123,6 @@ static int check_supported(const struct launch_plan *plan, struct crun_error *er
 		bool present;
 		const char *pointer;
 	} fields[] = {
-		{lx->net_devices && lx->net_devices->len, "/linux/netDevices"},
-		{lx->intel_rdt != NULL, "/linux/intelRdt"},
 		{lx->seccomp && lx->seccomp->listener_path, "/linux/seccomp/listenerPath"},
 	};
 
@@ -242,6 +240,9 @@ int plan_check_linux(const struct launch_plan *plan, struct crun_error *err)
 		err_set(err, KIND_SPEC, EINVAL, "time offsets need a new time namespace");
 		return err_at(err, "/linux/timeOffsets");
 	}
+	r = plan_check_intel_rdt(plan, err);
+	if (r < 0)
+		return r;
 	if (plan->config->hooks) {
 		r = check_hooks(plan->config->hooks, err);
 		if (r < 0)

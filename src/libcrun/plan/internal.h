@@ -54,4 +54,11 @@ int plan_check_linux(const struct launch_plan *plan, struct crun_error *err) CRU
 int plan_memory_policy(struct launch_plan *plan, struct oci_arena *arena,
 		       struct crun_error *err) CRUN_NODISCARD;
 
+/* linux.netDevices; plan->ns must be decided before. */
+int plan_net_devices(struct launch_plan *plan, struct oci_arena *arena,
+		     struct crun_error *err) CRUN_NODISCARD;
+
+/* linux.intelRdt: names that resctrl can have, schemata of one line each. */
+int plan_check_intel_rdt(const struct launch_plan *plan, struct crun_error *err) CRUN_NODISCARD;
+
 #define PLAN_NO_MEMORY(err) err_sys(err, -ENOMEM, "plan the container")

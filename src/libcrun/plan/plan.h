@@ -109,6 +109,14 @@ struct plan_memory_policy {
 	unsigned end; /* the highest node + 1; 0: none */
 };
 
+#define PLAN_NET_NAME_MAX 15
+
+/* A network interface that moves into the container's network namespace. */
+struct plan_net_device {
+	const char *name;   /* in ours */
+	const char *inside; /* its name there; "%d" in it: the first number that is free */
+};
+
 struct plan_cgroup {
 	enum cgroup_manager manager;
 	enum cgroup_layout layout;
@@ -153,6 +161,8 @@ struct launch_plan {
 	size_t masked_paths_len, readonly_paths_len;
 	const struct plan_device *devices;
 	size_t devices_len;
+	const struct plan_net_device *net_devices;
+	size_t net_devices_len;
 	bool bind_devices; /* mknod is not ours in this user namespace: bind the host's nodes */
 
 	struct plan_memory_policy memory_policy;

@@ -49,9 +49,9 @@
  */
 #define WITH_APPARMOR	   true
 #define WITH_IDMAP	   true
-#define WITH_INTEL_RDT	   false
+#define WITH_INTEL_RDT	   true
 #define WITH_MEMORY_POLICY true
-#define WITH_NET_DEVICES   false
+#define WITH_NET_DEVICES   true
 #define WITH_RDMA	   true
 
 /* More than any of the lists below has. */

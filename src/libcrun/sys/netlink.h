@@ -1,6 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rtnetlink(7) requests about the calling thread's network namespace. Each returns 0 or a negative errno. */
+/* rtnetlink(7): a socket, and requests built and answered. Each function returns >= 0 or a negative errno. */
 #pragma once
 
-/* Brings the interface with this index up. The loopback interface of a new namespace has index 1. */
-int sys_link_up(int index);
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <stddef.h>
+
+/* A request under construction; too long an attribute makes netlink_talk fail with -EMSGSIZE. */
+struct netlink_request {
+	struct nlmsghdr head;
+	char room[1024];
+};
+
+/* A socket to the network namespace that the calling thread is in now; it stays there wherever the thread goes. */
+int sys_netlink_open(void);
+
+/* Begins a request of TYPE (RTM_*) with NLM_F_* FLAGS and the fixed part BODY. */
+void netlink_begin(struct netlink_request *request, int type, int flags, const void *body,
+		   size_t len);
+void netlink_attr(struct netlink_request *request, int type, const void *data, size_t len);
+
+/*
+ * Sends REQUEST and takes the answers until the kernel's acknowledgement or the end of a dump; ANSWER (may be NULL) sees each of them
+ * and may end it with a negative errno, which is returned once all have been read.
+ */
+int netlink_talk(int fd, struct netlink_request *request,
+		 int (*answer)(const struct nlmsghdr *head, void *data), void *data);

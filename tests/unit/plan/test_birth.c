@@ -208,6 +208,22 @@ TEST(a_plain_root_container_is_one_clone3)
 	CHECK(!b.new_time);
 }
 
+/* The host side moves interfaces into it while init waits to be told that its ids are mapped. */
+TEST(a_network_namespace_for_devices_is_there_at_birth)
+{
+	struct launch_plan plan = {.net_devices_len = 1};
+	struct birth b;
+
+	plan.ns[NS_USER].action = plan.ns[NS_NET].action = plan.ns[NS_IPC].action = NS_NEW;
+	birth_plan(&plan, false, &b);
+	CHECK_INT(b.clone_flags, CLONE_NEWUSER | CLONE_NEWNET);
+	CHECK_INT(b.unshare_flags, CLONE_NEWIPC);
+	plan.ns[NS_NET].action = NS_JOIN;
+	birth_plan(&plan, false, &b);
+	CHECK_INT(b.clone_flags, CLONE_NEWUSER);
+	CHECK(b.join_before & BIT(NS_NET));
+}
+
 TEST(the_table_is_the_kernels)
 {
 	static const struct {

@@ -487,14 +487,42 @@ TEST(sysctls_of_own_namespaces)
 	CHECK_INT(plan->linux_->sysctl->len, 6);
 }
 
+TEST(network_devices_keep_their_name_or_get_another)
+{
+	PLAN(NAMESPACES("{'type':'network'}],'netDevices':{'eth0':{},'eth1':{'name':''},"
+			"'eth2':{'name':'a%d'},'eth3':{'name':'a%d'},'eth4':{'name':'eth9'}},"
+			"'maskedPaths':["));
+	CHECK_INT(plan->net_devices_len, 5);
+	CHECK_STR(plan->net_devices[0].inside, "eth0");
+	CHECK_STR(plan->net_devices[1].inside, "eth1");
+	CHECK_STR(plan->net_devices[3].inside, "a%d");
+	CHECK_STR(plan->net_devices[4].name, "eth4");
+	CHECK_STR(plan->net_devices[4].inside, "eth9");
+	/* They move while init waits. */
+	CHECK(plan->sync_go);
+	PLAN(NAMESPACES(
+		"{'type':'network','path':'/n'}],'netDevices':{'eth0':{}},'maskedPaths':["));
+	CHECK(plan->sync_go);
+	PLAN(NAMESPACES("{'type':'network'}],'netDevices':{},'maskedPaths':["));
+	CHECK(!plan->sync_go);
+}
+
+TEST(init_waits_for_its_class_of_service)
+{
+	PLAN(.linux_ = DEFAULT_LINUX ",'intelRdt':{}");
+	CHECK(plan->sync_go);
+	PLAN(.linux_ = DEFAULT_LINUX ",'intelRdt':{'closID':'/','schemata':['L3:0=f']}");
+	CHECK(plan->sync_go);
+}
+
 /* What cannot be honoured yet is refused with its pointer, never dropped: the payload would run without it. */
 TEST(fields_that_are_not_supported)
 {
 	static const struct {
 		const char *process, *linux_, *at;
 	} rows[] = {
-		{NULL, "'netDevices':{'eth0':{}}", "/linux/netDevices"},
-		{NULL, "'intelRdt':{'closID':'a'}", "/linux/intelRdt"},
+		{NULL, "'seccomp':{'defaultAction':'SCMP_ACT_ALLOW','listenerPath':'/s'}",
+		 "/linux/seccomp/listenerPath"},
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {

@@ -441,6 +441,104 @@ TEST(scheduling)
 	PLAN(DEADLINE_AND(",'flags':['SCHED_FLAG_RESET_ON_FORK']"));
 }
 
+#define NET(devices) NAMESPACES("{'type':'network'}],'netDevices':{" devices "},'maskedPaths':[")
+
+TEST(network_devices)
+{
+	static const struct refusal rows[] = {
+		{{LINUX("'netDevices':{'eth0':{}}")},
+		 "/linux/netDevices",
+		 "network devices need a network namespace: add {\"type\": \"network\"} to "
+		 "linux.namespaces",
+		 SPEC},
+		{{NET("'sixteen-bytes-xx':{}")},
+		 "/linux/netDevices/sixteen-bytes-xx",
+		 "`sixteen-bytes-xx` is not a name of a network device",
+		 SPEC},
+		{{NET("'':{'name':'a'}")},
+		 "/linux/netDevices/",
+		 "`` is not a name of a network device",
+		 SPEC},
+		{{NET("'e%d':{'name':'a'}")},
+		 "/linux/netDevices/e%d",
+		 "`e%d` is not a name of a network device",
+		 SPEC},
+		{{NET("'a/b':{}")},
+		 "/linux/netDevices/a~1b",
+		 "`a/b` is not a name of a network device",
+		 SPEC},
+		{{NET("'e':{'name':'..'}")},
+		 "/linux/netDevices/e",
+		 "`..` is not a name that a network device can have",
+		 SPEC},
+		{{NET("'e':{'name':'a b'}")},
+		 "/linux/netDevices/e",
+		 "`a b` is not a name that a network device can have",
+		 SPEC},
+		{{NET("'e':{'name':'a:0'}")},
+		 "/linux/netDevices/e",
+		 "`a:0` is not a name that a network device can have",
+		 SPEC},
+		{{NET("'e':{'name':'a%s'}")},
+		 "/linux/netDevices/e",
+		 "`a%s` is not a name that a network device can have",
+		 SPEC},
+		{{NET("'e':{'name':'%d%d'}")},
+		 "/linux/netDevices/e",
+		 "`%d%d` is not a name that a network device can have",
+		 SPEC},
+		{{NET("'lo':{'name':'a'}")},
+		 "/linux/netDevices/lo",
+		 "every network namespace has a loopback device `lo` of its own",
+		 SPEC},
+		{{NET("'e':{'name':'lo'}")},
+		 "/linux/netDevices/e",
+		 "every network namespace has a loopback device `lo` of its own",
+		 SPEC},
+		{{NET("'e':{},'f':{'name':'e'}")},
+		 "/linux/netDevices/f",
+		 "network devices `e` and `f` would both be called `e`",
+		 SPEC},
+	};
+
+	check_refusals(rows, ARRAY_LEN(rows));
+}
+
+TEST(intel_rdt)
+{
+	static const struct refusal rows[] = {
+		{{LINUX("'intelRdt':{'closID':'a/b'}")},
+		 "/linux/intelRdt/closID",
+		 "intelRdt.closID `a/b` is not a name that a class of service can have",
+		 SPEC},
+		{{LINUX("'intelRdt':{'closID':'..'}")},
+		 "/linux/intelRdt/closID",
+		 "intelRdt.closID `..` is not a name that a class of service can have",
+		 SPEC},
+		{{LINUX("'intelRdt':{'closID':''}")},
+		 "/linux/intelRdt/closID",
+		 "intelRdt.closID `` is not a name that a class of service can have",
+		 SPEC},
+		{{LINUX("'intelRdt':{'closID':'info'}")},
+		 "/linux/intelRdt/closID",
+		 "intelRdt.closID `info` is not a name that a class of service can have",
+		 SPEC},
+		{{LINUX("'intelRdt':{'schemata':['L3:0=f','L3:0=f\\nMB:0=1']}")},
+		 "/linux/intelRdt/schemata/1",
+		 "each of intelRdt.schemata must be one line",
+		 SPEC},
+		{{LINUX("'intelRdt':{'schemata':['']}")},
+		 "/linux/intelRdt/schemata/0",
+		 "each of intelRdt.schemata must be one line",
+		 SPEC},
+	};
+	const struct plan_options opts = {.id = "mon_groups", .bundle = "/bundle"};
+
+	check_refusals(rows, ARRAY_LEN(rows));
+	CHECK_INT(build_with(&(struct parts){LINUX("'intelRdt':{}")}, &root_facts, &opts), -EINVAL);
+	CHECK(strstr(err.text, "give intelRdt.closID"));
+}
+
 TEST(hooks)
 {
 	static const char *const stages[] = {"prestart",       "createRuntime", "createContainer",

@@ -2,7 +2,7 @@
 // The loopback interface of a new network namespace.
 #include "init/outside/phase.h"
 
-#include "sys/netlink.h"
+#include "sys/netlink_link.h"
 
 int phase_network(struct outside *o, struct crun_error *err)
 {

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// linux.netDevices: moves network interfaces into the container's network namespace, and back when its creation fails. See netdev.h.
+#include "host/netdev.h"
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "sys/file.h"
+#include "sys/netlink.h"
+#include "sys/netlink_addr.h"
+#include "sys/netlink_link.h"
+#include "sys/process.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct netdev {
+	const struct plan_net_device *plan;
+	struct sys_link here;		  /* as it was */
+	struct buf addresses;		  /* as they were */
+	char name[PLAN_NET_NAME_MAX + 1]; /* inside */
+	int index;			  /* inside; the kernel changes it when it is taken there */
+	bool moved;
+};
+
+struct netdevs {
+	int own_ns, target_ns; /* namespace files */
+	int here, there;       /* netlink sockets in them */
+	size_t len;
+	struct netdev devices[];
+};
+
+/* A netlink socket in the target namespace: it stays there when we are back in our own. */
+static int open_there(struct netdevs *n, struct crun_error *err)
+{
+	int r = sys_setns(n->target_ns, CLONE_NEWNET);
+
+	if (r < 0)
+		return err_sys(err, r, "enter the container's network namespace");
+	n->there = sys_netlink_open();
+	r = sys_setns(n->own_ns, CLONE_NEWNET);
+	if (r < 0)
+		return err_sys(err, r, "return to our own network namespace");
+	if (n->there < 0)
+		return err_sys(err, n->there,
+			       "open a netlink socket in the container's network namespace");
+	return 0;
+}
+
+static int open_both(struct netdevs *n, int joined_fd, pid_t pid, struct crun_error *err)
+{
+	char path[40];
+
+	n->own_ns = sys_openat(AT_FDCWD, "/proc/thread-self/ns/net", O_RDONLY, 0);
+	if (n->own_ns < 0)
+		return err_sys(err, n->own_ns, "open our own network namespace");
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+	n->target_ns = joined_fd >= 0 ? sys_dup_cloexec(joined_fd, 3)
+				      : sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+	if (n->target_ns < 0)
+		return err_sys(err, n->target_ns, "open the container's network namespace");
+	n->here = sys_netlink_open();
+	if (n->here < 0)
+		return err_sys(err, n->here, "open a netlink socket");
+	return open_there(n, err);
+}
+
+/*
+ * The kernel would choose a name for a template by itself, but does not tell which: the interface could not be found again. It would
+ * take the first free number as well.
+ */
+static int choose_name(const struct netdevs *n, struct netdev *dev, struct crun_error *err)
+{
+	const char *wanted = dev->plan->inside, *percent = strchr(wanted, '%');
+	int head = percent ? (int)(percent - wanted) : 0;
+	struct sys_link taken;
+	int r;
+
+	for (unsigned i = 0;; i++) {
+		int len = percent ? snprintf(dev->name, sizeof(dev->name), "%.*s%u%s", head, wanted,
+					     i, percent + 2)
+				  : snprintf(dev->name, sizeof(dev->name), "%s", wanted);
+
+		if ((size_t)len >= sizeof(dev->name))
+			return err_set(
+				err, KIND_EXISTS, EEXIST,
+				"no name of the form `%s` is free in the container's network namespace",
+				wanted);
+		r = sys_link_find(n->there, dev->name, &taken);
+		if (r == -ENODEV)
+			return 0;
+		if (r < 0)
+			return err_sys(err, r, "look for `%s` in the container's network namespace",
+				       dev->name);
+		if (!percent)
+			return err_set(
+				err, KIND_EXISTS, EEXIST,
+				"a network device `%s` exists already in the container's network namespace",
+				dev->name);
+	}
+}
+
+static int say_unmovable(const struct netdev *dev, int r, struct crun_error *err)
+{
+	/* Loopback-like and per-namespace devices; what netdevice(7) and ip-link(8) call "netns-immutable". */
+	if (r == -EINVAL)
+		return err_set(
+			err, KIND_UNSUPPORTED, EINVAL,
+			"the kernel does not let the network device `%s` change its namespace",
+			dev->plan->name);
+	return err_sys(err, r,
+		       "move the network device `%s` to the container's network namespace as `%s`",
+		       dev->plan->name, dev->name);
+}
+
+static int finish_inside(const struct netdevs *n, struct netdev *dev, struct crun_error *err)
+{
+	bool same_name = strcmp(dev->plan->name, dev->name) == 0;
+	struct sys_link link;
+	int r = sys_link_find(n->there, dev->name, &link);
+
+	if (r < 0)
+		return err_sys(err, r, "find the network device `%s` in the container", dev->name);
+	dev->index = link.index;
+	r = sys_address_restore(n->there, dev->index, same_name, &dev->addresses);
+	if (r < 0)
+		return err_sys(err, r,
+			       "give the network device `%s` its addresses in the container",
+			       dev->name);
+	r = sys_link_set_up(n->there, dev->index);
+	if (r < 0)
+		return err_sys(err, r, "bring the network device `%s` up in the container",
+			       dev->name);
+	return 0;
+}
+
+static int move_device(const struct netdevs *n, struct netdev *dev, struct crun_error *err)
+{
+	const char *name = dev->plan->name;
+	struct sys_link link;
+	int r = sys_link_find(n->here, name, &dev->here);
+
+	if (r == -ENODEV)
+		return err_set(err, KIND_NOT_FOUND, ENODEV, "there is no network device `%s`",
+			       name);
+	if (r < 0)
+		return err_sys(err, r, "look for the network device `%s`", name);
+	r = choose_name(n, dev, err);
+	if (r < 0)
+		return r;
+	r = sys_address_save(n->here, dev->here.index, &dev->addresses);
+	if (r < 0)
+		return err_sys(err, r, "read the addresses of the network device `%s`", name);
+	r = sys_link_move(n->here, dev->here.index, n->target_ns, dev->name);
+	if (r < 0) {
+		/* It may be there, and only the change of its name have failed. */
+		if (sys_link_find(n->here, name, &link) == -ENODEV &&
+		    sys_link_find(n->there, name, &link) == 0) {
+			dev->moved = true;
+			dev->index = link.index;
+		}
+		return say_unmovable(dev, r, err);
+	}
+	dev->moved = true;
+	return finish_inside(n, dev, err);
+}
+
+int netdevs_move(const struct launch_plan *plan, int joined_fd, pid_t pid, struct netdevs **ret,
+		 struct crun_error *err)
+{
+	struct netdevs *n = calloc(1, sizeof(*n) + plan->net_devices_len * sizeof(n->devices[0]));
+	int r;
+
+	if (!n)
+		return err_sys(err, -ENOMEM, "move network devices");
+	n->own_ns = n->target_ns = n->here = n->there = FD_NONE;
+	r = open_both(n, joined_fd, pid, err);
+	if (r < 0)
+		err_at(err, "/linux/netDevices");
+	while (r >= 0 && n->len < plan->net_devices_len) {
+		struct netdev *dev = &n->devices[n->len++];
+
+		dev->plan = &plan->net_devices[n->len - 1];
+		r = move_device(n, dev, err);
+		if (r < 0)
+			err_at_key(err, "/linux/netDevices", dev->plan->name);
+	}
+	if (r < 0) {
+		netdevs_restore(n);
+		netdevs_free(n);
+		return r;
+	}
+	*ret = n;
+	return 0;
+}
+
+static int restore_device(const struct netdevs *n, const struct netdev *dev)
+{
+	struct sys_link link = {.index = dev->index};
+	int r = 0;
+
+	if (link.index == 0)
+		r = sys_link_find(n->there, dev->name, &link);
+	if (r == 0)
+		r = sys_link_move(n->there, link.index, n->own_ns, dev->plan->name);
+	if (r == 0)
+		r = sys_link_find(n->here, dev->plan->name, &link);
+	if (r == 0)
+		r = sys_address_restore(n->here, link.index, true, &dev->addresses);
+	if (r == 0 && dev->here.up)
+		r = sys_link_set_up(n->here, link.index);
+	return r;
+}
+
+void netdevs_restore(struct netdevs *n)
+{
+	for (size_t i = n->len; i-- > 0;) {
+		const struct netdev *dev = &n->devices[i];
+		int r = dev->moved ? restore_device(n, dev) : 0;
+
+		if (r < 0)
+			log_warning("undo: move the network device `%s` back: %s", dev->plan->name,
+				    err_describe(-r));
+	}
+}
+
+void netdevs_free(struct netdevs *n)
+{
+	if (!n)
+		return;
+	for (size_t i = 0; i < n->len; i++)
+		buf_done(&n->devices[i].addresses);
+	close_fd(&n->own_ns);
+	close_fd(&n->target_ns);
+	close_fd(&n->here);
+	close_fd(&n->there);
+	free(n);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Network interfaces by rtnetlink(7), in the namespace of the socket FD (sys_netlink_open). Each returns 0 or a negative errno. */
+#pragma once
+
+#include <stdbool.h>
+
+struct sys_link {
+	int index;
+	bool up; /* IFF_UP */
+};
+
+/* Looks an interface up by its name; -ENODEV when there is none. */
+int sys_link_find(int fd, const char *name, struct sys_link *ret);
+
+/*
+ * Moves the interface to the network namespace NETNS_FD under the name NAME; the kernel takes it down and drops its addresses.
+ * -EEXIST: the name is taken there. When the namespace changed but not the name, the error is that of the second step.
+ */
+int sys_link_move(int fd, int index, int netns_fd, const char *name);
+
+int sys_link_set_up(int fd, int index);
+
+/* The same in the calling thread's network namespace. The loopback interface of a new one has index 1. */
+int sys_link_up(int index);

@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: Apache-2.0
+"""linux.netDevices, with interfaces that are made in a network namespace of the test's own."""
+
+import json
+import os
+import shutil
+import subprocess
+
+import hostside
+
+CLONE_NEWNET = 0x40000000
+RANGE = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+ADDRESSES = ("192.0.2.7/24", "198.51.100.9/32", "2001:db8::7/64")
+
+
+def ip(*args, check=True):
+    done = subprocess.run(["ip", *args], capture_output=True, text=True, check=False)
+    assert not check or done.returncode == 0, (args, done.stderr)
+    return done.stdout
+
+
+def private_network(t):
+    """From here on the test and the runtime are in a network namespace that nobody else uses."""
+    if not shutil.which("ip"):
+        t.skip("needs ip(8)")
+    if hostside.LIBC.unshare(CLONE_NEWNET) != 0:
+        t.skip("no new network namespace")
+    ip("link", "set", "lo", "up")
+
+
+def add_pair(name, pid=None):
+    """A veth pair NAME and NAMEp, the one kind of virtual interface that every kernel has."""
+    enter = ["nsenter", "-t", str(pid), "-n"] if pid else []
+    return subprocess.run([*enter, "ip", "link", "add", name, "type", "veth", "peer", "name",
+                           name + "p"], capture_output=True, text=True, check=False)
+
+
+def make(t, name="nd0", addresses=ADDRESSES, up=True):
+    done = add_pair(name)
+    if done.returncode != 0:
+        t.skip(f"no veth: {done.stderr.strip()}")
+    for address in addresses:
+        ip("addr", "add", address, "dev", name)
+    if up:
+        ip("link", "set", name, "up")
+        ip("link", "set", name + "p", "up")
+
+
+def may(bundle, capability):
+    for kind in ("bounding", "effective", "permitted"):
+        names = bundle.config["process"]["capabilities"].setdefault(kind, [])
+        names.append(capability)
+    return bundle.save()
+
+
+def links(pid=None):
+    """name -> (set of global addresses, up) of a process's network namespace, or of ours."""
+    enter = ["nsenter", "-t", str(pid), "-n"] if pid else []
+    found = subprocess.run([*enter, "ip", "-j", "addr"], capture_output=True, text=True,
+                           check=True)
+    return {link["ifname"]: ({f"{a['local']}/{a['prefixlen']}" for a in link["addr_info"]
+                              if a.get("scope") == "global"}, "UP" in link["flags"])
+            for link in json.loads(found.stdout)}
+
+
+def with_devices(t, devices, args="sleep 1000", namespaces=("mount", "pid", "network"), **more):
+    def mutate(conf):
+        conf["linux"]["namespaces"] = [kind if isinstance(kind, dict) else {"type": kind}
+                                       for kind in namespaces]
+        conf["linux"]["netDevices"] = devices
+        conf["linux"].update(more)
+        conf.pop("hostname", None)
+        # Not what these tests are about, and of another owner than some of their namespaces.
+        conf["mounts"] = [m for m in conf["mounts"]
+                          if m["type"] not in ("sysfs", "cgroup", "mqueue")]
+    return t.bundle(args, mutate=mutate)
+
+
+def refused(t, bundle, has):
+    before = links()
+    result = t.fails("run", "-b", bundle.path, bundle.id, has=has)
+    assert links() == before, (before, links())
+    t.assert_no_trace(bundle)
+    return result
+
+
+def test_device_moves_with_its_addresses_and_is_up(t):
+    private_network(t)
+    make(t)
+    bundle = with_devices(t, {"nd0": {}})
+    t.create(bundle)
+    there = links(t.pid(bundle))
+    assert there["nd0"] == (set(ADDRESSES), True), there
+    assert there["lo"][1], there
+    assert "nd0" not in links()
+
+
+def test_device_that_was_down_is_up_inside(t):
+    private_network(t)
+    make(t, up=False)
+    bundle = with_devices(t, {"nd0": {}})
+    t.create(bundle)
+    assert links(t.pid(bundle))["nd0"] == (set(ADDRESSES), True)
+
+
+def test_devices_get_new_names(t):
+    private_network(t)
+    make(t)
+    make(t, "nd1", addresses=["203.0.113.1/24"])
+    bundle = with_devices(t, {"nd0": {"name": "net0"}, "nd1": {"name": "nd0"}})
+    t.create(bundle)
+    there = links(t.pid(bundle))
+    assert there["net0"] == (set(ADDRESSES), True), there
+    assert there["nd0"] == ({"203.0.113.1/24"}, True), there
+
+
+def test_template_takes_the_first_free_number(t):
+    private_network(t)
+    make(t)
+    make(t, "nd1", addresses=[])
+    bundle = with_devices(t, {"nd0": {"name": "net%d"}, "nd1": {"name": "net%d"}})
+    t.create(bundle)
+    assert {"net0", "net1"} <= set(links(t.pid(bundle)))
+
+
+def test_temporary_and_narrow_addresses_stay_behind(t):
+    private_network(t)
+    make(t, addresses=["192.0.2.7/24"])
+    ip("addr", "add", "192.0.2.8/24", "dev", "nd0", "valid_lft", "500", "preferred_lft", "500")
+    ip("addr", "add", "169.254.3.3/16", "dev", "nd0", "scope", "link")
+    bundle = with_devices(t, {"nd0": {}})
+    t.create(bundle)
+    found = subprocess.run(
+        ["nsenter", "-t", str(t.pid(bundle)), "-n", "ip", "addr", "show", "nd0"],
+        capture_output=True, text=True, check=True).stdout
+    assert "192.0.2.7/24" in found, found
+    assert "192.0.2.8" not in found and "169.254.3.3" not in found, found
+
+
+def test_attributes_survive_the_move(t):
+    private_network(t)
+    make(t, addresses=[])
+    ip("link", "set", "nd0", "mtu", "1234", "address", "02:00:00:00:12:34")
+    ip("addr", "add", "192.0.2.1", "peer", "192.0.2.2/32", "dev", "nd0", "metric", "77")
+    bundle = with_devices(t, {"nd0": {"name": "x"}})
+    t.create(bundle)
+    found = subprocess.run(["nsenter", "-t", str(t.pid(bundle)), "-n", "ip", "addr", "show", "x"],
+                           capture_output=True, text=True, check=True).stdout
+    for text in ("mtu 1234", "02:00:00:00:12:34", "192.0.2.1 peer 192.0.2.2/32", "metric 77"):
+        assert text in found, (text, found)
+
+
+def test_end_of_a_pair_still_reaches_the_other(t):
+    private_network(t)
+    make(t, addresses=["192.0.2.2/24"])
+    ip("addr", "add", "192.0.2.1/24", "dev", "nd0p")
+    bundle = with_devices(t, {"nd0": {"name": "eth0"}}, "ping -c 1 -W 5 192.0.2.1")
+    assert " 0% packet loss" in t.run_container(may(bundle, "CAP_NET_RAW")).out
+
+
+def test_device_is_there_for_hooks_and_sysctls(t):
+    private_network(t)
+    make(t)
+    bundle = with_devices(t, {"nd0": {"name": "eth7"}},
+                          "cat /proc/sys/net/ipv4/conf/eth7/arp_ignore",
+                          sysctl={"net.ipv4.conf.eth7.arp_ignore": "2"})
+    note = t.path("seen")
+    bundle.config["hooks"] = {"createRuntime": [{"path": "/bin/sh", "args": [
+        "sh", "-c", 'pid=$(tr -d \' "\' | sed "s/.*pid:\\([0-9]*\\).*/\\1/"); '
+                    f'nsenter -t "$pid" -n ip link >{note}']}]}
+    bundle.save()
+    assert t.run_container(bundle).out == "2\n"
+    with open(note, encoding="ascii") as source:
+        assert "eth7" in source.read()
+
+
+def test_device_in_a_new_user_namespace(t):
+    private_network(t)
+    make(t)
+    os.chmod(t.dir, 0o755)
+    bundle = with_devices(t, {"nd0": {}}, "ip link set nd0 mtu 1400 && sleep 1000",
+                          namespaces=("mount", "pid", "network", "user"),
+                          uidMappings=RANGE, gidMappings=RANGE)
+    may(bundle, "CAP_NET_ADMIN")
+    t.rt("run", "-d", "-b", bundle.path, bundle.id)
+    pid = t.pid(bundle)
+    assert links(pid)["nd0"] == (set(ADDRESSES), True)
+    assert os.readlink(f"/proc/{pid}/ns/net") != os.readlink("/proc/self/ns/net")
+    # Its user namespace owns the network namespace: root inside rules over the device.
+    t.wait_until(lambda: "mtu 1400" in subprocess.run(
+        ["nsenter", "-t", str(pid), "-n", "ip", "link", "show", "nd0"], capture_output=True,
+        text=True, check=True).stdout, "the container to set the mtu")
+
+
+def joined(t):
+    """Another network namespace, held by a process."""
+    own = os.readlink("/proc/self/ns/net")
+    child = t.popen(argv=["unshare", "-n", "sleep", "1000"])
+    t.wait_until(lambda: os.readlink(f"/proc/{child.pid}/ns/net") != own, "unshare")
+    return child, {"type": "network", "path": f"/proc/{child.pid}/ns/net"}
+
+
+def test_device_moves_into_a_joined_namespace_and_stays_there(t):
+    private_network(t)
+    make(t)
+    holder, namespace = joined(t)
+    bundle = with_devices(t, {"nd0": {}}, namespaces=("mount", "pid", namespace))
+    t.create(bundle)
+    assert links(holder.pid)["nd0"] == (set(ADDRESSES), True)
+    # config-linux.md: it must not be taken out of the namespace, which belongs to somebody else.
+    t.delete(bundle, force=True)
+    assert links(holder.pid)["nd0"] == (set(ADDRESSES), True)
+    assert "nd0" not in links()
+
+
+def test_template_in_a_joined_namespace_avoids_what_is_there(t):
+    private_network(t)
+    make(t)
+    holder, namespace = joined(t)
+    for name in ("net0", "net2"):
+        assert add_pair(name, holder.pid).returncode == 0
+    bundle = with_devices(t, {"nd0": {"name": "net%d"}},
+                          namespaces=("mount", "pid", namespace))
+    t.create(bundle)
+    assert links(holder.pid)["net1"] == (set(ADDRESSES), True)
+
+
+def test_name_that_is_taken_in_the_container_is_refused(t):
+    private_network(t)
+    make(t)
+    holder, namespace = joined(t)
+    assert add_pair("eth0", holder.pid).returncode == 0
+    bundle = with_devices(t, {"nd0": {"name": "eth0"}}, namespaces=("mount", "pid", namespace))
+    refused(t, bundle, ["/linux/netDevices/nd0", "`eth0` exists already"])
+    assert "nd0" not in links(holder.pid)
+
+
+def test_missing_device_is_named_and_the_others_come_back(t):
+    private_network(t)
+    make(t)
+    bundle = with_devices(t, {"nd0": {"name": "eth0"}, "nd9": {}})
+    refused(t, bundle, ["/linux/netDevices/nd9", "there is no network device `nd9`"])
+
+
+def test_device_comes_back_when_the_creation_fails_later(t):
+    private_network(t)
+    make(t)
+    make(t, "nd1", addresses=["203.0.113.1/24"], up=False)
+    bundle = with_devices(t, {"nd0": {"name": "eth0"}, "nd1": {}}, ["/bin/missing"])
+    refused(t, bundle, "/bin/missing")
+    assert links()["nd1"][1] is False
+    bundle = with_devices(t, {"nd0": {"name": "eth0"}, "nd1": {"name": "nd0"}})
+    bundle.config["hooks"] = {"createRuntime": [{"path": "/bin/false"}]}
+    refused(t, bundle.save(), "createRuntime")
+    result = t.fails("create", "-b", bundle.path, bundle.id, has="createRuntime")
+    assert "undo" not in result.err, result
+
+
+def test_device_that_may_not_move_is_refused(t):
+    private_network(t)
+    done = subprocess.run(["ip", "link", "add", "br0", "type", "bridge"], capture_output=True,
+                          text=True, check=False)
+    if done.returncode != 0:
+        t.skip("no bridges, which are bound to their namespace")
+    bundle = with_devices(t, {"br0": {"name": "eth0"}})
+    refused(t, bundle, ["/linux/netDevices/br0", "does not let the network device `br0`"])
+
+
+def test_virtual_device_ends_with_the_container(t):
+    """What config-linux.md tells about the kernel: virtual interfaces end with the namespace."""
+    private_network(t)
+    make(t)
+    bundle = with_devices(t, {"nd0": {}}, "true")
+    t.run_container(bundle)
+    t.assert_no_trace(bundle)
+    t.wait_until(lambda: "nd0" not in links(), "the namespace's end")
+
+
+def test_without_a_network_namespace_of_its_own_it_is_refused(t):
+    private_network(t)
+    make(t)
+    bundle = with_devices(t, {"nd0": {}}, namespaces=("mount", "pid"))
+    refused(t, bundle, ["/linux/netDevices", "need a network namespace"])
+    own = {"type": "network", "path": "/proc/self/ns/net"}
+    refused(t, with_devices(t, {"nd0": {}}, namespaces=("mount", "pid", own)), "exists already")
