@@ -188,6 +188,9 @@ static int check_weights(const struct oci_linux_block_io *io, struct crun_error 
 		snprintf(at, sizeof(at), "blockIO/weightDevice/%zu/leafWeight", i);
 		if (r >= 0)
 			r = check_weight(d->leaf_weight, at, err);
+		snprintf(at, sizeof(at), "blockIO/weightDevice/%zu", i);
+		if (r >= 0 && !d->has_weight && !d->has_leaf_weight)
+			r = bad(err, at, "expected `weight`, `leafWeight` or both");
 	}
 	return r;
 }
@@ -267,8 +270,14 @@ static int check_names(const struct oci_linux_resources *res, struct crun_error 
 				   res->network->priorities[i].name);
 	}
 	for (size_t i = 0; res->rdma && i < res->rdma->len; i++) {
+		const struct oci_linux_rdma *limits = &res->rdma->items[i].value;
+
 		if (!is_word(res->rdma->items[i].key))
 			return bad(err, "rdma", "expected the name of a device, and not `%s`",
+				   res->rdma->items[i].key);
+		if (!limits->has_hca_handles && !limits->has_hca_objects)
+			return bad(err, "rdma",
+				   "expected `hcaHandles`, `hcaObjects` or both for device `%s`",
 				   res->rdma->items[i].key);
 	}
 	return 0;

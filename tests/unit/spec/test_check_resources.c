@@ -93,6 +93,10 @@ TEST(block_io)
 	CHECK_STR(IO(.weight = 9), "blockIO/weight");
 	CHECK_STR(IO(.leaf_weight = 1001), "blockIO/leafWeight");
 	CHECK_STR(IO(.weight_device = &w, .weight_device_len = 1), "blockIO/weightDevice/0/weight");
+	w.weight = 0;
+	CHECK_STR(IO(.weight_device = &w, .weight_device_len = 1), "blockIO/weightDevice/0");
+	w.has_leaf_weight = true;
+	CHECK_STR(IO(.weight_device = &w, .weight_device_len = 1), "");
 	CHECK_STR(IO(.throttle_read_bps_device = &t, .throttle_read_bps_device_len = 1), "");
 	t.minor = 1 << 20;
 	CHECK_STR(IO(.throttle_write_iops_device = &t, .throttle_write_iops_device_len = 1),
@@ -155,7 +159,7 @@ TEST(names)
 {
 	struct oci_linux_interface_priority p = {"eth0", true, 1};
 	struct oci_linux_network net = {.priorities = &p, .priorities_len = 1};
-	struct oci_linux_rdma_pair pair = {.key = "mlx5_0"};
+	struct oci_linux_rdma_pair pair = {.key = "mlx5_0", .value.has_hca_objects = true};
 	struct oci_linux_rdma_map rdma = {&pair, 1};
 
 	CHECK_STR(refused(&(struct oci_linux_resources){.network = &net, .rdma = &rdma}), "");
@@ -163,6 +167,8 @@ TEST(names)
 	CHECK_STR(refused(&(struct oci_linux_resources){.network = &net}),
 		  "network/priorities/0/name");
 	pair.key = "mlx hca_handle=max";
+	CHECK_STR(refused(&(struct oci_linux_resources){.rdma = &rdma}), "rdma");
+	pair = (struct oci_linux_rdma_pair){.key = "mlx5_0"};
 	CHECK_STR(refused(&(struct oci_linux_resources){.rdma = &rdma}), "rdma");
 }
 
