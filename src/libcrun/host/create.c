@@ -110,6 +110,8 @@ static int await_payload(struct launch *l, struct crun_error *err)
 		if (r < 0)
 			return r;
 	}
+	/* A hook may well call us about this container. */
+	state_unlock(&l->dir);
 	launch_hook_state(l, l->pid, &state);
 	return lifecycle_hooks_poststart(l->plan->config->hooks, &state, err);
 }
@@ -167,7 +169,6 @@ static int run_container(struct launch *l, struct run_wait *wait, int *exit_stat
 		launch_undo(l);
 		return r;
 	}
-	state_unlock(&l->dir);
 	*exit_status = 0;
 	if (l->opts->detach)
 		return 0;

@@ -34,7 +34,7 @@ static void undo_state(struct launch *l)
 {
 	struct crun_error err;
 
-	if (state_remove(&l->dir, &err) < 0)
+	if (!l->keep_state && state_remove(&l->dir, &err) < 0)
 		log_debug("undo: %s", err.text);
 }
 
@@ -106,8 +106,11 @@ static void undo_cgroup(struct launch *l)
 {
 	struct crun_error err;
 
-	if (cgroup_destroy(l->cgroup, &err) < 0)
-		log_warning("undo: %s", err.text);
+	if (cgroup_destroy(l->cgroup, &err) >= 0)
+		return;
+	/* Then the record is the only way to find it again. */
+	l->keep_state = true;
+	log_warning("undo: %s; `crun delete --force %s` tries again", err.text, l->id);
 }
 
 static int create_rdt(struct launch *l, struct crun_error *err)

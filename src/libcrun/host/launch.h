@@ -53,6 +53,7 @@ struct launch {
 	int pidfd;
 	struct sigaction callers_chld; /* what SIGCHLD did when we were called */
 	bool chld_saved;
+	bool keep_state;  /* something could not be undone: the record must stay */
 	bool hooks_began; /* the host side's hooks ran: poststop ones follow whatever happens */
 };
 

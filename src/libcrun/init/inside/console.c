@@ -128,21 +128,37 @@ static int mount_on_console(struct inside *in, int slave, struct crun_error *err
 	return 0;
 }
 
+/*
+ * consoleSize, or for a foreground run the size of the terminal that the caller has on its streams, which are still ours: it must be
+ * right when the payload begins, not a moment later.
+ */
+static int set_window_size(const struct inside *in, int slave, struct crun_error *err)
+{
+	const struct oci_console_size *size = in->plan->process.spec->console_size;
+	struct winsize ws = {0};
+
+	if (size) {
+		ws.ws_row = (unsigned short)size->height;
+		ws.ws_col = (unsigned short)size->width;
+	} else if (!in->plan->detach) {
+		for (int fd = 0; fd <= 2 && ws.ws_col == 0; fd++)
+			(void)ioctl(fd, TIOCGWINSZ, &ws);
+	}
+	if (ws.ws_row == 0 && ws.ws_col == 0)
+		return 0;
+	if (ioctl(slave, TIOCSWINSZ, &ws) < 0)
+		return err_sys(err, -errno, "set the terminal's size");
+	return 0;
+}
+
 static int become_terminal(struct inside *in, int slave, struct crun_error *err)
 {
 	const struct plan_process *p = &in->plan->process;
-	const struct oci_console_size *size = p->spec->console_size;
 	int r;
 
-	if (size) {
-		struct winsize ws = {
-			.ws_row = (unsigned short)size->height,
-			.ws_col = (unsigned short)size->width,
-		};
-
-		if (ioctl(slave, TIOCSWINSZ, &ws) < 0)
-			return err_sys(err, -errno, "set the terminal's size");
-	}
+	r = set_window_size(in, slave, err);
+	if (r < 0)
+		return r;
 	r = sys_fchownat(slave, "", p->uid, (gid_t)-1, AT_EMPTY_PATH);
 	if (r < 0 && r != -EPERM && r != -EROFS)
 		return err_sys(err, r, "chown the terminal to uid %u", p->uid);

@@ -118,11 +118,26 @@ static int set_caps(const struct launch_plan *plan, struct crun_error *err)
 	return 0;
 }
 
+/* The caller's securebits would decide what root means in the container, and locked ones could not be undone there. */
+static int reset_securebits(struct crun_error *err)
+{
+	int r = sys_prctl(PR_GET_SECUREBITS, 0, 0);
+
+	if (r > 0)
+		r = sys_prctl(PR_SET_SECUREBITS, 0, 0);
+	if (r < 0)
+		return err_sys(err, r, "reset the securebits that the caller has set");
+	return 0;
+}
+
 int phase_credentials(struct inside *in, struct crun_error *err)
 {
 	const struct launch_plan *plan = in->plan;
 	int r = drop_bounding(plan, err);
 
+	if (r < 0)
+		return r;
+	r = reset_securebits(err);
 	if (r < 0)
 		return r;
 	r = sys_prctl(PR_SET_KEEPCAPS, 1, 0);
@@ -137,6 +152,10 @@ int phase_credentials(struct inside *in, struct crun_error *err)
 	r = set_caps(plan, err);
 	if (r < 0)
 		return r;
+	/* With the sysctl fs.suid_dumpable a change of ids may have opened us to ptrace again. */
+	r = sys_prctl(PR_SET_DUMPABLE, 0, 0);
+	if (r < 0)
+		return err_sys(err, r, "prctl PR_SET_DUMPABLE");
 	if (plan->process.no_new_privs) {
 		r = sys_set_no_new_privs();
 		if (r < 0)

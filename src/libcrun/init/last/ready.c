@@ -26,6 +26,12 @@ int phase_ready(struct last *last, struct crun_error *err)
 	if (r < 0)
 		return r;
 	close_fd(&last->console_fd);
+	/*
+	 * The runtime of `create` reads nothing more. A line for the log that it leaves unread would turn its end of the channel into
+	 * ECONNRESET, which comes before the SETTLED that it has sent (unix(7)).
+	 */
+	if (last->plan->gate)
+		log_set_sink(NULL, NULL, LOG_LEVEL_ERROR);
 	return 0;
 }
 
@@ -40,7 +46,6 @@ int phase_gate(struct last *last, struct crun_error *err)
 
 	/* The runtime waits for the end of file to know that nobody holds its end any more. */
 	channel_close(last->channel);
-	log_set_sink(NULL, NULL, LOG_LEVEL_ERROR);
 	do
 		fd = accept4(last->gate_fd, NULL, NULL, SOCK_CLOEXEC);
 	while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));

@@ -65,8 +65,12 @@ int phase_timens(struct outside *o, struct crun_error *err)
 
 	if (r < 0)
 		return err_sys(err, r, "unshare the time namespace");
-	/* The offsets file of a process that is closed to ptrace belongs to the host's root: open up while we write it. */
-	(void)sys_prctl(PR_SET_DUMPABLE, 1, 0);
+	/*
+	 * The offsets file of a process that is closed to ptrace belongs to the host's root: open up while we write it, but not where
+	 * somebody else's processes could use the moment.
+	 */
+	if (o->plan->ns[NS_USER].action != NS_JOIN && o->plan->ns[NS_PID].action != NS_JOIN)
+		(void)sys_prctl(PR_SET_DUMPABLE, 1, 0);
 	r = write_offsets(o, err);
 	(void)sys_prctl(PR_SET_DUMPABLE, 0, 0);
 	if (r < 0)
