@@ -176,6 +176,8 @@ for name in ("mount umount mkdir mknod symlink chmod chown stat lstat access unl
     CASES.append(("banned", name + " in init", call(name + "(x, O_CLOEXEC)", LIB + "init/outside/a.c"),
                   "outside/a.c:5: banned: %s():" % name))
 
+STORY = {LIB + "init/last/phases.c": '{.name = "a"}, {.name = "b"}, {0}',
+         "ARCHITECTURE.md": "| last | a · b |\n"}
 NAMED = {RUN: C, LIB + "base/a.h": H,
          LIB + "base/module.am": "libbase_la_SOURCES = \\\n\t%D%/a.c \\\n\tsrc/libcrun/base/a.h\n"}
 CASES += [
@@ -196,6 +198,13 @@ CASES += [
 
     ("spelling", "right", {"README.md": "The kernel receives it.\n"}, None),
     ("spelling", "wrong", {"README.md": "The kernel\n" + "rec" + "ieves it.\n"}, "README.md:2: spelling:"),
+
+    ("story", "told", STORY, None),
+    ("story", "another order", {**STORY, "ARCHITECTURE.md": "| last | b · a |\n"},
+     "ARCHITECTURE.md:1: story: src/libcrun/init/last/phases.c has phase a at place 1, this says b"),
+    ("story", "one too few", {**STORY, "ARCHITECTURE.md": "\n| last | a |\n"}, "phase b at place 2"),
+    ("story", "the host's", {LIB + "host/launch.c": '{.name = "x"}', "ARCHITECTURE.md":
+                             " (load) y\n x   words\n z   words\n (run: w)\n"}, "this says z"),
 
     ("text", "clean", {RUN: C, LIB + "base/a.h": H, "a.py": "if x:\n    pass\n", "a.sh": "a\n\tb\n"}, None),
     ("text", "no licence line", {RUN: "int x;\n"}, "base/a.c:1: text: the first line"),
