@@ -20,10 +20,11 @@ struct oci_id_mapping;
  * id "outside" (hostID), which is a host id as in the container's own maps.
  */
 struct mount_idmap {
-	const struct oci_id_mapping *uids, *gids; /* none: that of the user namespace that is joined */
+	/* None: those of the user namespace that is joined. */
+	const struct oci_id_mapping *uids, *gids;
 	size_t uids_len, gids_len;
 	bool recursive; /* ridmap: what is mounted below as well */
-	unsigned first; /* the first mount of the plan with this mapping: one namespace does for all */
+	unsigned first; /* index of the first mount with this mapping: one namespace does for all */
 };
 
 struct mount_parameter {
@@ -48,7 +49,7 @@ struct mount_op {
 	bool tmpcopyup;	   /* copy what the root has at the destination into the new tmpfs */
 	bool copy_symlink; /* a source that is a symbolic link is copied as one */
 	bool src_nofollow, dest_nofollow;
-	struct mount_idmap *idmap; /* or NULL */
+	struct mount_idmap *idmap;		  /* or NULL */
 	const struct mount_parameter *parameters; /* for fsconfig, in order */
 	size_t parameters_len;
 };

@@ -58,6 +58,18 @@ struct build {
 	bool remount;
 };
 
+/* "sync" and later "async". */
+static void take_back(struct build *b, const char *key)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < b->op->parameters_len; i++) {
+		if (b->parameters[i].value || !str_eq(b->parameters[i].key, key))
+			b->parameters[kept++] = b->parameters[i];
+	}
+	b->op->parameters_len = kept;
+}
+
 static int add_flag_option(struct build *b, const struct mount_option *o)
 {
 	struct mount_op *op = b->op;
@@ -79,6 +91,9 @@ static int add_flag_option(struct build *b, const struct mount_option *o)
 		break;
 	case MOUNT_OPTION_REMOUNT:
 		b->remount = true;
+		break;
+	case MOUNT_OPTION_SUPER_OFF:
+		take_back(b, mount_option_opposite(o));
 		break;
 	case MOUNT_OPTION_TMPCOPYUP:
 		op->tmpcopyup = true;

@@ -18,7 +18,7 @@
  * more than a hint; "silent" and "loud" concern the kernel log.
  */
 const struct mount_option mount_options[] = {
-	{"async", MOUNT_OPTION_NEUTRAL, false, 0, 0},
+	{"async", MOUNT_OPTION_SUPER_OFF, false, 0, 0},
 	{"atime", MOUNT_OPTION_ATTR, false, 0, MOUNT_ATTR__ATIME},
 	{"bind", MOUNT_OPTION_BIND, false, 0, 0},
 	{"copy-symlink", MOUNT_OPTION_COPY_SYMLINK, false, 0, 0},
@@ -38,8 +38,8 @@ const struct mount_option mount_options[] = {
 	{"nodiratime", MOUNT_OPTION_ATTR, false, MOUNT_ATTR_NODIRATIME, 0},
 	{"noexec", MOUNT_OPTION_ATTR, false, MOUNT_ATTR_NOEXEC, 0},
 	{"noiversion", MOUNT_OPTION_NEUTRAL, false, 0, 0},
-	{"nolazytime", MOUNT_OPTION_NEUTRAL, false, 0, 0},
-	{"nomand", MOUNT_OPTION_NEUTRAL, false, 0, 0},
+	{"nolazytime", MOUNT_OPTION_SUPER_OFF, false, 0, 0},
+	{"nomand", MOUNT_OPTION_SUPER_OFF, false, 0, 0},
 	{"norelatime", MOUNT_OPTION_ATTR, false, 0, 0},
 	{"nostrictatime", MOUNT_OPTION_ATTR, false, 0, MOUNT_ATTR__ATIME},
 	{"nosuid", MOUNT_OPTION_ATTR, false, MOUNT_ATTR_NOSUID, 0},
@@ -94,6 +94,11 @@ static int compare(const void *word, const void *entry)
 	int r = strncmp(word, name, len);
 
 	return r != 0 ? r : -(name[len] != '\0');
+}
+
+const char *mount_option_opposite(const struct mount_option *o)
+{
+	return o->name + (o->name[0] == 'a' ? strlen("a") : strlen("no"));
 }
 
 const struct mount_option *mount_option_find(const char *word)

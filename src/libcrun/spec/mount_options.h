@@ -12,8 +12,9 @@ enum mount_option_kind {
 	MOUNT_OPTION_PROPAGATION, /* set: MS_SHARED and so on */
 	MOUNT_OPTION_BIND,
 	MOUNT_OPTION_REMOUNT,
-	MOUNT_OPTION_SUPER,   /* a flag of the file system instance, of no use for a bind mount */
-	MOUNT_OPTION_NEUTRAL, /* what happens anyway */
+	MOUNT_OPTION_SUPER,	/* a flag of the file system instance, of no use for a bind mount */
+	MOUNT_OPTION_SUPER_OFF, /* the opposite of one of those: takes it back */
+	MOUNT_OPTION_NEUTRAL,	/* what happens anyway */
 	MOUNT_OPTION_TMPCOPYUP,
 	MOUNT_OPTION_COPY_SYMLINK,
 	MOUNT_OPTION_SRC_NOFOLLOW,
@@ -31,6 +32,9 @@ struct mount_option {
 /* The table, sorted by name. */
 extern const struct mount_option mount_options[];
 extern const size_t mount_options_len;
+
+/* The word that the SUPER_OFF option O takes back: "sync" of "async". */
+const char *mount_option_opposite(const struct mount_option *o);
 
 /*
  * The option that WORD stands for: its text up to '=' for those that take a value, all of it otherwise. NULL: the word is for

@@ -133,6 +133,23 @@ TEST(recursive_words_of_a_new_instance_are_plain)
 	CHECK_INT(plan.mounts[0].rec_set, 0);
 }
 
+TEST(flags_of_the_file_system_are_taken_back_by_their_opposite)
+{
+	CHECK_INT(plan_one("tmpfs", "tmpfs", OPTIONS("sync", "dirsync", "lazytime", "async")), 0);
+	CHECK(!has_parameter("sync", NULL) && !has_parameter("async", NULL));
+	CHECK(has_parameter("dirsync", NULL) && has_parameter("lazytime", NULL));
+	CHECK_INT(plan_one("tmpfs", "tmpfs", OPTIONS("async", "nolazytime", "sync", "lazytime")),
+		  0);
+	CHECK(has_parameter("sync", NULL) && has_parameter("lazytime", NULL));
+	CHECK_INT(plan_one("tmpfs", "tmpfs", OPTIONS("mand", "size=1k", "nomand")), 0);
+	CHECK_INT(plan.mounts[0].parameters_len, 1);
+	CHECK(has_parameter("size", "1k"));
+	/* A bind mount has none of them, and that is what the opposites ask for. */
+	CHECK_INT(plan_one("bind", "/src", OPTIONS("async", "nolazytime", "nomand")), 0);
+	CHECK_INT(plan_one("bind", "/src", OPTIONS("bind", "dirsync", "async")), -EINVAL);
+	CHECK_STR(err.at, "/mounts/0/options/1");
+}
+
 TEST(relative_destination_is_taken_from_the_root)
 {
 	mount_.destination = "data/x";
