@@ -99,6 +99,16 @@ int libcrun_spec(bool rootless, FILE *out, struct crun_error *err) CRUN_NODISCAR
 /* Writes the features document of features.md to OUT. */
 int libcrun_features(FILE *out, struct crun_error *err) CRUN_NODISCARD;
 
+enum libcrun_validate_format { LIBCRUN_VALIDATE_TEXT, LIBCRUN_VALIDATE_JSON };
+
+/*
+ * Checks the configuration of OPTS (bundle, config; the rest is not used) as create would, and what it needs of this host, and writes
+ * all findings to OUT. *ret_errors is the number of those that create would fail for. Makes nothing.
+ */
+int libcrun_validate(const struct libcrun_context *ctx, const struct libcrun_create_options *opts,
+		     enum libcrun_validate_format format, FILE *out, unsigned *ret_errors,
+		     struct crun_error *err) CRUN_NODISCARD;
+
 /* The version of the runtime specification that is implemented, "1.3.0". */
 const char *libcrun_spec_version(void);
 

@@ -19,6 +19,13 @@ void log_set_sink(log_sink sink, void *data, enum crun_log_level max)
 	log_to.max = max;
 }
 
+void log_get_sink(log_sink *sink, void **data, enum crun_log_level *max)
+{
+	*sink = log_to.sink;
+	*data = log_to.data;
+	*max = log_to.max;
+}
+
 int log_wants(enum crun_log_level level)
 {
 	return log_to.sink && level <= log_to.max;

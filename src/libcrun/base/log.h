@@ -9,6 +9,9 @@ typedef void (*log_sink)(void *data, enum crun_log_level level, const char *text
 /* Sets the sink and the highest level that reaches it. A NULL sink drops everything. */
 void log_set_sink(log_sink sink, void *data, enum crun_log_level max);
 
+/* The present sink, for a caller that puts its own in place for a while. */
+void log_get_sink(log_sink *sink, void **data, enum crun_log_level *max);
+
 /* True when messages of this level are wanted: lets a caller skip building an expensive text. */
 int log_wants(enum crun_log_level level);
 

@@ -4,8 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
-#include "spec/check_resources.h"
-#include "spec/check_seccomp.h"
+#include "host/checks.h"
 #include "sys/file.h"
 
 #include <errno.h>
@@ -120,29 +119,12 @@ static int check_terminal(const struct launch *l, struct crun_error *err)
 	return 0;
 }
 
-static int check_and_plan(struct launch *l, const struct oci_config *config,
-			  const struct plan_options *options, struct crun_error *err)
+int launch_read(struct launch *l, const char **ret_bundle, struct oci_config **ret,
+		struct crun_error *err)
 {
-	struct host_facts facts;
-	int r;
+	int r = resolve_bundle(l, ret_bundle, err);
 
-	if (config->linux && config->linux->resources) {
-		r = check_resources(config->linux->resources, err);
-		if (r < 0)
-			return r;
-	}
-	if (config->linux && config->linux->seccomp) {
-		r = check_seccomp(config->linux->seccomp, err);
-		if (r < 0)
-			return r;
-	}
-	r = facts_gather(config, &facts, err);
-	if (r < 0)
-		return r;
-	r = plan_build(config, &facts, options, &l->arena, &l->plan, err);
-	if (r < 0)
-		return r;
-	return check_terminal(l, err);
+	return r < 0 ? r : read_config(l, *ret_bundle, ret, err);
 }
 
 int launch_load(struct launch *l, struct crun_error *err)
@@ -165,11 +147,9 @@ int launch_load(struct launch *l, struct crun_error *err)
 	r = read_manager(l->ctx->cgroup_manager, &options.cgroup_manager, err);
 	if (r < 0)
 		return r;
-	r = resolve_bundle(l, &options.bundle, err);
+	r = launch_read(l, &options.bundle, &config, err);
 	if (r < 0)
 		return r;
-	r = read_config(l, options.bundle, &config, err);
-	if (r < 0)
-		return r;
-	return check_and_plan(l, config, &options, err);
+	r = config_check(config, &options, &l->arena, &l->plan, err);
+	return r < 0 ? r : check_terminal(l, err);
 }

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What create and validate have in common: reading a configuration and checking it. Nothing is touched. */
+#pragma once
+
+#include "plan/plan.h"
+
+struct launch;
+
+/*
+ * The bundle as the kernel calls it, and the configuration; l->text and l->config_path are set as soon as the file was read, so also
+ * when it is no configuration (KIND_SPEC). Everything is in l->arena.
+ */
+int launch_read(struct launch *l, const char **ret_bundle, struct oci_config **ret,
+		struct crun_error *err) CRUN_NODISCARD;
+
+/* Every check of the configuration that needs no more than a look at the host, and the plan. */
+int config_check(const struct oci_config *config, const struct plan_options *options,
+		 struct oci_arena *arena, struct launch_plan **ret,
+		 struct crun_error *err) CRUN_NODISCARD;
+
+/* Takes the pointer, into the configuration, and what is said of the value there. */
+typedef void (*config_finding_fn)(void *data, bool warning, const char *at, const char *text);
+
+/* What a launch would find out on its way: what the plan needs and this host does not have. */
+void host_check(const struct launch_plan *plan, config_finding_fn found, void *data);

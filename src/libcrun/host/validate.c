@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: Apache-2.0
+// crun validate: every fault of a configuration at once, found by the checks that create uses.
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "host/checks.h"
+#include "host/config_text.h"
+#include "host/launch.h"
+#include "spec/rules.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* More than a person reads, and an end for what cannot be repaired. */
+#define FINDINGS_MAX 256
+
+struct finding {
+	bool warning;
+	const char *pointer, *text; /* into the configuration as it was read */
+	unsigned line, column;
+};
+
+struct validation {
+	struct launch launch; /* for its arena and text */
+	struct config_text text;
+	struct finding *list;
+	size_t len, errors;
+};
+
+static const char *keep(struct validation *v, const char *text)
+{
+	const char *copy = oci_arena_strndup(&v->launch.arena, text, strlen(text));
+
+	return copy ? copy : "";
+}
+
+/* The place of the value, or of what is around it. */
+static void locate(struct validation *v, struct finding *f)
+{
+	char at[CONFIG_TEXT_POINTER];
+	char *slash;
+
+	snprintf(at, sizeof(at), "%s", f->pointer);
+	while (oci_locate(v->launch.text.data, v->launch.text.len, at, &f->line, &f->column) < 0) {
+		slash = strrchr(at, '/');
+		if (!slash) {
+			f->line = f->column = 1;
+			return;
+		}
+		*slash = '\0';
+	}
+}
+
+/* What follows from an earlier finding: the same value, or the lack of what was taken out; or the same said of a neighbour. */
+static bool is_known(const struct validation *v, const char *pointer, const char *text)
+{
+	const char *slash = strrchr(pointer, '/');
+	size_t parent = slash ? (size_t)(slash - pointer) : 0;
+
+	for (size_t i = 0; i < v->len; i++) {
+		const struct finding *f = &v->list[i];
+		const char *rest = str_after(f->pointer, pointer);
+
+		if (rest && (*rest == '\0' || *rest == '/') && !f->warning)
+			return true;
+		/* What was taken out with all that is in it, or has a default value now. */
+		rest = f->pointer[0] && !f->warning ? str_after(pointer, f->pointer) : NULL;
+		if (rest && *rest == '/')
+			return true;
+		if (str_eq(f->text, text) && parent && strncmp(f->pointer, pointer, parent) == 0 &&
+		    strrchr(f->pointer, '/') == f->pointer + parent)
+			return true;
+	}
+	return false;
+}
+
+static void add(void *data, bool warning, const char *at, const char *text)
+{
+	struct validation *v = data;
+	char pointer[CONFIG_TEXT_POINTER];
+	struct finding *f = &v->list[v->len];
+
+	config_text_original(&v->text, at, pointer);
+	if (v->len == FINDINGS_MAX || is_known(v, pointer, text))
+		return;
+	*f = (struct finding){.warning = warning};
+	f->pointer = keep(v, pointer);
+	f->text = keep(v, text);
+	locate(v, f);
+	v->len++;
+	v->errors += !warning;
+}
+
+/* Messages of the checks that name their place at the beginning: "/process/capabilities/bounding/3: ...". */
+static void take_warning(void *data, enum crun_log_level level, const char *text)
+{
+	const char *colon = strstr(text, ": ");
+	char at[CONFIG_TEXT_POINTER] = "";
+
+	if (level != LOG_LEVEL_WARNING)
+		return;
+	if (text[0] == '/' && colon && (size_t)(colon - text) < sizeof(at)) {
+		memcpy(at, text, (size_t)(colon - text));
+		text = colon + 2;
+	}
+	add(data, true, at, text);
+}
+
+/* "config.json:12:15: /process/args: expected ..." without what the finding says itself. */
+static const char *without_place(const struct oci_parse_error *why, const char *name)
+{
+	char prefix[CONFIG_TEXT_POINTER + 64];
+	const char *text = why->text, *rest;
+
+	snprintf(prefix, sizeof(prefix), ":%u:%u: ", why->line, why->column);
+	rest = str_after(text, name);
+	rest = rest ? str_after(rest, why->line ? prefix : ": ") : NULL;
+	text = rest ? rest : text;
+	rest = why->pointer[0] ? str_after(text, why->pointer) : NULL;
+	rest = rest ? str_after(rest, ": ") : NULL;
+	return rest ? rest : text;
+}
+
+/* No key is "~2" in a pointer: not to be found means that nothing in the text is wrong, but its end may be missing. */
+static bool is_json(const struct config_text *t)
+{
+	unsigned line, column;
+
+	return config_text_is_whole(t) &&
+	       oci_locate(t->text.data, t->text.len, "/~2", &line, &column) == -ENOENT;
+}
+
+/* One run of all checks over the present text. Returns true when the text was changed and is to be checked again. */
+static bool check_once(struct validation *v, const struct plan_options *options)
+{
+	struct oci_arena arena = {0};
+	struct oci_config *config;
+	struct oci_parse_error why;
+	struct launch_plan *plan;
+	struct crun_error err = {0};
+	const char *at = err.at;
+	bool again = false;
+	int r;
+
+	r = oci_config_parse("config.json", v->text.text.data, v->text.text.len, &arena, &config,
+			     &why);
+	if (r < 0) {
+		at = why.pointer;
+		add(v, false, at, without_place(&why, "config.json"));
+	} else {
+		r = config_check(config, options, &arena, &plan, &err);
+		if (r < 0)
+			add(v, false, at, err.text);
+		else
+			host_check(plan, add, v);
+	}
+	if (r < 0 && is_json(&v->text)) {
+		/* Of the document itself, only the version can be lacking. */
+		again = config_text_repair(&v->text, at[0] ? at : "/ociVersion");
+	} else if (r < 0 && v->len == 1) {
+		v->list[0].line = why.line ? why.line : 1;
+		v->list[0].column = why.column ? why.column : 1;
+	}
+	oci_arena_free(&arena);
+	return again;
+}
+
+static void check_all(struct validation *v, const struct plan_options *options)
+{
+	enum crun_log_level max;
+	log_sink sink;
+	void *data;
+
+	log_get_sink(&sink, &data, &max);
+	/* A warning is repeated by every run: is_known() lets it pass once. */
+	log_set_sink(take_warning, v, LOG_LEVEL_WARNING);
+	for (size_t i = 0; i < 4 * FINDINGS_MAX && check_once(v, options); i++)
+		;
+	log_set_sink(sink, data, max);
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct finding *x = a, *y = b;
+
+	if (x->line != y->line)
+		return x->line < y->line ? -1 : 1;
+	return x->column < y->column ? -1 : x->column > y->column;
+}
+
+static void write_text(const struct validation *v, FILE *out)
+{
+	for (size_t i = 0; i < v->len; i++) {
+		const struct finding *f = &v->list[i];
+		const struct rule *rule = rule_find(f->pointer);
+
+		fprintf(out, "%s:%u:%u: %s: %s%s%s\n", v->launch.config_path, f->line, f->column,
+			f->warning ? "warning" : "error", f->pointer, f->pointer[0] ? ": " : "",
+			f->text);
+		fprintf(out, "    rule: %s\n    fix: %s\n", rule->section, rule->fix);
+	}
+	fprintf(out, "%zu errors, %zu warnings\n", v->errors, v->len - v->errors);
+}
+
+static int write_json(const struct validation *v, FILE *out, struct crun_error *err)
+{
+	struct oci_json json = {.pretty = true};
+	int r;
+
+	oci_json_begin_object(&json);
+	oci_json_member_string(&json, "config", v->launch.config_path);
+	oci_json_member_bool(&json, "valid", v->errors == 0);
+	oci_json_key(&json, "findings");
+	oci_json_begin_array(&json);
+	for (size_t i = 0; i < v->len; i++) {
+		const struct finding *f = &v->list[i];
+		const struct rule *rule = rule_find(f->pointer);
+
+		oci_json_begin_object(&json);
+		oci_json_member_string(&json, "level", f->warning ? "warning" : "error");
+		oci_json_member_int(&json, "line", f->line);
+		oci_json_member_int(&json, "column", f->column);
+		oci_json_member_string(&json, "pointer", f->pointer);
+		oci_json_member_string(&json, "message", f->text);
+		oci_json_member_string(&json, "rule", rule->section);
+		oci_json_member_string(&json, "fix", rule->fix);
+		oci_json_end_object(&json);
+	}
+	oci_json_end_array(&json);
+	oci_json_end_object(&json);
+	r = oci_json_finish(&json);
+	if (r >= 0)
+		fwrite(json.data, 1, json.len, out);
+	oci_json_free(&json);
+	return r < 0 ? err_sys(err, r, "write the findings") : 0;
+}
+
+static int validate(struct validation *v, struct crun_error *err)
+{
+	struct plan_options options = {.id = "validate", .gate = true, .detach = true};
+	struct oci_config *config;
+	int r;
+
+	r = launch_read(&v->launch, &options.bundle, &config, err);
+	/* What is no configuration has findings; what cannot be read has none. */
+	if (r < 0 && !(v->launch.text.data && err->kind == KIND_SPEC))
+		return r;
+	v->list = oci_arena_alloc(&v->launch.arena, FINDINGS_MAX * sizeof(*v->list));
+	r = config_text_init(&v->text, v->launch.text.data, v->launch.text.len);
+	if (r < 0 || !v->list)
+		return err_sys(err, -ENOMEM, "check the configuration");
+	check_all(v, &options);
+	qsort(v->list, v->len, sizeof(*v->list), by_place);
+	return 0;
+}
+
+int libcrun_validate(const struct libcrun_context *ctx, const struct libcrun_create_options *opts,
+		     enum libcrun_validate_format format, FILE *out, unsigned *ret_errors,
+		     struct crun_error *err)
+{
+	struct validation v = {.launch = {.ctx = ctx, .opts = opts, .id = ""}};
+	int r = validate(&v, err);
+
+	if (r >= 0 && format == LIBCRUN_VALIDATE_JSON)
+		r = write_json(&v, out, err);
+	else if (r >= 0)
+		write_text(&v, out);
+	*ret_errors = (unsigned)v.errors;
+	config_text_done(&v.text);
+	oci_arena_free(&v.launch.arena);
+	return r;
+}
