@@ -299,15 +299,24 @@ def test_a_mount_is_mapped_only_once(t):
             has=[f"`{target}` is idmapped already", "not permitted"])
 
 
+def in_a_user_namespace(t, script, bundle):
+    """What the runtime says that SCRIPT starts as root of a user namespace of its own."""
+    child = t.popen(argv=["unshare", "-rm", "--propagation", "slave", "sh", "-c", script, "sh"] +
+                    t.argv("run", "-b", bundle.path, bundle.id), stderr=subprocess.PIPE, text=True)
+    err = child.communicate()[1]
+    assert child.returncode == 1, err
+    t.assert_no_trace(bundle)
+    return err
+
+
 def test_root_of_a_user_namespace_learns_whose_the_file_system_is(t):
     source = sources(t)[0]
     mapping = ids(0, 0, 1)
     bundle = with_mounts(t, volume(source, "bind", "idmap", uids=mapping, gids=mapping))
-    child = t.popen(argv=["unshare", "-rm", "--propagation", "slave"] +
-                    t.argv("run", "-b", bundle.path, bundle.id), stderr=subprocess.PIPE, text=True)
-    err = child.communicate()[1]
-    assert child.returncode == 1 and "only root of the user namespace" in err, err
-    t.assert_no_trace(bundle)
+    script = 'exec "$@"'
+    assert "only root of the user namespace" in in_a_user_namespace(t, script, bundle)
+    script = 'echo 0 >/proc/sys/user/max_user_namespaces; exec "$@"'
+    assert "user.max_user_namespaces" in in_a_user_namespace(t, script, bundle)
 
 
 def test_no_helper_and_no_namespace_stays(t):

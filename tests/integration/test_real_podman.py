@@ -271,6 +271,20 @@ def test_user_namespace_of_root(_t, podman):
 
 
 @with_podman
+def test_idmapped_volumes_of_root(t, podman):
+    source = t.mkdir("volume")
+    t.file("volume/file", "text\n")
+    maps = ("--uidmap", "0:5000000:65536", "--gidmap", "0:5000000:65536")
+    show = (":", "sh", "-c", "stat -c %u:%g /v/file; touch /v/new && stat -c %u:%g /v/new")
+    done = podman.container(*maps, "-v", f"{source}:/v:idmap", *show)
+    assert done.out.split() == ["0:0", "0:0"], done
+    assert os.stat(t.path("volume", "new")).st_uid == 0
+    done = podman.container("-v", f"{source}:/v:idmap=uids=0-7-10;gids=0-8-10", ":", "stat", "-c",
+                            "%u:%g", "/v/file")
+    assert done.out == "7:8\n", done
+
+
+@with_podman
 def test_devices(_t, podman):
     read = "head -c 1 /dev/kmsg > /dev/null 2>&1 && echo read || echo refused"
     assert podman.container(":", "sh", "-c", f"mknod /dev/kmsg c 1 11 2>/dev/null; {read}").out \
