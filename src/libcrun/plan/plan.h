@@ -197,5 +197,13 @@ static inline bool plan_ns_is_own(const struct launch_plan *plan, enum ns_index 
 	return plan->ns[i].action != NS_SHARE;
 }
 
+/* Of the two labels that engines send, the one that this host's kernel has an LSM for; both cannot be active. */
+static inline bool plan_label_is_apparmor(const struct launch_plan *plan)
+{
+	const char *profile = plan->config->process->apparmor_profile;
+
+	return profile && profile[0] && plan->facts.apparmor;
+}
+
 /* The host id that a container id stands for, or -1 when it is not mapped. Without a user namespace: ID itself. */
 int64_t plan_host_id(const struct launch_plan *plan, bool group, uint32_t id);

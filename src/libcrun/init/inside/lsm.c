@@ -2,14 +2,18 @@
 // The LSM label of the payload, set for its execve through an fd of our own attribute file, and read back: fail closed.
 #include "init/inside/phase.h"
 
-#include "base/str.h"
-#include "sys/io.h"
+#include "fs/label.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
-static int write_label(int fd, const char *what, const char *text, struct crun_error *err)
+/* The kernel takes one page (proc_pid_attr_write). */
+#define LABEL_MAX 4096
+
+static int write_label(int fd, const char *text, const char *what, const char *label,
+		       struct crun_error *err)
 {
 	ssize_t n = write(fd, text, strlen(text));
 
@@ -17,37 +21,55 @@ static int write_label(int fd, const char *what, const char *text, struct crun_e
 		return 0;
 	/* Engines look for the path in back-quotes. */
 	return err_sys(err, n < 0 ? -errno : -EIO, "set the %s `%s`: write `/proc/self/attr/exec`",
-		       what, text);
+		       what, label);
+}
+
+static int read_back(int fd, char *now, size_t size, struct crun_error *err)
+{
+	ssize_t n = pread(fd, now, size - 1, 0);
+
+	if (n < 0)
+		return err_sys(err, -errno, "read back `/proc/self/attr/exec`");
+	now[n] = '\0';
+	/* SELinux counts the terminator, AppArmor ends with a newline. */
+	n = (ssize_t)strlen(now);
+	if (n > 0 && now[n - 1] == '\n')
+		now[n - 1] = '\0';
+	return 0;
+}
+
+static int set_label(int fd, bool is_apparmor, const char *label, struct crun_error *err)
+{
+	char text[LABEL_MAX], now[LABEL_MAX];
+	int n = snprintf(text, sizeof(text), "%s%s", is_apparmor ? "exec " : "", label), r;
+
+	/* Cut off it would be the name of something else. */
+	if (n < 0 || (size_t)n >= sizeof(text))
+		return err_set(err, KIND_SPEC, ENAMETOOLONG,
+			       "the label is longer than the kernel takes: File name too long");
+	r = write_label(fd, text, is_apparmor ? "AppArmor profile" : "SELinux label", label, err);
+	if (r < 0)
+		return r;
+	r = read_back(fd, now, sizeof(now), err);
+	if (r < 0)
+		return r;
+	if (is_apparmor ? label_is_apparmor(label, now) : label_is_selinux(label, now))
+		return 0;
+	return err_set(
+		err, KIND_PERMISSION, EPERM,
+		"the label of `/proc/self/attr/exec` is `%s` after writing `%s`: operation not "
+		"permitted",
+		now, label);
 }
 
 int phase_lsm(struct inside *in, struct crun_error *err)
 {
 	const struct oci_process *p = in->plan->config->process;
-	char text[512], now[512];
-	ssize_t n;
-	int r;
+	bool is_apparmor = plan_label_is_apparmor(in->plan);
+	int r = set_label(in->label_fd, is_apparmor,
+			  is_apparmor ? p->apparmor_profile : p->selinux_label, err);
 
-	if (p->apparmor_profile && p->apparmor_profile[0]) {
-		snprintf(text, sizeof(text), "exec %s", p->apparmor_profile);
-		r = write_label(in->label_fd, "AppArmor profile", text, err);
-		if (r < 0)
-			return err_at(err, "/process/apparmorProfile");
-		snprintf(text, sizeof(text), "%s", p->apparmor_profile);
-	} else {
-		snprintf(text, sizeof(text), "%s", p->selinux_label);
-		r = write_label(in->label_fd, "SELinux label", text, err);
-		if (r < 0)
-			return err_at(err, "/process/selinuxLabel");
-	}
-	n = pread(in->label_fd, now, sizeof(now) - 1, 0);
-	if (n < 0)
-		return err_sys(err, -errno, "read back `/proc/self/attr/exec`");
-	now[n] = '\0';
-	/* AppArmor adds its mode, as in "name (enforce)"; the name must end where the text does. */
-	if (!str_after(now, text) || !strchr(" \n", *str_after(now, text)))
-		return err_set(err, KIND_PERMISSION, EPERM,
-			       "the label of `/proc/self/attr/exec` is `%s` after writing `%s`: "
-			       "operation not permitted",
-			       now, text);
+	if (r < 0)
+		return err_at(err, "/process/%s", is_apparmor ? "apparmorProfile" : "selinuxLabel");
 	return 0;
 }

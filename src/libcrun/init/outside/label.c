@@ -8,11 +8,10 @@
 
 int phase_label(struct outside *o, struct crun_error *err)
 {
-	const struct oci_process *p = o->plan->config->process;
 	const char *path = "self/attr/exec";
 	int fd;
 
-	if (p->apparmor_profile && p->apparmor_profile[0]) {
+	if (plan_label_is_apparmor(o->plan)) {
 		/* attr/apparmor since 5.1: with several LSMs the plain file belongs to the first one. */
 		fd = sys_openat2(o->proc_fd, "self/attr/apparmor/exec", O_RDWR, 0, RESOLVE_NO_XDEV);
 		if (fd >= 0) {

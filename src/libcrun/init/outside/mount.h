@@ -52,6 +52,12 @@ bool mount_has_long_parameter(const struct mount_op *op);
 int mount_long(struct outside *o, const struct mount_op *op, const struct mount_target *target,
 	       struct crun_error *err) CRUN_NODISCARD;
 
+/*
+ * Makes sure that the new mount MOUNT_FD has the SELinux label that op asks for with "context", where the host has SELinux: fail closed.
+ */
+int mount_check_label(const struct outside *o, const struct mount_op *op, int mount_fd,
+		      struct crun_error *err) CRUN_NODISCARD;
+
 /* Opens the sources of all bind mounts that are not open yet into o->mount_fds. */
 int mount_open_sources(struct outside *o, struct crun_error *err) CRUN_NODISCARD;
 

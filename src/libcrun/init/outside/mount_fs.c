@@ -5,12 +5,16 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "fs/label.h"
 #include "fs/mount_idmap.h"
 #include "fs/mount_source.h"
 #include "sys/file.h"
 #include "sys/mount.h"
 
 #include <stdio.h>
+
+/* Longer ones go to mount_long. */
+#define LABEL_OPTION_MAX 256
 
 /* One attempt at an instance. */
 struct instance {
@@ -46,10 +50,15 @@ static int failed(const struct instance *in, int r, const char *what, struct cru
 	return err_sys(err, r, "%s", what);
 }
 
+static const char *value_of(const struct mount_parameter *p, char *buf, size_t size)
+{
+	return label_is_option(p->key) ? label_unquote(p->value, buf, size) : p->value;
+}
+
 static int set_parameters(const struct outside *o, struct instance *in, struct crun_error *err)
 {
 	const struct mount_op *op = in->op;
-	char what[512];
+	char what[512], label[LABEL_OPTION_MAX];
 	int r;
 
 	for (size_t i = 0; i < op->parameters_len; i++) {
@@ -57,7 +66,8 @@ static int set_parameters(const struct outside *o, struct instance *in, struct c
 
 		if (in->skip && str_eq(p->key, in->skip))
 			continue;
-		r = p->value ? sys_fsconfig_string(in->fs_fd, p->key, p->value)
+		r = p->value ? sys_fsconfig_string(in->fs_fd, p->key,
+						   value_of(p, label, sizeof(label)))
 			     : sys_fsconfig_flag(in->fs_fd, p->key);
 		if (r >= 0)
 			continue;
@@ -217,6 +227,28 @@ static int map_ids(struct outside *o, const struct mount_op *op, int fd, struct 
 	return r;
 }
 
+int mount_check_label(const struct outside *o, const struct mount_op *op, int mount_fd,
+		      struct crun_error *err)
+{
+	char label[LABEL_OPTION_MAX];
+	int r;
+
+	for (size_t i = 0; o->plan->facts.selinux && i < op->parameters_len; i++) {
+		const struct mount_parameter *p = &op->parameters[i];
+
+		if (!p->value || !str_eq(p->key, "context"))
+			continue;
+		r = label_verify_mount(mount_fd, value_of(p, label, sizeof(label)), err);
+		if (r < 0) {
+			/* Either an option of the mount or the label of all mounts. */
+			(void)at_option(o, op, p, err);
+			(void)err_at(err, "/linux/mountLabel");
+			return r;
+		}
+	}
+	return 0;
+}
+
 int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *err)
 {
 	struct mount_target t = {.fd = FD_NONE};
@@ -249,6 +281,9 @@ int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *er
 		fd = second_attempt(o, op, fd, extra_mode, err);
 	if (fd < 0)
 		return fd;
+	r = mount_check_label(o, op, fd, err);
+	if (r < 0)
+		return r;
 	if (op->tmpcopyup) {
 		r = tmpfs_copyup(&t, fd, has_parameter(op, "uid") || has_parameter(op, "gid"), err);
 		if (r < 0)

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "fs/inroot.h"
+#include "fs/label.h"
 #include "sys/file.h"
 #include "sys/mount.h"
 #include "sys/statx.h"
@@ -30,8 +31,12 @@ static int join_parameters(const struct mount_op *op, struct buf *data, struct c
 	for (size_t i = 0; i < op->parameters_len; i++) {
 		const struct mount_parameter *p = &op->parameters[i];
 
-		buf_printf(data, "%s%s%s%s", i ? "," : "", p->key, p->value ? "=" : "",
-			   p->value ? p->value : "");
+		/* The commas of a label must not end the option (selinux_sb_eat_lsm_opts). */
+		const char *quote =
+			p->value && label_is_option(p->key) && p->value[0] != '"' ? "\"" : "";
+
+		buf_printf(data, "%s%s%s%s%s%s", i ? "," : "", p->key, p->value ? "=" : "", quote,
+			   p->value ? p->value : "", quote);
 	}
 	if (data->failed)
 		return err_sys(err, -ENOMEM, "join the mount options");
@@ -76,6 +81,9 @@ int mount_long(struct outside *o, const struct mount_op *op, const struct mount_
 	fd = open_new_mount(o, target, err);
 	if (fd < 0)
 		return fd;
+	r = mount_check_label(o, op, fd, err);
+	if (r < 0)
+		return r;
 	if (op->propagation) {
 		r = mount_attr_apply(o->proc_fd, fd, &propagation);
 		if (r < 0)
