@@ -8,6 +8,7 @@ usage: check_validate.py [CRUN]
 import copy
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -167,6 +168,28 @@ def test_what_is_no_json_is_one_error_at_its_place(here):
     for text, line in (("", 1), ("{", 1), ("{\n \"ociVersion\": \"1.0.0\",\n x}", 3), ("[]", 1), ("{}}", 1)):
         found = here.validate(text)
         assert len(pointers(found)) == 1 and found[0]["line"] == line, (text, found)
+
+
+def test_an_ordinary_user_learns_all_as_well(here):
+    if os.geteuid() != 0:
+        return   # all the others were an ordinary user's
+    os.chmod(here.path, 0o755)
+    program = shutil.copy(CRUN, os.path.join(here.path, "crun"))
+    here.write(changed(linux={"namespaces": [{"type": "mount"}, {"type": "pid"}],
+                              "uidMappings": None, "gidMappings": None},
+                       process={"cwd": "tmp"}, top={"hostname": "x"}))
+
+    def become_nobody():
+        os.setgroups([])
+        os.setgid(65534)
+        os.setuid(65534)
+    done = subprocess.run([program, "validate", "-b", here.path, "--format", "json"], check=False,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, timeout=60,
+                          stderr=subprocess.PIPE, preexec_fn=become_nobody)
+    assert done.returncode == 1 and done.stderr == b"", done
+    found = json.loads(done.stdout)["findings"]
+    assert set(pointers(found)) == {"", "/process/cwd", "/hostname"}, found
+    assert "needs a user namespace" in str(found), found
 
 
 def test_text_is_for_people(here):

@@ -20,10 +20,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int config_check(const struct oci_config *config, const struct plan_options *options,
-		 struct oci_arena *arena, struct launch_plan **ret, struct crun_error *err)
+int config_check(const struct oci_config *config, const struct host_facts *facts,
+		 const struct plan_options *options, struct oci_arena *arena,
+		 struct launch_plan **ret, struct crun_error *err)
 {
-	struct host_facts facts;
 	int r;
 
 	if (config->linux && config->linux->resources) {
@@ -36,10 +36,7 @@ int config_check(const struct oci_config *config, const struct plan_options *opt
 		if (r < 0)
 			return r;
 	}
-	r = facts_gather(config, &facts, err);
-	if (r < 0)
-		return r;
-	return plan_build(config, &facts, options, arena, ret, err);
+	return plan_build(config, facts, options, arena, ret, err);
 }
 
 struct checks {

@@ -13,10 +13,10 @@ struct launch;
 int launch_read(struct launch *l, const char **ret_bundle, struct oci_config **ret,
 		struct crun_error *err) CRUN_NODISCARD;
 
-/* Every check of the configuration that needs no more than a look at the host, and the plan. */
-int config_check(const struct oci_config *config, const struct plan_options *options,
-		 struct oci_arena *arena, struct launch_plan **ret,
-		 struct crun_error *err) CRUN_NODISCARD;
+/* Every check of the configuration that needs no more than FACTS (facts_gather()), and the plan. */
+int config_check(const struct oci_config *config, const struct host_facts *facts,
+		 const struct plan_options *options, struct oci_arena *arena,
+		 struct launch_plan **ret, struct crun_error *err) CRUN_NODISCARD;
 
 /* Takes the pointer, into the configuration, and what is said of the value there. */
 typedef void (*config_finding_fn)(void *data, bool warning, const char *at, const char *text);

@@ -139,6 +139,7 @@ int launch_load(struct launch *l, struct crun_error *err)
 		.gate = !l->is_run,
 	};
 	struct oci_config *config;
+	struct host_facts facts;
 	int r;
 
 	r = state_check_id(l->id, err);
@@ -150,6 +151,9 @@ int launch_load(struct launch *l, struct crun_error *err)
 	r = launch_read(l, &options.bundle, &config, err);
 	if (r < 0)
 		return r;
-	r = config_check(config, &options, &l->arena, &l->plan, err);
+	r = facts_gather(config, &facts, err);
+	if (r < 0)
+		return r;
+	r = config_check(config, &facts, &options, &l->arena, &l->plan, err);
 	return r < 0 ? r : check_terminal(l, err);
 }

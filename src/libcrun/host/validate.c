@@ -25,6 +25,7 @@ struct validation {
 	struct config_text text;
 	struct finding *list;
 	size_t len, errors;
+	bool as_root; /* that the user lacks privileges was found already: what else is wrong? */
 };
 
 static const char *keep(struct validation *v, const char *text)
@@ -32,6 +33,12 @@ static const char *keep(struct validation *v, const char *text)
 	const char *copy = oci_arena_strndup(&v->launch.arena, text, strlen(text));
 
 	return copy ? copy : "";
+}
+
+static void place(struct finding *f, unsigned line, unsigned column)
+{
+	f->line = line;
+	f->column = column;
 }
 
 /* The place of the value, or of what is around it. */
@@ -44,7 +51,7 @@ static void locate(struct validation *v, struct finding *f)
 	while (oci_locate(v->launch.text.data, v->launch.text.len, at, &f->line, &f->column) < 0) {
 		slash = strrchr(at, '/');
 		if (!slash) {
-			f->line = f->column = 1;
+			place(f, 1, 1);
 			return;
 		}
 		*slash = '\0';
@@ -59,13 +66,15 @@ static bool is_known(const struct validation *v, const char *pointer, const char
 
 	for (size_t i = 0; i < v->len; i++) {
 		const struct finding *f = &v->list[i];
-		const char *rest = str_after(f->pointer, pointer);
+		const char *rest = pointer[0] ? str_after(f->pointer, pointer) : NULL;
 
 		if (rest && (*rest == '\0' || *rest == '/') && !f->warning)
 			return true;
 		/* What was taken out with all that is in it, or has a default value now. */
 		rest = f->pointer[0] && !f->warning ? str_after(pointer, f->pointer) : NULL;
 		if (rest && *rest == '/')
+			return true;
+		if (str_eq(f->text, text) && str_eq(f->pointer, pointer))
 			return true;
 		if (str_eq(f->text, text) && parent && strncmp(f->pointer, pointer, parent) == 0 &&
 		    strrchr(f->pointer, '/') == f->pointer + parent)
@@ -130,36 +139,49 @@ static bool is_json(const struct config_text *t)
 	       oci_locate(t->text.data, t->text.len, "/~2", &line, &column) == -ENOENT;
 }
 
-/* One run of all checks over the present text. Returns true when the text was changed and is to be checked again. */
+/* The checks of a document that could be parsed. Returns 0, or -errno with the pointer to repair in err->at. */
+static int check_config(struct validation *v, const struct oci_config *config,
+			const struct plan_options *options, struct oci_arena *arena,
+			struct crun_error *err)
+{
+	struct launch_plan *plan;
+	struct host_facts facts;
+	int r;
+
+	r = facts_gather(config, &facts, err);
+	if (r >= 0) {
+		facts.privileged = facts.privileged || v->as_root;
+		r = config_check(config, &facts, options, arena, &plan, err);
+	}
+	if (r < 0)
+		add(v, false, err->at, err->text);
+	else
+		host_check(plan, add, v);
+	return r;
+}
+
+/* One run of all checks over the present text. Returns true when something was changed and all is to be checked again. */
 static bool check_once(struct validation *v, const struct plan_options *options)
 {
 	struct oci_arena arena = {0};
 	struct oci_config *config;
 	struct oci_parse_error why;
-	struct launch_plan *plan;
 	struct crun_error err = {0};
-	const char *at = err.at;
 	bool again = false;
-	int r;
 
-	r = oci_config_parse("config.json", v->text.text.data, v->text.text.len, &arena, &config,
-			     &why);
-	if (r < 0) {
-		at = why.pointer;
-		add(v, false, at, without_place(&why, "config.json"));
-	} else {
-		r = config_check(config, options, &arena, &plan, &err);
-		if (r < 0)
-			add(v, false, at, err.text);
-		else
-			host_check(plan, add, v);
-	}
-	if (r < 0 && is_json(&v->text)) {
+	if (oci_config_parse("config.json", v->text.text.data, v->text.text.len, &arena, &config,
+			     &why) < 0) {
+		add(v, false, why.pointer, without_place(&why, "config.json"));
 		/* Of the document itself, only the version can be lacking. */
-		again = config_text_repair(&v->text, at[0] ? at : "/ociVersion");
-	} else if (r < 0 && v->len == 1) {
-		v->list[0].line = why.line ? why.line : 1;
-		v->list[0].column = why.column ? why.column : 1;
+		if (is_json(&v->text))
+			again = config_text_repair(&v->text,
+						   why.pointer[0] ? why.pointer : "/ociVersion");
+		else if (v->len == 1 && why.line)
+			place(&v->list[0], why.line, why.column);
+	} else if (check_config(v, config, options, &arena, &err) < 0) {
+		again = err.at[0] ? config_text_repair(&v->text, err.at)
+				  : err.kind == KIND_PERMISSION && !v->as_root;
+		v->as_root = v->as_root || err.kind == KIND_PERMISSION;
 	}
 	oci_arena_free(&arena);
 	return again;
