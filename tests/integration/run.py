@@ -242,6 +242,8 @@ def discover(files, pattern):
     jobs = []
     for file in names:
         module = os.path.basename(file)[:-3]
+        if os.path.dirname(file):
+            sys.path.append(os.path.dirname(os.path.abspath(file)))
         for name, function in harness.tests_in(importlib.import_module(module)):
             for flavor in getattr(function, "flavors", ("root",)):
                 job = Job(module, name, function, flavor, len(jobs))
