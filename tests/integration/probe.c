@@ -321,6 +321,14 @@ static void spew(const char *count)
 	}
 }
 
+/* The errno that a system call without arguments ends with, by its number. */
+static void show_syscall(const char *nr)
+{
+	errno = 0;
+	(void)syscall(number(nr), 0, 0, 0, 0, 0, 0);
+	printf("%d\n", errno);
+}
+
 static const struct {
 	const char *name;
 	void (*show)(void);
@@ -344,7 +352,7 @@ static const struct {
 	void (*show)(const char *value);
 } with_value[] = {
 	{"sysctl:", show_sysctl}, {"file:", show_file}, {"stat:", show_stat},
-	{"dir:", show_dir},	  {"spew:", spew},
+	{"dir:", show_dir},	  {"spew:", spew},	{"syscall:", show_syscall},
 };
 
 static void show_section(const char *arg)

@@ -225,12 +225,6 @@ def test_wrong_filters_are_refused_where_they_are_wrong(t):
         t.assert_no_trace(bundle)
 
 
-def test_listener_is_refused_and_not_ignored(t):
-    bundle = filtered(t, "true", rule(MKDIR, "SCMP_ACT_NOTIFY"), listenerPath=t.path("sock"))
-    t.fails("run", "-b", bundle.path, bundle.id, has="listenerPath")
-    t.assert_no_trace(bundle)
-
-
 def forbidding(t):
     """Default actions; not ERRNO with a sanitizer, whose handler of the crash cannot exit then."""
     actions = ["SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS"]

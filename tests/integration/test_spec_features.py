@@ -154,7 +154,7 @@ def test_features_seccomp(t):
     seccomp = features(t)["linux"]["seccomp"]
     assert isinstance(seccomp["enabled"], bool), seccomp
     if seccomp["enabled"]:
-        assert {"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL"} <= set(seccomp["actions"])
+        assert {"SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_NOTIFY"} <= set(seccomp["actions"])
         assert {"SCMP_CMP_EQ", "SCMP_CMP_MASKED_EQ"} <= set(seccomp["operators"]), seccomp
         assert any(a.startswith("SCMP_ARCH_") for a in seccomp["archs"]), seccomp
         assert set(seccomp["supportedFlags"]) <= set(seccomp["knownFlags"]), seccomp

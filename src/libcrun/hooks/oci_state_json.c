@@ -12,10 +12,8 @@ static void write_annotations(const struct oci_string_map *map, struct oci_json 
 	oci_json_end_object(out);
 }
 
-int hooks_state_json(const struct hook_state *state, struct oci_json *out, struct crun_error *err)
+void hooks_state_write(const struct hook_state *state, struct oci_json *out)
 {
-	int r;
-
 	oci_json_begin_object(out);
 	oci_json_member_string(out, "ociVersion", state->oci_version);
 	oci_json_member_string(out, "id", state->id);
@@ -27,6 +25,13 @@ int hooks_state_json(const struct hook_state *state, struct oci_json *out, struc
 	oci_json_member_string(out, "root", state->root);
 	write_annotations(state->annotations, out);
 	oci_json_end_object(out);
+}
+
+int hooks_state_json(const struct hook_state *state, struct oci_json *out, struct crun_error *err)
+{
+	int r;
+
+	hooks_state_write(state, out);
 	r = oci_json_finish(out);
 	if (r < 0)
 		return err_sys(err, r, "write the state document for hooks");

@@ -20,6 +20,9 @@ struct hook_state {
 	const struct oci_string_map *annotations; /* or NULL */
 };
 
+/* Writes the state of runtime.md as the next value of OUT, for documents that contain it. A failure is OUT's. */
+void hooks_state_write(const struct hook_state *state, struct oci_json *out);
+
 /*
  * Writes the state of runtime.md ("State") into the empty writer OUT: compact, '/' unescaped, `root` added for hooks
  * that look into the container's files. The caller frees OUT in any case. Returns 0 or a negative errno.

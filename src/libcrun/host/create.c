@@ -60,6 +60,7 @@ static int launch_begin(struct launch *l, const struct libcrun_context *ctx, con
 		.root_source_fd = FD_NONE,
 		.console_sock = FD_NONE,
 		.pidfd_sock = FD_NONE,
+		.listener_sock = FD_NONE,
 		.master = FD_NONE,
 		.pid = -1,
 		.pidfd = FD_NONE,

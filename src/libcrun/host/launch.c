@@ -6,8 +6,10 @@
 #include "base/log.h"
 #include "host/console_socket.h"
 #include "host/lifecycle_hooks.h"
+#include "host/payload.h"
 #include "host/sched.h"
 #include "host/seccomp_compile.h"
+#include "host/seccomp_listener.h"
 #include "init/init_main.h"
 #include "spawn/spawn.h"
 #include "state/gate.h"
@@ -49,6 +51,11 @@ static int connect_sockets(struct launch *l, struct crun_error *err)
 		l->pidfd_sock = console_socket_connect(l->opts->pidfd_socket, err);
 		if (l->pidfd_sock < 0)
 			return l->pidfd_sock;
+	}
+	if (l->plan->sync_listener) {
+		l->listener_sock = seccomp_listener_connect(&l->plan->seccomp, err);
+		if (l->listener_sock < 0)
+			return l->listener_sock;
 	}
 	return 0;
 }
@@ -290,7 +297,7 @@ static void undo_publish(struct launch *l)
 
 static int compile_seccomp(struct launch *l, struct crun_error *err)
 {
-	return seccomp_compile(l->plan->linux_->seccomp, l->seccomp, err);
+	return seccomp_compile(&l->plan->seccomp, l->seccomp, err);
 }
 
 static bool wants_hooks(const struct launch *l)
@@ -330,6 +337,37 @@ static int send_filter(struct launch *l, struct crun_error *err)
 	return channel_send(&l->channel, MSG_FILTER, FD_NONE, err);
 }
 
+static bool wants_listener(const struct launch *l)
+{
+	return l->plan->sync_listener;
+}
+
+/* Schedulers belong to threads, and RESET_ON_FORK takes them from a new one. */
+static int schedule_payload(struct launch *l, struct crun_error *err)
+{
+	const struct plan_process *p = &l->plan->process;
+
+	if (!p->spec->scheduler && !p->spec->io_priority)
+		return 0;
+	l->payload = payload_find_thread(l->pid, err);
+	return l->payload < 0 ? l->payload : sched_apply(p, l->payload, err);
+}
+
+static int pass_listener(struct launch *l, struct crun_error *err)
+{
+	_cleanup_close_ int fd = FD_NONE;
+	struct hook_state state;
+	int r = channel_expect(&l->channel, MSG_LISTENER, -1, &fd, err);
+
+	if (r < 0)
+		return r;
+	launch_hook_state(l, l->pid, &state);
+	r = seccomp_listener_send(l->listener_sock, fd, &state, l->plan->seccomp.metadata, err);
+	/* config-linux.md: one message per connection. */
+	close_fd(&l->listener_sock);
+	return r < 0 ? r : schedule_payload(l, err);
+}
+
 static int await_ready(struct launch *l, struct crun_error *err)
 {
 	int r = channel_expect(&l->channel, MSG_READY, -1, &l->master, err);
@@ -355,7 +393,7 @@ static bool wants_deadline(const struct launch *l)
 
 static int set_deadline(struct launch *l, struct crun_error *err)
 {
-	return sched_apply_deadline(&l->plan->process, l->pid, err);
+	return sched_apply_deadline(&l->plan->process, l->payload ? l->payload : l->pid, err);
 }
 
 static int publish_create(struct launch *l, struct crun_error *err)
@@ -415,6 +453,10 @@ const struct host_phase host_phases[] = {
 	 .run = run_create_hooks,
 	 .says = {EXPECTS(MSG_PAUSED), SENDS(MSG_RESUME)}},
 	{.name = "filter", .when = wants_seccomp, .run = send_filter, .says = {SENDS(MSG_FILTER)}},
+	{.name = "listener",
+	 .when = wants_listener,
+	 .run = pass_listener,
+	 .says = {EXPECTS(MSG_LISTENER)}},
 	{.name = "named", .when = settles_early, .run = settle, .says = {SENDS(MSG_SETTLED)}},
 	{.name = "ready", .run = await_ready, .says = {EXPECTS(MSG_READY)}},
 	{.name = "deadline", .when = wants_deadline, .run = set_deadline},
@@ -487,6 +529,7 @@ void launch_done(struct launch *l)
 	close_fd(&l->root_source_fd);
 	close_fd(&l->console_sock);
 	close_fd(&l->pidfd_sock);
+	close_fd(&l->listener_sock);
 	close_fd(&l->master);
 	close_fd(&l->pidfd);
 	if (l->seccomp)

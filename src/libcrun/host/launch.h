@@ -46,10 +46,12 @@ struct launch {
 	int *mount_fds; /* plan->mounts_len, see struct outside */
 	int root_source_fd;
 	struct seccomp_area *seccomp;
-	int console_sock; /* connected --console-socket, or FD_NONE */
-	int pidfd_sock;	  /* connected --pidfd-socket, or FD_NONE */
-	int master;	  /* the container's terminal, after READY, or FD_NONE */
+	int console_sock;  /* connected --console-socket, or FD_NONE */
+	int pidfd_sock;	   /* connected --pidfd-socket, or FD_NONE */
+	int listener_sock; /* connected to the listener for seccomp notifications, or FD_NONE */
+	int master;	   /* the container's terminal, after READY, or FD_NONE */
 	pid_t pid;
+	pid_t payload; /* the thread of init that becomes the payload, where that is not its first; or 0 */
 	int pidfd;
 	struct sigaction callers_chld; /* what SIGCHLD did when we were called */
 	bool chld_saved;

@@ -2,6 +2,8 @@
 // Tells the payload's execve from the death of init: see payload.h.
 #include "host/payload.h"
 
+#include "base/cleanup.h"
+#include "base/str.h"
 #include "init/init_main.h"
 #include "sys/io.h"
 
@@ -49,4 +51,23 @@ int payload_check_began(pid_t pid, struct crun_error *err)
 		err, KIND_INTERNAL, EPIPE,
 		"read from the init process: it was killed before it could execute the payload "
 		"(does the seccomp profile allow execve?)");
+}
+
+pid_t payload_find_thread(pid_t pid, struct crun_error *err)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	const struct dirent *entry;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/task", (int)pid);
+	dir = opendir(path);
+	if (!dir)
+		return err_sys(err, -errno, "open `%s`", path);
+	while ((entry = readdir(dir))) {
+		uint64_t tid;
+
+		if (str_to_u64(entry->d_name, INT32_MAX, &tid) == 0 && (pid_t)tid != pid)
+			return (pid_t)tid;
+	}
+	return err_set(err, KIND_INTERNAL, ESRCH, "init has no second thread in `%s`", path);
 }

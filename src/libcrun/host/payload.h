@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Whether init became the payload, or died on the way without a word. */
+/* Whether init became the payload, or died on the way without a word; and which of its threads is to become it. */
 #pragma once
 
 #include "base/error.h"
@@ -12,3 +12,9 @@
  * for) when it died before the payload.
  */
 int payload_check_began(pid_t pid, struct crun_error *err) CRUN_NODISCARD;
+
+/*
+ * The second thread of init, which becomes the payload when a seccomp filter has a listener (init/last/filtered.h). Returns its number as
+ * we see it, or a negative errno.
+ */
+pid_t payload_find_thread(pid_t pid, struct crun_error *err) CRUN_NODISCARD;

@@ -2,14 +2,20 @@
 // linux.seccomp turned into a BPF program: see seccomp_compile.h.
 #include "host/seccomp_compile.h"
 
+#include "base/cleanup.h"
+#include "sys/seccomp.h"
+
+#include <libocispec/oci.h>
+
 #include <errno.h>
+#include <string.h>
 
 #ifndef HAVE_SECCOMP
 
-int seccomp_compile(const struct oci_linux_seccomp *profile, struct seccomp_area *area,
-		    struct crun_error *err)
+static int compile_profile(const struct plan_seccomp *plan, struct seccomp_area *area,
+			   struct crun_error *err)
 {
-	(void)profile;
+	(void)plan;
 	(void)area;
 	err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
 		"this build has no seccomp support: remove the profile from the configuration, or "
@@ -19,12 +25,11 @@ int seccomp_compile(const struct oci_linux_seccomp *profile, struct seccomp_area
 
 #else
 
-#include "base/cleanup.h"
 #include "base/log.h"
 #include "host/seccomp_dl.h"
+#include "host/seccomp_stub.h"
 #include "sys/anon.h"
 #include "sys/io.h"
-#include "sys/seccomp.h"
 
 #include <sys/stat.h>
 
@@ -49,7 +54,10 @@ struct compiler {
 	struct seccomp_library lib;
 	scmp_filter_ctx ctx;
 	uint32_t default_action;
-	bool notifies;
+	bool strict;
+	uint32_t archs[OCI_SECCOMP_ARCH_LAST +
+		       1]; /* tokens: the native one and those that were added */
+	size_t archs_len;
 };
 
 static const uint32_t arch_tokens[] = {
@@ -89,15 +97,6 @@ static const enum scmp_compare operators[] = {
 	[OCI_SECCOMP_OPERATOR_MASKED_EQ] = SCMP_CMP_MASKED_EQ,
 };
 _Static_assert(ARRAY_LEN(operators) == OCI_SECCOMP_OPERATOR_LAST + 1, "an operator is missing");
-
-/* TSYNC is about other threads: init has none. */
-static const uint32_t flag_bits[] = {
-	[OCI_SECCOMP_FLAG_TSYNC] = 0,
-	[OCI_SECCOMP_FLAG_LOG] = SECCOMP_FILTER_FLAG_LOG,
-	[OCI_SECCOMP_FLAG_SPEC_ALLOW] = SECCOMP_FILTER_FLAG_SPEC_ALLOW,
-	[OCI_SECCOMP_FLAG_WAIT_KILLABLE_RECV] = SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
-};
-_Static_assert(ARRAY_LEN(flag_bits) == OCI_SECCOMP_FLAG_LAST + 1, "a flag is missing");
 
 static uint32_t action_of(enum oci_seccomp_action action, bool has_errno, uint32_t errno_ret)
 {
@@ -176,16 +175,22 @@ static int add_rule(struct compiler *c, const struct oci_linux_syscall *rule, si
 	uint32_t action = action_of(rule->action, rule->has_errno_ret, rule->errno_ret);
 	int nr, r;
 
-	/* It changes nothing, and the library refuses such rules. */
-	if (action == c->default_action)
-		return 0;
-	c->notifies |= rule->action == OCI_SECCOMP_ACTION_NOTIFY;
 	for (size_t i = 0; i < rule->names_len; i++) {
 		nr = c->lib.resolve_name(rule->names[i]);
+		if (nr == __NR_SCMP_ERROR && c->strict) {
+			err_set(err, KIND_SPEC, EINVAL,
+				"libseccomp knows no system call `%s`, and the annotation " SECCOMP_ANNOTATION_STRICT
+				" makes that an error",
+				rule->names[i]);
+			return err_at(err, "/linux/seccomp/syscalls/%zu/names/%zu", index, i);
+		}
 		if (nr == __NR_SCMP_ERROR) {
 			log_debug("seccomp: unknown system call `%s` is left out", rule->names[i]);
 			continue;
 		}
+		/* It changes nothing, and the library refuses such rules. */
+		if (action == c->default_action)
+			continue;
 		r = add_call(c, rule, action, nr);
 		/* A rule that is there already. */
 		if (r == 0 || r == -EEXIST)
@@ -202,12 +207,17 @@ static int add_archs(struct compiler *c, const struct oci_linux_seccomp *profile
 	int r;
 
 	/* The native one is there from the start, whether listed or not: without it nothing could run at all. */
+	c->archs[c->archs_len++] = c->lib.arch_native();
 	for (size_t i = 0; i < profile->architectures_len; i++) {
 		enum oci_seccomp_arch arch = profile->architectures[i];
 
 		r = c->lib.arch_add(c->ctx, arch_tokens[arch]);
-		if (r == 0 || r == -EEXIST)
+		if (r == -EEXIST)
 			continue;
+		if (r == 0) {
+			c->archs[c->archs_len++] = arch_tokens[arch];
+			continue;
+		}
 		/* Not known to this version, or of the other byte order: no program of it can run here. */
 		if (r == -EINVAL || r == -EDOM) {
 			log_warning("seccomp: libseccomp does not know %s here, it is left out",
@@ -265,21 +275,52 @@ static int export(struct compiler *c, struct seccomp_area *area, struct crun_err
 	return 0;
 }
 
-static uint32_t flags_of(const struct oci_linux_seccomp *profile, bool notifies)
+/* The highest number that the profile names on the architecture, or -1. Numbers below zero are libseccomp's own. */
+static int find_highest(const struct compiler *c, const struct oci_linux_seccomp *profile,
+			uint32_t arch)
 {
-	uint32_t flags = 0;
+	int highest = -1;
 
-	for (size_t i = 0; i < profile->flags_len; i++)
-		flags |= flag_bits[profile->flags[i]];
-	/* The kernel refuses it where there is nobody to wait for. */
-	if (!notifies)
-		flags &= ~(uint32_t)SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
-	return flags;
+	for (size_t i = 0; i < profile->syscalls_len; i++) {
+		const struct oci_linux_syscall *rule = &profile->syscalls[i];
+
+		for (size_t k = 0; k < rule->names_len; k++) {
+			int nr = c->lib.resolve_name_arch(arch, rule->names[k]);
+
+			highest = nr > highest ? nr : highest;
+		}
+	}
+	return highest;
 }
 
-static int compile(struct compiler *c, const struct oci_linux_seccomp *profile,
-		   struct seccomp_area *area, struct crun_error *err)
+/* Only for lists of what is allowed: where the default is not an errno, new calls are meant to be let through, or to kill. */
+static int add_stub(struct compiler *c, const struct oci_linux_seccomp *profile,
+		    struct seccomp_area *area, struct crun_error *err)
 {
+	struct seccomp_ceiling ceilings[ARRAY_LEN(c->archs)];
+	size_t n = 0;
+
+	if (profile->default_action != OCI_SECCOMP_ACTION_ERRNO)
+		return 0;
+	for (size_t i = 0; i < c->archs_len; i++) {
+		bool x32 = c->archs[i] == SCMP_ARCH_X32;
+		int highest = find_highest(c, profile, c->archs[i]);
+
+		if (highest < 0)
+			continue;
+		ceilings[n++] = (struct seccomp_ceiling){
+			.audit_arch = x32 ? SCMP_ARCH_X86_64 : c->archs[i],
+			.x32 = x32,
+			.highest = (uint32_t)highest | (x32 ? SECCOMP_STUB_X32_BIT : 0),
+		};
+	}
+	return seccomp_stub_prepend(area, ceilings, n, err);
+}
+
+static int compile(struct compiler *c, const struct plan_seccomp *plan, struct seccomp_area *area,
+		   struct crun_error *err)
+{
+	const struct oci_linux_seccomp *profile = plan->profile;
 	int r;
 
 	r = set_attributes(c, err);
@@ -294,17 +335,16 @@ static int compile(struct compiler *c, const struct oci_linux_seccomp *profile,
 			return r;
 	}
 	r = export(c, area, err);
-	if (r < 0)
+	if (r < 0 || !plan->enosys)
 		return r;
-	area->listener = c->notifies;
-	area->flags = flags_of(profile, c->notifies);
-	return 0;
+	return add_stub(c, profile, area, err);
 }
 
-int seccomp_compile(const struct oci_linux_seccomp *profile, struct seccomp_area *area,
-		    struct crun_error *err)
+static int compile_profile(const struct plan_seccomp *plan, struct seccomp_area *area,
+			   struct crun_error *err)
 {
-	struct compiler c = {0};
+	const struct oci_linux_seccomp *profile = plan->profile;
+	struct compiler c = {.strict = plan->strict};
 	int r;
 
 	r = seccomp_library_load(&c.lib, err);
@@ -312,7 +352,6 @@ int seccomp_compile(const struct oci_linux_seccomp *profile, struct seccomp_area
 		return err_at(err, "/linux/seccomp");
 	c.default_action = action_of(profile->default_action, profile->has_default_errno_ret,
 				     profile->default_errno_ret);
-	c.notifies = profile->default_action == OCI_SECCOMP_ACTION_NOTIFY;
 	c.ctx = c.lib.init(c.default_action);
 	if (!c.ctx) {
 		err_set(err, KIND_UNSUPPORTED, EINVAL,
@@ -320,9 +359,48 @@ int seccomp_compile(const struct oci_linux_seccomp *profile, struct seccomp_area
 			oci_seccomp_action_name(profile->default_action));
 		return err_at(err, "/linux/seccomp/defaultAction");
 	}
-	r = compile(&c, profile, area, err);
+	r = compile(&c, plan, area, err);
 	c.lib.release(c.ctx);
 	return r < 0 ? err_at(err, "/linux/seccomp") : 0;
 }
 
 #endif
+
+/* TSYNC is about other threads: the payload has none, and the one that init has beside it must stay free (init/last/filtered.c). */
+static const uint32_t flag_bits[] = {
+	[OCI_SECCOMP_FLAG_TSYNC] = 0,
+	[OCI_SECCOMP_FLAG_LOG] = SECCOMP_FILTER_FLAG_LOG,
+	[OCI_SECCOMP_FLAG_SPEC_ALLOW] = SECCOMP_FILTER_FLAG_SPEC_ALLOW,
+	[OCI_SECCOMP_FLAG_WAIT_KILLABLE_RECV] = SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
+};
+_Static_assert(ARRAY_LEN(flag_bits) == OCI_SECCOMP_FLAG_LAST + 1, "a flag is missing");
+
+static uint32_t flags_of(const struct plan_seccomp *plan)
+{
+	uint32_t flags = 0;
+
+	for (size_t i = 0; plan->profile && i < plan->profile->flags_len; i++)
+		flags |= flag_bits[plan->profile->flags[i]];
+	/* The kernel refuses it where there is nobody to wait for. */
+	if (!plan->listener)
+		flags &= ~(uint32_t)SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+	return flags;
+}
+
+int seccomp_compile(const struct plan_seccomp *plan, struct seccomp_area *area,
+		    struct crun_error *err)
+{
+	if (plan->program) {
+		/* check_bpf_program() has seen that it fits. */
+		memcpy(area->insns, plan->program, plan->program_len * sizeof(area->insns[0]));
+		area->len = (uint32_t)plan->program_len;
+	} else {
+		int r = compile_profile(plan, area, err);
+
+		if (r < 0)
+			return r;
+	}
+	area->flags = flags_of(plan);
+	area->listener = plan->listener != NULL;
+	return 0;
+}

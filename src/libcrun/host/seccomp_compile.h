@@ -8,13 +8,13 @@
 #include <libocispec/oci.h>
 
 /*
- * Compiles PROFILE, which passed check_seccomp(), into *AREA. What a profile cannot know is no error: a system call that
- * libseccomp does not know is left out (debug message), an architecture likewise (warning). Where several conditions of
- * one rule are about the same argument, the rule matches when one of them holds: libseccomp cannot express both, and it
- * is what other runtimes do with such profiles.
+ * Puts PLAN's program into *AREA: the one that it brings along, or its profile, which passed check_seccomp(), compiled. What a profile
+ * cannot know is no error: a system call that libseccomp does not know is left out (debug message; an error when PLAN is strict), an
+ * architecture likewise (warning). Where several conditions of one rule are about the same argument, the rule matches when one of them
+ * holds: libseccomp cannot express both, and it is what other runtimes do with such profiles.
  *
  * Returns 0; KIND_UNSUPPORTED without libseccomp, in the build or on the host; or another negative errno, then *AREA is
  * undefined.
  */
-int seccomp_compile(const struct oci_linux_seccomp *profile, struct seccomp_area *area,
+int seccomp_compile(const struct plan_seccomp *plan, struct seccomp_area *area,
 		    struct crun_error *err) CRUN_NODISCARD;

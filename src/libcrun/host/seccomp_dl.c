@@ -20,7 +20,9 @@ int seccomp_library_load(struct seccomp_library *lib, struct crun_error *err)
 		.release = seccomp_release,
 		.attr_set = seccomp_attr_set,
 		.arch_add = seccomp_arch_add,
+		.arch_native = seccomp_arch_native,
 		.resolve_name = seccomp_syscall_resolve_name,
+		.resolve_name_arch = seccomp_syscall_resolve_name_arch,
 		.rule_add_array = seccomp_rule_add_array,
 		.export_bpf = seccomp_export_bpf,
 	};
@@ -42,7 +44,9 @@ int seccomp_library_load(struct seccomp_library *lib, struct crun_error *err)
 		{"seccomp_release", &lib->release},
 		{"seccomp_attr_set", &lib->attr_set},
 		{"seccomp_arch_add", &lib->arch_add},
+		{"seccomp_arch_native", &lib->arch_native},
 		{"seccomp_syscall_resolve_name", &lib->resolve_name},
+		{"seccomp_syscall_resolve_name_arch", &lib->resolve_name_arch},
 		{"seccomp_rule_add_array", &lib->rule_add_array},
 		{"seccomp_export_bpf", &lib->export_bpf},
 	};

@@ -15,7 +15,9 @@ struct seccomp_library {
 	void (*release)(scmp_filter_ctx ctx);
 	int (*attr_set)(scmp_filter_ctx ctx, enum scmp_filter_attr attr, uint32_t value);
 	int (*arch_add)(scmp_filter_ctx ctx, uint32_t arch_token);
+	uint32_t (*arch_native)(void);
 	int (*resolve_name)(const char *name);
+	int (*resolve_name_arch)(uint32_t arch_token, const char *name);
 	int (*rule_add_array)(scmp_filter_ctx ctx, uint32_t action, int syscall, unsigned count,
 			      const struct scmp_arg_cmp *args);
 	int (*export_bpf)(const scmp_filter_ctx ctx, int fd);

@@ -56,6 +56,8 @@ struct inside {
 	const struct seccomp_area *seccomp;
 };
 
+struct filtered;
+
 /* Container file system, final ids and capabilities. */
 struct last {
 	const struct launch_plan *plan;
@@ -65,6 +67,7 @@ struct last {
 	pid_t host_pid;
 	const char *exec_path;
 	const struct seccomp_area *seccomp;
+	struct filtered *filtered; /* the payload's thread, from the `listener` phase on; or NULL */
 };
 
 struct outside_phase {

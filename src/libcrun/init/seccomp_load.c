@@ -22,9 +22,16 @@ int init_seccomp_load(const struct seccomp_area *area, struct crun_error *err)
 	if (area->listener)
 		flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
 	r = sys_seccomp_load((const struct sock_filter *)area->insns, (unsigned short)len, flags);
-	if (r < 0) {
+	if (r >= 0)
+		return r;
+	if (r == -EBUSY && area->listener)
+		err_set(err, KIND_UNSUPPORTED, EBUSY,
+			"load the seccomp filter: the kernel allows one listener, and we are under a filter "
+			"that has one");
+	else if (r == -EINVAL && (flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV))
+		err_set(err, KIND_UNSUPPORTED, EINVAL,
+			"load the seccomp filter: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV needs Linux 5.19");
+	else
 		err_sys(err, r, "load the seccomp filter");
-		return err_at(err, "/linux/seccomp");
-	}
-	return r;
+	return err_at(err, "/linux/seccomp");
 }

@@ -17,7 +17,7 @@ void *plan_alloc(struct oci_arena *arena, size_t n, size_t size)
 	return oci_arena_alloc(arena, n ? n * size : size);
 }
 
-static const char *annotation(const struct oci_config *config, const char *key)
+const char *plan_annotation(const struct oci_config *config, const char *key)
 {
 	const struct oci_string_map *map = config->annotations;
 
@@ -138,7 +138,8 @@ static void plan_sync(struct launch_plan *plan)
 	plan->sync_hooks = hooks && (hooks->prestart_len || hooks->create_runtime_len ||
 				     hooks->create_container_len ||
 				     (hooks->start_container_len && !plan->gate));
-	plan->sync_filter = plan->linux_->seccomp != NULL;
+	plan->sync_filter = plan->seccomp.profile || plan->seccomp.program;
+	plan->sync_listener = plan->seccomp.listener != NULL;
 }
 
 /* Engines send a profile even where the kernel has no such LSM; then there is nothing to set. */
@@ -182,7 +183,7 @@ int plan_build(const struct oci_config *config, const struct host_facts *facts,
 	if (r < 0)
 		return r;
 	plan->process.set_groups = !plan->deny_setgroups;
-	keep = annotation(config, "run.oci.keep_original_groups");
+	keep = plan_annotation(config, "run.oci.keep_original_groups");
 	plan->process.keep_groups = keep && !str_eq(keep, "0");
 	/* Podman passes the sockets of systemd both ways at once: counting twice would keep its own fds open in the payload. */
 	plan->process.preserve_fds =
@@ -198,6 +199,9 @@ int plan_build(const struct oci_config *config, const struct host_facts *facts,
 	if (r < 0)
 		return r;
 	r = plan_net_devices(plan, arena, err);
+	if (r < 0)
+		return r;
+	r = plan_seccomp(plan, opts->seccomp_receiver, arena, err);
 	if (r < 0)
 		return r;
 	r = plan_check_linux(plan, err);

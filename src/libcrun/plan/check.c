@@ -115,28 +115,6 @@ static int check_uts(const struct launch_plan *plan, struct crun_error *err)
 	return 0;
 }
 
-/* Fields that this version cannot honour are refused, never dropped. */
-static int check_supported(const struct launch_plan *plan, struct crun_error *err)
-{
-	const struct oci_linux *lx = plan->linux_;
-	const struct {
-		bool present;
-		const char *pointer;
-	} fields[] = {
-		{lx->seccomp && lx->seccomp->listener_path, "/linux/seccomp/listenerPath"},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
-		if (!fields[i].present)
-			continue;
-		err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
-			"this version does not support %s: remove it from the configuration",
-			strrchr(fields[i].pointer, '/') + 1);
-		return err_at(err, "%s", fields[i].pointer);
-	}
-	return 0;
-}
-
 /* sched(7): a process under SCHED_DEADLINE cannot fork, unless its children are to be ordinary ones. */
 static int check_deadline_hooks(const struct launch_plan *plan, struct crun_error *err)
 {
@@ -251,5 +229,5 @@ int plan_check_linux(const struct launch_plan *plan, struct crun_error *err)
 		if (r < 0)
 			return r;
 	}
-	return check_supported(plan, err);
+	return 0;
 }

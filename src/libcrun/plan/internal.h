@@ -7,6 +7,9 @@
 /* Room for N objects of SIZE in the arena, or NULL. Never zero bytes. */
 void *plan_alloc(struct oci_arena *arena, size_t n, size_t size);
 
+/* The value of an annotation, or NULL. */
+const char *plan_annotation(const struct oci_config *config, const char *key);
+
 /* linux.namespaces, uidMappings, gidMappings. */
 int plan_namespaces(struct launch_plan *plan, struct crun_error *err) CRUN_NODISCARD;
 
@@ -46,6 +49,10 @@ int plan_idmap(const struct launch_plan *plan, const struct oci_mount *m, struct
 
 /* True when the mounts A and B can share a user namespace. */
 bool plan_idmap_equal(const struct mount_idmap *a, const struct mount_idmap *b);
+
+/* linux.seccomp, and the annotations about it. RECEIVER: plan_options.seccomp_receiver. */
+int plan_seccomp(struct launch_plan *plan, const char *receiver, struct oci_arena *arena,
+		 struct crun_error *err) CRUN_NODISCARD;
 
 /* hostname, domainname, sysctl, hooks: what needs a namespace has one. */
 int plan_check_linux(const struct launch_plan *plan, struct crun_error *err) CRUN_NODISCARD;

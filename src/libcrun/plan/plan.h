@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "plan/mount_op.h"
+#include "plan/seccomp.h"
 
 #include <libocispec/oci.h>
 
@@ -168,18 +169,21 @@ struct launch_plan {
 	struct plan_memory_policy memory_policy;
 	struct plan_cgroup cgroup;
 	struct plan_process process;
+	struct plan_seccomp seccomp;
 
 	/* The message ladder (sync/ladder.h): both sides derive their sequence from these alone. */
 	bool sync_go; /* init waits until the host side has mapped ids / adopted it into its cgroup */
 	bool sync_hooks; /* init pauses while the host side runs prestart and createRuntime hooks */
-	bool sync_filter; /* init waits for the compiled seccomp program */
-	bool gate;	  /* create: init waits for `start` */
+	bool sync_filter;   /* init waits for the compiled seccomp program */
+	bool sync_listener; /* init loads it before READY, and hands out the notification fd */
+	bool gate;	    /* create: init waits for `start` */
 };
 
 /* What the caller asked for besides config.json. */
 struct plan_options {
 	const char *id, *bundle;
 	enum cgroup_manager cgroup_manager;
+	const char *seccomp_receiver; /* RUN_OCI_SECCOMP_RECEIVER of the environment, or NULL */
 	unsigned preserve_fds, listen_fds;
 	bool no_pivot, no_new_keyring, detach, gate;
 };

@@ -66,19 +66,6 @@ static int check_listener(const struct oci_linux_seccomp *seccomp, struct crun_e
 		err_set(err, KIND_SPEC, EINVAL, "listenerMetadata needs a listenerPath");
 		return err_at(err, "/linux/seccomp/listenerMetadata");
 	}
-	if (seccomp->listener_path)
-		return 0;
-	/* Without a listener the kernel answers ENOSYS, which no profile means. */
-	if (seccomp->default_action == OCI_SECCOMP_ACTION_NOTIFY) {
-		err_set(err, KIND_SPEC, EINVAL, "SCMP_ACT_NOTIFY needs a listenerPath");
-		return err_at(err, "/linux/seccomp/defaultAction");
-	}
-	for (size_t i = 0; i < seccomp->syscalls_len; i++) {
-		if (seccomp->syscalls[i].action != OCI_SECCOMP_ACTION_NOTIFY)
-			continue;
-		err_set(err, KIND_SPEC, EINVAL, "SCMP_ACT_NOTIFY needs a listenerPath");
-		return err_at(err, "/linux/seccomp/syscalls/%zu/action", i);
-	}
 	return 0;
 }
 

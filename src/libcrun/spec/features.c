@@ -44,8 +44,7 @@
 #endif
 
 /*
- * What needs no library but is not implemented: these lines go with the refusals in plan/check.c and plan/mounts.c, and
- * so does the exception for SCMP_ACT_NOTIFY below.
+ * What needs no library but is not implemented: these lines go with the refusals in plan/check.c and plan/mounts.c.
  */
 #define WITH_APPARMOR	   true
 #define WITH_IDMAP	   true
@@ -86,11 +85,8 @@ static void fill_names(struct lists *l)
 		add(&l->namespaces, oci_namespace_type_name((enum oci_namespace_type)i));
 	for (size_t i = 0; i < mount_options_len; i++)
 		add(&l->mount_options, mount_options[i].name);
-	/* A listener for notifications is refused so far, and without one the action cannot work. */
-	for (unsigned i = 1; i <= OCI_SECCOMP_ACTION_LAST; i++) {
-		if (i != OCI_SECCOMP_ACTION_NOTIFY)
-			add(&l->actions, oci_seccomp_action_name((enum oci_seccomp_action)i));
-	}
+	for (unsigned i = 1; i <= OCI_SECCOMP_ACTION_LAST; i++)
+		add(&l->actions, oci_seccomp_action_name((enum oci_seccomp_action)i));
 	for (unsigned i = 1; i <= OCI_SECCOMP_OPERATOR_LAST; i++)
 		add(&l->operators, oci_seccomp_operator_name((enum oci_seccomp_operator)i));
 	for (unsigned i = 1; i <= OCI_SECCOMP_ARCH_LAST; i++)

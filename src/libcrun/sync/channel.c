@@ -24,7 +24,8 @@ struct message {
 #define MESSAGE_HEAD offsetof(struct message, u)
 
 static const char *const kind_names[MSG_KIND_MAX] = {
-	"NONE", "GO", "PAUSED", "RESUME", "FILTER", "READY", "FAILED", "LOG", "SETTLED", "START",
+	"NONE",	  "GO",	 "PAUSED",  "RESUME", "FILTER",	  "READY",
+	"FAILED", "LOG", "SETTLED", "START",  "LISTENER",
 };
 
 static const char *kind_name(uint32_t kind)

@@ -22,6 +22,7 @@ enum message_kind {
 	MSG_LOG,     /* init -> host, any time: a line for the log */
 	MSG_SETTLED, /* host -> init: the record names you, go on */
 	MSG_START,   /* start -> init, over the gate: go on */
+	MSG_LISTENER, /* init -> host: the filter is loaded in the payload's thread; carries the notification fd */
 	MSG_KIND_MAX
 };
 

@@ -9,6 +9,7 @@
  *     (prestart and createRuntime hooks)
  *     RESUME          ------------------------->    when plan->sync_hooks
  *     FILTER          ------------------------->    when plan->sync_filter (the program is in the shared area)
+ *                     <-------------------------  LISTENER {notification fd}  when plan->sync_listener
  *     SETTLED         ------------------------->    run: the record names init; without it init gives up
  *                     <-------------------------  READY {terminal master}    or FAILED {crun_error}
  *     SETTLED         ------------------------->    create: the same, said when the record is complete; run with SCHED_DEADLINE:

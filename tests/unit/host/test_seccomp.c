@@ -9,6 +9,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -22,8 +25,11 @@
 static struct crun_error err;
 static struct seccomp_area *area;
 
+static bool strict, enosys;
+
 static int compile_text(const char *text, size_t len)
 {
+	struct plan_seccomp plan = {.strict = strict, .enosys = enosys};
 	struct oci_arena arena = {0};
 	struct oci_parse_error why;
 	struct oci_config *config;
@@ -37,8 +43,10 @@ static int compile_text(const char *text, size_t len)
 		return r;
 	}
 	r = check_seccomp(config->linux->seccomp, &err);
+	plan.profile = config->linux->seccomp;
+	plan.listener = plan.profile->listener_path;
 	if (r == 0)
-		r = seccomp_compile(config->linux->seccomp, area, &err);
+		r = seccomp_compile(&plan, area, &err);
 	oci_arena_free(&arena);
 	if (r < 0)
 		printf("# %s (%s)\n", err.text, err.at);
@@ -349,6 +357,162 @@ TEST(a_listener_is_handed_out)
 	}
 	CHECK_INT(waitpid(pid, &status, 0), pid);
 	CHECK_INT(status, 0);
+}
+
+TEST(strict_profiles_name_nothing_unknown)
+{
+	strict = true;
+	CHECK_INT(compile(ALLOW "\"syscalls\": [" RULE("no_such_call", DENY(1)) "]"), -EINVAL);
+	CHECK_STR(err.at, "/linux/seccomp/syscalls/0/names/0");
+	/* In a rule that changes nothing too. */
+	CHECK_INT(compile(ALLOW "\"syscalls\": [" RULE("no_such_call",
+						       "\"action\": \"SCMP_ACT_ALLOW\"") "]"),
+		  -EINVAL);
+	CHECK_INT(compile(ALLOW "\"syscalls\": [" RULE("getppid", DENY(1)) "]"), 0);
+	strict = false;
+}
+
+/* A made-up program is asked what it answers to a system call, without one being made. */
+static uint32_t answer_of(uint32_t arch, uint32_t nr)
+{
+	uint32_t acc = 0;
+
+	for (uint32_t pc = 0; pc < area->len; pc++) {
+		struct sock_filter i;
+
+		memcpy(&i, &area->insns[pc], sizeof(i));
+		switch (i.code) {
+		case BPF_LD | BPF_W | BPF_ABS:
+			acc = i.k == 0 ? nr : i.k == 4 ? arch : 0;
+			break;
+		case BPF_JMP | BPF_JA:
+			pc += i.k;
+			break;
+		case BPF_JMP | BPF_JEQ | BPF_K:
+			pc += acc == i.k ? i.jt : i.jf;
+			break;
+		case BPF_JMP | BPF_JGE | BPF_K:
+			pc += acc >= i.k ? i.jt : i.jf;
+			break;
+		case BPF_JMP | BPF_JGT | BPF_K:
+			pc += acc > i.k ? i.jt : i.jf;
+			break;
+		case BPF_RET | BPF_K:
+			return i.k;
+		default:
+			printf("# instruction %#x\n", i.code);
+			return 0xdead;
+		}
+	}
+	return 0;
+}
+
+#define NO_CALL (SECCOMP_RET_ERRNO | ENOSYS)
+#define REFUSED (SECCOMP_RET_ERRNO | EPERM)
+#define OTHER_ARCHS \
+	"[\"SCMP_ARCH_X86_64\", \"SCMP_ARCH_X86\", \"SCMP_ARCH_X32\", \"SCMP_ARCH_AARCH64\"]"
+
+/* Named: getppid (110, 64 on i386, 173 on aarch64), openat2 (437 everywhere). */
+static int compile_list(const char *default_action, const char *newest)
+{
+	char text[1024];
+
+	snprintf(text, sizeof(text),
+		 "\"defaultAction\": \"%s\", \"architectures\": " OTHER_ARCHS
+		 ", \"syscalls\": [{\"names\": [\"getppid\", \"%s\"], \"action\": "
+		 "\"SCMP_ACT_ALLOW\"}]",
+		 default_action, newest);
+	return compile(text);
+}
+
+#ifdef __x86_64__
+TEST(calls_newer_than_the_profile_do_not_exist)
+{
+	static const struct {
+		uint32_t arch, newest, getppid;
+	} cases[] = {
+		{AUDIT_ARCH_X86_64, 437, 110},
+		{AUDIT_ARCH_I386, 437, 64},
+		{AUDIT_ARCH_X86_64, 0x40000000 + 437, 0x40000000 + 110},
+		{AUDIT_ARCH_AARCH64, 437, 173},
+	};
+
+	enosys = true;
+	CHECK_INT(compile_list("SCMP_ACT_ERRNO", "openat2"), 0);
+	for (size_t i = 0; i < 4; i++) {
+		CHECK_INT(answer_of(cases[i].arch, cases[i].newest + 1), NO_CALL);
+		CHECK_INT(answer_of(cases[i].arch, cases[i].newest + 1000), NO_CALL);
+		CHECK_INT(answer_of(cases[i].arch, cases[i].newest), SECCOMP_RET_ALLOW);
+		CHECK_INT(answer_of(cases[i].arch, cases[i].newest - 1), REFUSED);
+		CHECK_INT(answer_of(cases[i].arch, cases[i].getppid), SECCOMP_RET_ALLOW);
+	}
+	/* Each architecture has a ceiling of its own: getppid is the newest that is named. */
+	CHECK_INT(compile_list("SCMP_ACT_ERRNO", "getppid"), 0);
+	CHECK_INT(answer_of(AUDIT_ARCH_X86_64, 111), NO_CALL);
+	CHECK_INT(answer_of(AUDIT_ARCH_X86_64, 109), REFUSED);
+	CHECK_INT(answer_of(AUDIT_ARCH_I386, 65), NO_CALL);
+	CHECK_INT(answer_of(AUDIT_ARCH_AARCH64, 173), SECCOMP_RET_ALLOW);
+	CHECK_INT(answer_of(AUDIT_ARCH_AARCH64, 172), REFUSED);
+	/* An architecture that is not listed is killed as before, whatever the number. */
+	CHECK_INT(answer_of(AUDIT_ARCH_S390X, 5000), SECCOMP_RET_KILL_THREAD);
+	enosys = false;
+}
+
+TEST(without_being_asked_or_without_a_list_nothing_is_answered_so)
+{
+	CHECK_INT(compile_list("SCMP_ACT_ERRNO", "openat2"), 0);
+	CHECK_INT(answer_of(AUDIT_ARCH_X86_64, 438), REFUSED);
+	enosys = true;
+	CHECK_INT(compile_list("SCMP_ACT_LOG", "openat2"), 0);
+	CHECK_INT(answer_of(AUDIT_ARCH_X86_64, 438), SECCOMP_RET_LOG);
+	CHECK_INT(compile_list("SCMP_ACT_KILL_PROCESS", "openat2"), 0);
+	CHECK_INT(answer_of(AUDIT_ARCH_X86_64, 438), SECCOMP_RET_KILL_PROCESS);
+	enosys = false;
+}
+#endif
+
+TEST(every_architecture_is_in_the_program)
+{
+	/* A filter for one architecture answers it; those that libseccomp does not know are left out. */
+	static const struct {
+		const char *name;
+		uint32_t arch;
+	} known[] = {
+		{"X86", AUDIT_ARCH_I386},
+		{"X86_64", AUDIT_ARCH_X86_64},
+		{"ARM", AUDIT_ARCH_ARM},
+		{"AARCH64", AUDIT_ARCH_AARCH64},
+		{"MIPSEL", AUDIT_ARCH_MIPSEL},
+		{"MIPSEL64", AUDIT_ARCH_MIPSEL64},
+		{"MIPSEL64N32", AUDIT_ARCH_MIPSEL64N32},
+		{"PPC64LE", AUDIT_ARCH_PPC64LE},
+		{"RISCV64", AUDIT_ARCH_RISCV64},
+		{"MIPS", AUDIT_ARCH_MIPS},
+		{"MIPS64", AUDIT_ARCH_MIPS64},
+		{"MIPS64N32", AUDIT_ARCH_MIPS64N32},
+		{"PPC", AUDIT_ARCH_PPC},
+		{"PPC64", AUDIT_ARCH_PPC64},
+		{"S390", AUDIT_ARCH_S390},
+		{"S390X", AUDIT_ARCH_S390X},
+		{"PARISC", AUDIT_ARCH_PARISC},
+		{"PARISC64", AUDIT_ARCH_PARISC64},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		char text[256];
+		/* libseccomp makes no program for both byte orders. */
+		bool same_order = !(known[i].arch & __AUDIT_ARCH_LE) ==
+				  (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__);
+
+		snprintf(text, sizeof(text),
+			 "\"defaultAction\": \"SCMP_ACT_ALLOW\", \"architectures\": "
+			 "[\"SCMP_ARCH_%s\"], \"syscalls\": [" RULE("getpid", DENY(77)) "]",
+			 known[i].name);
+		CHECK_INT(compile(text), 0);
+		if (answer_of(known[i].arch, 0xfff) !=
+		    (same_order ? SECCOMP_RET_ALLOW : SECCOMP_RET_KILL_THREAD))
+			TEST_FAIL("%s", known[i].name);
+	}
 }
 
 TEST(too_large_is_an_error)

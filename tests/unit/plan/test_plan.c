@@ -515,33 +515,4 @@ TEST(init_waits_for_its_class_of_service)
 	CHECK(plan->sync_go);
 }
 
-/* What cannot be honoured yet is refused with its pointer, never dropped: the payload would run without it. */
-TEST(fields_that_are_not_supported)
-{
-	static const struct {
-		const char *process, *linux_, *at;
-	} rows[] = {
-		{NULL, "'seccomp':{'defaultAction':'SCMP_ACT_ALLOW','listenerPath':'/s'}",
-		 "/linux/seccomp/listenerPath"},
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-		char process[200], lx[200], text[200];
-		struct parts p = {0};
-
-		snprintf(process, sizeof(process), DEFAULT_PROCESS ",%s",
-			 rows[i].process ? rows[i].process : "");
-		snprintf(lx, sizeof(lx), DEFAULT_LINUX ",%s", rows[i].linux_ ? rows[i].linux_ : "");
-		p.process = rows[i].process ? process : NULL;
-		p.linux_ = rows[i].linux_ ? lx : NULL;
-		CHECK_INT(build(&p, &root_facts), -EOPNOTSUPP);
-		CHECK_STR(err.at, rows[i].at);
-		CHECK_INT(err.kind, KIND_UNSUPPORTED);
-		snprintf(text, sizeof(text),
-			 "this version does not support %s: remove it from the configuration",
-			 strrchr(rows[i].at, '/') + 1);
-		CHECK_STR(err.text, text);
-	}
-}
-
 TEST_MAIN()

@@ -73,9 +73,8 @@ TEST(rules)
 
 TEST(listeners)
 {
-	CHECK_STR(check(RULE("\"action\": \"SCMP_ACT_NOTIFY\"")),
-		  "/linux/seccomp/syscalls/0/action");
-	CHECK_STR(check("\"defaultAction\": \"SCMP_ACT_NOTIFY\""), "/linux/seccomp/defaultAction");
+	/* Whether there is a listener at all is the plan's question: there are other places to name it. */
+	CHECK_STR(check(RULE("\"action\": \"SCMP_ACT_NOTIFY\"")), "");
 	CHECK_STR(check(ALLOW "\"listenerPath\": \"run/s\""), "/linux/seccomp/listenerPath");
 	CHECK_STR(check(ALLOW "\"listenerMetadata\": \"m\""), "/linux/seccomp/listenerMetadata");
 }

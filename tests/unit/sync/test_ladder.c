@@ -11,6 +11,7 @@
 #include "../test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -30,9 +31,9 @@ struct family {
 	struct launch launch;
 };
 
-#define FAMILY 128
+#define FAMILY 256
 
-/* Bits of N: go, hooks on the host side, filter, gate (create), hooks of init, terminal, privileged. */
+/* Bits of N: go, hooks on the host side, filter, gate (create), hooks of init, terminal, privileged, listener. */
 static void make_plan(unsigned n, struct family *f)
 {
 	memset(f, 0, sizeof(*f));
@@ -51,6 +52,7 @@ static void make_plan(unsigned n, struct family *f)
 		.sync_go = n & 1,
 		.sync_hooks = n & 2,
 		.sync_filter = n & 4,
+		.sync_listener = (n & 4) && (n & 128),
 		.gate = n & 8,
 		.process = {.terminal = n & 32, .spec = &f->process},
 		.facts = {.privileged = n & 64},
@@ -300,13 +302,13 @@ TEST(the_whole_ladder)
 	static const struct {
 		enum verb verb;
 		enum message_kind kind;
-	} want[] = {{SEND, MSG_GO},	   {EXPECT, MSG_PAUSED}, {SEND, MSG_RESUME},
-		    {SEND, MSG_FILTER},	   {SEND, MSG_SETTLED},	 {EXPECT, MSG_READY},
-		    {EXPECT_END, MSG_NONE}};
+	} want[] = {{SEND, MSG_GO},	 {EXPECT, MSG_PAUSED},	 {SEND, MSG_RESUME},
+		    {SEND, MSG_FILTER},	 {EXPECT, MSG_LISTENER}, {SEND, MSG_SETTLED},
+		    {EXPECT, MSG_READY}, {EXPECT_END, MSG_NONE}};
 	struct family f;
 	struct program host;
 
-	make_plan(7, &f);
+	make_plan(7 | 128, &f);
 	host_program(&f, &host);
 	CHECK_INT(host.len, ARRAY_LEN(want));
 	for (size_t i = 0; i < host.len; i++) {
@@ -352,7 +354,7 @@ TEST(host_phases_do_what_they_declare)
 		struct channel peer;
 		struct family f;
 
-		if (!talks(h->says))
+		if (!talks(h->says) || str_eq(h->name, "listener"))
 			continue;
 		make_plan(0, &f);
 		f.launch.opts = &opts;
@@ -396,7 +398,7 @@ TEST(init_phases_do_what_they_declare)
 		struct channel ours, peer;
 		struct family f;
 
-		if (!talks(p->says) || str_eq(p->name, "gate"))
+		if (!talks(p->says) || str_eq(p->name, "gate") || str_eq(p->name, "listener"))
 			continue;
 		make_plan(0, &f);
 		CHECK_INT(channel_pair(&peer, &ours, &err), 0);
@@ -416,6 +418,41 @@ TEST(init_phases_do_what_they_declare)
 	for (const struct inside_phase *p = inside_phases; p->name; p++)
 		CHECK(!talks(p->says));
 	CHECK_INT(n, 5);
+}
+
+/* What init sends goes on to the listener's socket; init's own half needs a filter (init/test_filtered.c). */
+TEST(the_host_side_passes_the_listener_on)
+{
+	const struct host_phase *phase = host_phases;
+	struct channel peer;
+	struct family f;
+	char text[512];
+	int pair[2], null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	while (phase->name && !str_eq(phase->name, "listener"))
+		phase++;
+	CHECK(phase->name);
+	make_plan(4 | 128, &f);
+	f.plan.seccomp.metadata = "m";
+	f.launch.pid = 7;
+	CHECK_INT(channel_pair(&f.launch.channel, &peer, &err), 0);
+	CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	f.launch.listener_sock = pair[0];
+	CHECK_INT(channel_send(&peer, MSG_LISTENER, null, &err), 0);
+	CHECK_INT(phase->run(&f.launch, &err), 0);
+	CHECK_INT(f.launch.listener_sock, FD_NONE);
+	n = read(pair[1], text, sizeof(text) - 1);
+	CHECK(n > 0);
+	text[n] = '\0';
+	CHECK(strstr(text, "\"fds\":[\"seccompFd\"],\"pid\":7,\"metadata\":\"m\",\"state\":{"));
+	CHECK(strstr(text, "\"status\":\"creating\""));
+	/* One message, and the connection is over. */
+	CHECK_INT(read(pair[1], text, sizeof(text)), 0);
+	close(pair[1]);
+	close(null);
+	channel_close(&f.launch.channel);
+	channel_close(&peer);
 }
 
 /* The gate leaves the channel, hears START on a connection of its own, and keeps that for what may still fail. */

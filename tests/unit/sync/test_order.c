@@ -34,6 +34,10 @@ static const struct rule host_rules[] = {
 	{"seccomp.area", "seccomp.compile", "the program is compiled into the area"},
 	{"seccomp.compile", "filter", "FILTER says: the program is in the area"},
 	{"hooks", "filter", "init waits for RESUME before it waits for FILTER"},
+	{"sockets", "spawn", "a missing listener for seccomp fails before anything was made"},
+	{"filter", "listener", "init loads what is in the area"},
+	{"publish", "listener", "a listener may ask for the state"},
+	{"listener", "ready", "config-linux.md: create fails when the listener cannot be told"},
 	{"filter", "ready", "READY is the last word of the ladder"},
 };
 
@@ -87,6 +91,11 @@ static const struct rule init_rules[] = {
 	{"signals", "ready", "a created container has its final signals"},
 	{"fds", "ready", "a created container holds no descriptor of the host (CVE-2024-21626)"},
 	{"filter", "ready", "READY says: all that can fail has been done"},
+	{"fds", "listener", "the notification fd is made when all others are closed"},
+	{"credentials", "listener",
+	 "the thread that loads the filter has the payload's credentials"},
+	{"filter", "listener", "the program is loaded when it is there"},
+	{"listener", "ready", "config-linux.md: create fails when the listener cannot be told"},
 	{"filter", "seccomp", "the program is loaded when it is there"},
 	{"ready", "settled", "the record is complete only after READY"},
 	{"settled", "startContainer",

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The last steps: startContainer hooks, the seccomp filter, and the payload's execve.
+// The seccomp filter, startContainer hooks, and the payload's execve.
 #include "init/last/phase.h"
 
+#include "base/cleanup.h"
 #include "hooks/run.h"
 #include "init/hook_state.h"
+#include "init/last/filtered.h"
 #include "init/seccomp_load.h"
 
 #include <errno.h>
@@ -24,21 +26,40 @@ int phase_seccomp(struct last *last, struct crun_error *err)
 	return init_seccomp_load(last->seccomp, err);
 }
 
+int phase_listener(struct last *last, struct crun_error *err)
+{
+	_cleanup_close_ int fd = filtered_start(last, &last->filtered, err);
+
+	if (fd < 0)
+		return fd;
+	return channel_send(last->channel, MSG_LISTENER, fd, err);
+}
+
+static int explain_execve(int r, const char *path, struct crun_error *err)
+{
+	switch (r) {
+	case -EACCES:
+	case -EPERM:
+		return err_sys(err, r, "exec: permission denied: exec `%s`", path);
+	case -ENOENT:
+		return err_sys(
+			err, r,
+			"exec `%s`: its interpreter (the #! line or the dynamic loader) was not found",
+			path);
+	default:
+		return err_sys(err, r, "exec `%s`", path);
+	}
+}
+
 int phase_execve(struct last *last, struct crun_error *err)
 {
 	const struct plan_process *p = &last->plan->process;
+	int r;
 
-	execve(last->exec_path, (char *const *)p->argv, (char *const *)p->envp);
-	switch (errno) {
-	case EACCES:
-	case EPERM:
-		return err_sys(err, -errno, "exec: permission denied: exec `%s`", last->exec_path);
-	case ENOENT:
-		return err_sys(
-			err, -ENOENT,
-			"exec `%s`: its interpreter (the #! line or the dynamic loader) was not found",
-			last->exec_path);
-	default:
-		return err_sys(err, -errno, "exec `%s`", last->exec_path);
+	if (!last->filtered) {
+		execve(last->exec_path, (char *const *)p->argv, (char *const *)p->envp);
+		return explain_execve(-errno, last->exec_path, err);
 	}
+	r = filtered_execve(last->filtered, last, err);
+	return r < 0 ? r : explain_execve(-r, last->exec_path, err);
 }

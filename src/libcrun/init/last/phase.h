@@ -13,6 +13,8 @@ int phase_signals(struct last *last, struct crun_error *err) CRUN_NODISCARD;
 int phase_fds(struct last *last, struct crun_error *err) CRUN_NODISCARD;
 /* Waits for FILTER. */
 int phase_filter(struct last *last, struct crun_error *err) CRUN_NODISCARD;
+/* For a filter with a listener: loads it, in a thread of its own (filtered.h), and hands the notification fd to the host side. */
+int phase_listener(struct last *last, struct crun_error *err) CRUN_NODISCARD;
 /* Says READY, with the terminal. */
 int phase_ready(struct last *last, struct crun_error *err) CRUN_NODISCARD;
 /* Waits until the runtime has written the record by which everybody else finds us; run does so before READY. */

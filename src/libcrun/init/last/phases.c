@@ -7,6 +7,16 @@ static bool wants_filter(const struct launch_plan *plan)
 	return plan->sync_filter;
 }
 
+static bool wants_listener(const struct launch_plan *plan)
+{
+	return plan->sync_listener;
+}
+
+static bool wants_late_filter(const struct launch_plan *plan)
+{
+	return plan->sync_filter && !plan->sync_listener;
+}
+
 static bool wants_gate(const struct launch_plan *plan)
 {
 	return plan->gate;
@@ -29,6 +39,10 @@ const struct last_phase last_phases[] = {
 	 .when = wants_filter,
 	 .run = phase_filter,
 	 .says = {EXPECTS(MSG_FILTER)}},
+	{.name = "listener",
+	 .when = wants_listener,
+	 .run = phase_listener,
+	 .says = {SENDS(MSG_LISTENER)}},
 	{.name = "ready", .run = phase_ready, .says = {SENDS(MSG_READY)}},
 	{.name = "settled", .run = phase_settled, .says = {EXPECTS(MSG_SETTLED)}},
 	{.name = "gate",
@@ -39,7 +53,7 @@ const struct last_phase last_phases[] = {
 	 .when = wants_start_container,
 	 .run = phase_start_container_hooks},
 	{.name = "nofile", .when = wants_nofile, .run = phase_nofile},
-	{.name = "seccomp", .when = wants_filter, .run = phase_seccomp},
+	{.name = "seccomp", .when = wants_late_filter, .run = phase_seccomp},
 	{.name = "execve", .run = phase_execve},
 	{0},
 };
