@@ -278,15 +278,15 @@ def test_seccomp_1_default_errno_needs_an_action_that_has_one(t):
     refused(t, seccomp(t, defaultErrnoRet=5))
 
 
-def test_seccomp_7_names_are_not_empty(t):
+def test_seccomp_8_names_are_not_empty(t):
     refused(t, seccomp(t, syscalls=[rule("SCMP_ACT_ERRNO", ())]))
 
 
-def test_seccomp_8_errno_needs_an_action_that_has_one(t):
+def test_seccomp_9_errno_needs_an_action_that_has_one(t):
     refused(t, seccomp(t, syscalls=[rule("SCMP_ACT_KILL", errnoRet=5)]))
 
 
-def test_seccomp_6_listener_metadata_needs_a_listener(t):
+def test_seccomp_7_listener_metadata_needs_a_listener(t):
     refused(t, seccomp(t, listenerMetadata="x", syscalls=[rule("SCMP_ACT_NOTIFY")]))
 
 
