@@ -282,6 +282,13 @@ def test_annotation_and_environment_name_the_listener_too(t):
         assert ppid_of(t.run_container(bundle).out) == ["ppid 4713"]
 
 
+def test_validate_knows_where_listeners_are_named(t):
+    bundle = notified(t, ["true"], None, "getppid")
+    result = t.rt("validate", "--bundle", bundle.path, check=False)
+    assert result.rc == 1 and "needs a listenerPath" in result.out, result
+    t.rt("validate", "--bundle", bundle.path, env={"RUN_OCI_SECCOMP_RECEIVER": "/run/x"})
+
+
 def test_without_the_action_the_path_is_ignored(t):
     bundle = notified(t, ["true"], t.path("nobody"),
                       rules=[{"names": MKDIR, "action": "SCMP_ACT_ERRNO"}])

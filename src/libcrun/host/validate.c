@@ -259,7 +259,12 @@ static int write_json(const struct validation *v, FILE *out, struct crun_error *
 
 static int validate(struct validation *v, struct crun_error *err)
 {
-	struct plan_options options = {.id = "validate", .gate = true, .detach = true};
+	struct plan_options options = {
+		.id = "validate",
+		.seccomp_receiver = getenv(SECCOMP_RECEIVER_ENV),
+		.gate = true,
+		.detach = true,
+	};
 	struct oci_config *config;
 	int r;
 

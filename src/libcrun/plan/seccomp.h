@@ -14,6 +14,9 @@
 #define SECCOMP_ANNOTATION_PROGRAM  "run.oci.seccomp_bpf_data"
 #define SECCOMP_ANNOTATION_RECEIVER "run.oci.seccomp.receiver"
 
+/* Of our environment: the listener's path where the configuration names none. */
+#define SECCOMP_RECEIVER_ENV "RUN_OCI_SECCOMP_RECEIVER"
+
 struct oci_linux_seccomp;
 
 struct plan_seccomp {
