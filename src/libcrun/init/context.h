@@ -37,7 +37,6 @@ struct outside {
 	const struct seccomp_area *seccomp;
 	const char *
 		cgroup_path; /* v2/unified path of our cgroup below the hierarchy's root, for cgroup mounts; or NULL */
-	/* v1: "controller-list:path" lines of our own /proc/self/cgroup are read when a v1 cgroup mount is made. */
 };
 
 /* Container namespaces, CONTAINER file system only, still privileged there. */

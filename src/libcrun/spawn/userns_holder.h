@@ -11,7 +11,7 @@ struct userns_holder {
 	int pipe_fd; /* the child lives until this is closed, even if that is by our death */
 };
 
-/* Starts the child; it executes nothing. -ENOSPC says that the sysctl user.max_user_namespaces is in the way. */
+/* Starts the child; it executes nothing. -ENOSPC and -EUSERS say that the sysctl user.max_user_namespaces is in the way. */
 int userns_holder_begin(struct userns_holder *ret, struct crun_error *err) CRUN_NODISCARD;
 
 /* Ends and reaps the child. The namespace lives on in the fds that are open on it. */

@@ -28,7 +28,7 @@ enum message_kind {
 
 struct channel {
 	int fd;
-	const char *peer; /* "init" or "the runtime": named when it vanishes */
+	const char *peer; /* "the init process" or "the runtime", for errors */
 };
 
 /* Makes a pair: HOST keeps its end as ->fd of *host, INIT the other. Both close-on-exec. */
