@@ -165,8 +165,5 @@ int cg_kill_dir(const struct cg_hier *h, int64_t deadline);
 
 int64_t cg_now_ms(void);
 
-/* The directory in which the container's processes are best counted, or FD_NONE. */
-int cg_procs_fd(const struct cgroup *cg);
-
 /* The first subdirectory's name of FD into NAME; 1, 0 when there is none, or -errno. */
 int cg_first_child(int fd, char name[256]);

@@ -140,7 +140,8 @@ int cg_first_child(int fd, char name[256])
 	return 0;
 }
 
-int cg_procs_fd(const struct cgroup *cg)
+/* The directory in which the container's processes are best counted, or FD_NONE. */
+static int procs_fd(const struct cgroup *cg)
 {
 	int fd = FD_NONE;
 
@@ -160,7 +161,7 @@ int cg_procs_fd(const struct cgroup *cg)
 int cgroup_pids(struct cgroup *cg, pid_t **ret, size_t *ret_len, struct crun_error *err)
 {
 	struct cg_pids pids = {0};
-	int fd = cg_procs_fd(cg);
+	int fd = procs_fd(cg);
 	int r = fd < 0 ? 0 : cg_read_pids(fd, &pids);
 
 	if (r < 0) {
@@ -267,7 +268,7 @@ static int signal_dir(const struct cg_hier *h, int sig)
 int cgroup_signal(struct cgroup *cg, int sig, struct crun_error *err)
 {
 	const struct cg_hier *best = NULL;
-	int fd = cg_procs_fd(cg), r = 0;
+	int fd = procs_fd(cg), r = 0;
 
 	for (size_t i = 0; i < cg->hier_len; i++) {
 		if (fd >= 0 && cg->hier[i].dir_fd == fd)

@@ -7,7 +7,6 @@
 #include "host/intelrdt.h"
 
 #include <errno.h>
-#include <signal.h>
 
 /* Whether plain delete may go on: the container is stopped, or was never started. */
 static int check_deletable(const struct container *c, struct crun_error *err)
@@ -27,7 +26,11 @@ static int check_deletable(const struct container *c, struct crun_error *err)
 		       libcrun_status_name(c->status));
 }
 
-int container_destroy(struct container *c, struct crun_error *err)
+/*
+ * Undoes everything that the record knows of, and removes the state directory last, so that it can be repeated after a failure.
+ * The lock must be held and init be dead.
+ */
+static int destroy(struct container *c, struct crun_error *err)
 {
 	struct cgroup *cg = NULL;
 	int r = cgroup_open(c->record, &cg, err);
@@ -53,7 +56,7 @@ static int delete_known(struct container *c, bool force, struct crun_error *err)
 	r = container_kill(c, err);
 	if (r < 0)
 		return r;
-	return container_destroy(c, err);
+	return destroy(c, err);
 }
 
 /*

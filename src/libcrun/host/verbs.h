@@ -54,18 +54,12 @@ void container_state(const struct container *c, struct oci_state *ret);
 int container_kill(struct container *c, struct crun_error *err) CRUN_NODISCARD;
 
 /*
- * Undoes everything that the record knows of, runs the poststop hooks (a failing one is a warning: runtime.md, lifecycle) and
- * removes the state directory last, so that it can be repeated after a failure. The lock must be held and init be dead.
- */
-int container_destroy(struct container *c, struct crun_error *err) CRUN_NODISCARD;
-
-/*
  * Runs the poststart hooks. When one fails the container is killed (runtime.md, lifecycle step 9: "generate an error, stop the
  * container") and the failure returned. Call it without the lock: a hook may use the runtime.
  */
 int container_poststart(struct container *c, struct crun_error *err) CRUN_NODISCARD;
 
-/* Runs the poststop hooks; a failing one is a warning. Part of container_destroy. */
+/* Runs the poststop hooks; a failing one is a warning (runtime.md, lifecycle). */
 void container_poststop(struct container *c);
 
 /* Writes a finished text to OUT and flushes it. WHAT names it in the error. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The launch plan: every decision of create/run/exec, made from the configuration, the facts of the host and the options
+ * The launch plan: every decision of create and run, made from the configuration, the facts of the host and the options
  * before anything is touched. Const once built, inherited by init through fork. Strings and arrays are borrowed from the
  * configuration or live in the plan's arena.
  */
@@ -78,7 +78,7 @@ struct plan_caps {
 	uint64_t bounding, effective, permitted, inheritable, ambient;
 };
 
-/* What an exec'd process needs as well as the container's first one. */
+/* What concerns the process alone, and nothing around it. */
 struct plan_process {
 	const struct oci_process *spec;
 	const char *const *argv;
@@ -99,8 +99,7 @@ struct plan_process {
 	size_t rlimits_len;
 	bool terminal;
 	unsigned preserve_fds; /* payload keeps 3 ... 3+preserve_fds-1 */
-	bool listen_pid; /* set LISTEN_PID=1 / LISTEN_FDS for the payload when its env lacks them */
-	unsigned listen_fds;
+	unsigned listen_fds; /* not 0: LISTEN_FDS and LISTEN_PID are added where envp lacks them */
 };
 
 /* linux.memoryPolicy, as set_mempolicy(2) takes it. */

@@ -120,11 +120,6 @@ int sys_dup3(int oldfd, int newfd, int flags)
 	return r;
 }
 
-int sys_set_cloexec(int fd, bool on)
-{
-	return SYS_RET(fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0));
-}
-
 int sys_close_range(unsigned first, unsigned last, unsigned flags)
 {
 	return SYS_RET((int)syscall(SYS_close_range, first, last, flags));

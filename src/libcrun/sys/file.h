@@ -40,7 +40,6 @@ int sys_fchownat(int dirfd, const char *name, uid_t uid, gid_t gid, int flags);
 int sys_fchdir(int fd);
 int sys_dup_cloexec(int fd, int lowest);
 int sys_dup3(int oldfd, int newfd, int flags);
-int sys_set_cloexec(int fd, bool on);
 /* close_range(2); falls back to nothing: -ENOSYS before 5.9, -EINVAL for CLOSE_RANGE_CLOEXEC before 5.11. */
 int sys_close_range(unsigned first, unsigned last, unsigned flags);
 /* True when FD is open. */

@@ -21,14 +21,11 @@ struct mount_target {
 
 /*
  * Resolves op->destination in the container's root, creating it (WANT: S_IFDIR or S_IFREG) when it is missing, and refuses what
- * must not be mounted on: the root itself, and /proc and below but for the exceptions that mount_target_check_proc knows.
+ * must not be mounted on: the root itself, and /proc and below but for a procfs on /proc and a few regular files in it.
  * SOURCE_FD: what will be mounted there, or FD_NONE for a new instance.
  */
 int mount_target_open(struct outside *o, const struct mount_op *op, mode_t want, int source_fd,
 		      struct mount_target *ret, struct crun_error *err) CRUN_NODISCARD;
-
-/* True when a regular file may be bound over PATH below /proc: what virtualises one number without hiding a control. */
-bool mount_proc_path_allowed(const char *path);
 
 /* op's flags and propagation as a change of a mount's attributes. */
 void mount_op_change(const struct mount_op *op, struct mount_change *ret);

@@ -17,10 +17,10 @@
 #define PROC_ROOT_INODE 1
 
 /*
- * Regular files may be bound over these (lxcfs does). Anything else below /proc would let an image replace what we and the
- * kernel's users trust: CVE-2019-16884, CVE-2025-52881.
+ * Regular files may be bound over these (lxcfs does): they virtualise a number and hide no control. Anything else below /proc
+ * would let an image replace what we and the kernel's users trust: CVE-2019-16884, CVE-2025-52881.
  */
-bool mount_proc_path_allowed(const char *path)
+static bool proc_file_may_be_covered(const char *path)
 {
 	static const char *const allowed[] = {
 		"/proc/cpuinfo",
@@ -102,7 +102,7 @@ static int check_proc(const struct mount_op *op, const struct mount_target *t, i
 	}
 	if (!in_proc && !(below && *below == '/'))
 		return 0;
-	if (op->kind == MOUNT_BIND && is_regular(source_fd) && mount_proc_path_allowed(t->path))
+	if (op->kind == MOUNT_BIND && is_regular(source_fd) && proc_file_may_be_covered(t->path))
 		return 0;
 	/* A second procfs elsewhere ("/host/proc"): its root may be covered by another one. */
 	if (!(below && *below == '/') && is_proc_root(t->fd))
