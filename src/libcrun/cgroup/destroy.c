@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "sys/file.h"
-#include "sys/io.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -4,7 +4,6 @@
 
 #include "base/str.h"
 #include "sys/file.h"
-#include "sys/io.h"
 
 #include <dirent.h>
 #include <errno.h>

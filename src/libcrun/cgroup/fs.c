@@ -3,7 +3,6 @@
 #include "cgroup/internal.h"
 
 #include "base/log.h"
-#include "base/str.h"
 #include "sys/file.h"
 #include "sys/io.h"
 #include "sys/xattr.h"

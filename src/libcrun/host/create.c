@@ -2,7 +2,6 @@
 // crun create and crun run.
 #include "host/launch.h"
 
-#include "base/log.h"
 #include "host/lifecycle_hooks.h"
 #include "host/payload.h"
 #include "host/run_wait.h"

@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <linux/capability.h>
-#include <stdio.h>
 #include <sys/resource.h>
 #include <sys/vfs.h>
 #include <unistd.h>

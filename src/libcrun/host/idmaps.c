@@ -3,7 +3,6 @@
 #include "host/launch.h"
 
 #include "base/buf.h"
-#include "base/str.h"
 #include "sys/file.h"
 #include "sys/io.h"
 #include "sys/process.h"

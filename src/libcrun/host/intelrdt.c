@@ -11,7 +11,6 @@
 #include "sys/file.h"
 #include "sys/io.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,7 +8,6 @@
 #include "sys/file.h"
 #include "sys/io.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,6 @@
 // Scheduler and I/O priority of a container's process: see sched.h.
 #include "host/sched.h"
 
-#include "base/cleanup.h"
 #include "sys/sched.h"
 
 #include <errno.h>

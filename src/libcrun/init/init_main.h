@@ -6,8 +6,6 @@
 #include "plan/seccomp.h"
 #include "sync/channel.h"
 
-#include <signal.h>
-
 /* The name by which the host side can tell a process that has not reached its execve (host/payload.c). */
 #define INIT_COMM "crun:[INIT]"
 

@@ -11,7 +11,6 @@
 #include "sys/file.h"
 #include "sys/process.h"
 
-#include <errno.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mount.h>
 
 void *plan_alloc(struct oci_arena *arena, size_t n, size_t size)
 {

@@ -2,7 +2,6 @@
 // linux.intelRdt: the rules of config-linux.md ("IntelRdt") that need no look at the machine.
 #include "plan/internal.h"
 
-#include "base/cleanup.h"
 #include "base/str.h"
 
 #include <errno.h>

@@ -2,10 +2,10 @@
 // The id mapping of a mount: what "idmap" and "ridmap" ask for, and where the mapping comes from.
 #include "plan/internal.h"
 
-#include "base/cleanup.h"
 #include "base/str.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 
 /* The text of an option, read from left to right. */

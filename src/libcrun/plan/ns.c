@@ -3,7 +3,6 @@
 #include "plan/internal.h"
 
 #include <errno.h>
-#include <inttypes.h>
 
 static const enum ns_index index_of_type[OCI_NAMESPACE_TYPE_LAST + 1] = {
 	[OCI_NAMESPACE_TYPE_USER] = NS_USER,	 [OCI_NAMESPACE_TYPE_PID] = NS_PID,

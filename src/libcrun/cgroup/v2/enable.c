@@ -2,8 +2,6 @@
 // cgroup v2: hands controllers down to the container's directory (cgroup.subtree_control of all above it).
 #include "cgroup/internal.h"
 
-#include "base/buf.h"
-#include "base/log.h"
 #include "sys/io.h"
 
 #include <errno.h>

@@ -2,8 +2,6 @@
 // cgroup v2: the hugetlb controller.
 #include "cgroup/controllers.h"
 
-#include "base/str.h"
-
 #include <stdio.h>
 
 int cg_v2_hugetlb(const struct cg_dir *dir, const struct oci_linux_resources *res,

@@ -2,8 +2,6 @@
 // cgroup v2: linux.resources.unified, files and values as they are.
 #include "cgroup/controllers.h"
 
-#include "base/str.h"
-
 #include <errno.h>
 #include <string.h>
 

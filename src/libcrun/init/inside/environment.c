@@ -2,7 +2,7 @@
 // The variables that the configuration leaves to us: HOME from the image's passwd file, and the socket activation protocol.
 #include "init/inside/phase.h"
 
-#include "base/buf.h"
+#include "base/cleanup.h"
 #include "base/str.h"
 #include "sys/file.h"
 #include "sys/io.h"

@@ -3,7 +3,6 @@
 #include "init/inside/phase.h"
 
 #include "base/cleanup.h"
-#include "base/str.h"
 #include "fs/inroot.h"
 #include "fs/mount_attr.h"
 #include "fs/procfs.h"

@@ -8,7 +8,6 @@
 #include "sys/process.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
