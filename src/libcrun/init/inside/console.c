@@ -5,15 +5,10 @@
 #include "base/cleanup.h"
 #include "sys/file.h"
 #include "sys/mount.h"
+#include "sys/tty.h"
 
 #include <errno.h>
-#include <sys/ioctl.h>
 #include <sys/sysmacros.h>
-#include <termios.h>
-
-#ifndef TIOCGPTPEER
-#define TIOCGPTPEER _IO('T', 0x41) /* 4.13 */
-#endif
 
 /* Unix98 pseudo terminals: major 136...143 (Documentation/admin-guide/devices.txt). */
 #define PTS_MAJOR_FIRST 136
@@ -75,13 +70,13 @@ static int open_slave(int master, struct crun_error *err)
 {
 	_cleanup_close_ int fd = FD_NONE;
 	struct stat st;
-	int unlocked = 0, r;
+	int r = sys_pty_unlock(master);
 
-	if (ioctl(master, TIOCSPTLCK, &unlocked) < 0)
-		return err_sys(err, -errno, "unlock the terminal");
-	fd = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (r < 0)
+		return err_sys(err, r, "unlock the terminal");
+	fd = sys_pty_peer(master, O_RDWR | O_NOCTTY);
 	if (fd < 0)
-		return err_sys(err, -errno, "open the terminal's other end");
+		return err_sys(err, fd, "open the terminal's other end");
 	r = sys_fstatat(fd, "", &st);
 	if (r < 0)
 		return err_sys(err, r, "stat the terminal");
@@ -136,19 +131,19 @@ static int set_window_size(const struct inside *in, int slave, struct crun_error
 {
 	const struct oci_console_size *size = in->plan->process.spec->console_size;
 	struct winsize ws = {0};
+	int r;
 
 	if (size) {
 		ws.ws_row = (unsigned short)size->height;
 		ws.ws_col = (unsigned short)size->width;
 	} else if (!in->plan->detach) {
 		for (int fd = 0; fd <= 2 && ws.ws_col == 0; fd++)
-			(void)ioctl(fd, TIOCGWINSZ, &ws);
+			(void)sys_tty_get_size(fd, &ws);
 	}
 	if (ws.ws_row == 0 && ws.ws_col == 0)
 		return 0;
-	if (ioctl(slave, TIOCSWINSZ, &ws) < 0)
-		return err_sys(err, -errno, "set the terminal's size");
-	return 0;
+	r = sys_tty_set_size(slave, &ws);
+	return r < 0 ? err_sys(err, r, "set the terminal's size") : 0;
 }
 
 static int become_terminal(struct inside *in, int slave, struct crun_error *err)
@@ -162,8 +157,9 @@ static int become_terminal(struct inside *in, int slave, struct crun_error *err)
 	r = sys_fchownat(slave, "", p->uid, (gid_t)-1, AT_EMPTY_PATH);
 	if (r < 0 && r != -EPERM && r != -EROFS)
 		return err_sys(err, r, "chown the terminal to uid %u", p->uid);
-	if (ioctl(slave, TIOCSCTTY, 0) < 0)
-		return err_sys(err, -errno, "make the terminal the controlling one");
+	r = sys_tty_take_control(slave);
+	if (r < 0)
+		return err_sys(err, r, "make the terminal the controlling one");
 	for (int fd = 0; fd <= 2; fd++) {
 		r = sys_dup3(slave, fd, 0);
 		if (r < 0)
