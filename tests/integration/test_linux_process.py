@@ -527,3 +527,18 @@ def test_closed_standard_streams_of_the_caller_do_no_harm(t):
 def test_payloads_end_is_the_exit_status(t):
     for code in (0, 1, 77, 255):
         assert t.run_container(process(t, "/bin/probe", f"exit:{code}"), check=False).rc == code
+
+
+def test_keep_original_groups_keeps_the_callers(t):
+    # Podman's --group-add keep-groups, without and with a user namespace.
+    identity = [{"containerID": 0, "hostID": 0, "size": 65536}]
+    for mutate in ({}, {"linux": {"uidMappings": identity, "gidMappings": identity}}):
+        for keep, groups in (("1", "1234"), (None, "")):
+            bundle = t.bundle("grep Groups /proc/self/status", mutate=dict(
+                mutate, annotations={"run.oci.keep_original_groups": keep} if keep else {}))
+            if mutate:
+                bundle.config["linux"]["namespaces"].append({"type": "user"})
+                bundle.save()
+            result = t.rt(argv=["setpriv", "--groups", "1234"]
+                          + t.argv("run", "-b", bundle.path, bundle.id))
+            assert result.out.split()[1:] == groups.split(), (mutate, keep, result)

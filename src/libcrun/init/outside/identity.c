@@ -42,7 +42,7 @@ int phase_identity(struct outside *o, struct crun_error *err)
 
 	if (plan_ns_is_own(o->plan, NS_USER)) {
 		/* The caller's groups mean nothing in here; where setgroups is denied they are all that there is. */
-		r = sys_setgroups(0, NULL);
+		r = o->plan->process.keep_groups ? 0 : sys_setgroups(0, NULL);
 		if (r < 0 && r != -EPERM)
 			return err_sys(err, r, "setgroups");
 		r = become(sys_setresgid, o->plan->gid_map, o->plan->gid_map_len);
