@@ -542,3 +542,19 @@ def test_keep_original_groups_keeps_the_callers(t):
             result = t.rt(argv=["setpriv", "--groups", "1234"]
                           + t.argv("run", "-b", bundle.path, bundle.id))
             assert result.out.split()[1:] == groups.split(), (mutate, keep, result)
+
+
+def test_pidfd_receiver_gets_a_pidfd(t):
+    listener = t.console_socket()
+    bundle = t.bundle(["sleep", "1000"],
+                      mutate={"annotations": {"run.oci.pidfd_receiver": listener.path}})
+    t.create(bundle)
+    fd = listener.accept()[1][0]
+    with open(f"/proc/self/fdinfo/{fd}", encoding="ascii") as info:
+        assert f"Pid:\t{t.pid(bundle)}\n" in info.read()
+
+
+def test_unknown_handler_is_refused(t):
+    bundle = t.bundle(mutate={"annotations": {"run.oci.handler": "wasm"}})
+    t.fails("run", "-b", bundle.path, bundle.id, has=["/annotations/run.oci.handler", "`wasm`"])
+    t.assert_no_trace(bundle)

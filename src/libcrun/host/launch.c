@@ -47,8 +47,8 @@ static int connect_sockets(struct launch *l, struct crun_error *err)
 		if (l->console_sock < 0)
 			return l->console_sock;
 	}
-	if (l->opts->pidfd_socket) {
-		l->pidfd_sock = console_socket_connect(l->opts->pidfd_socket, err);
+	if (l->plan->pidfd_receiver) {
+		l->pidfd_sock = console_socket_connect(l->plan->pidfd_receiver, err);
 		if (l->pidfd_sock < 0)
 			return l->pidfd_sock;
 	}

@@ -132,6 +132,7 @@ int launch_load(struct launch *l, struct crun_error *err)
 	struct plan_options options = {
 		.id = l->id,
 		.seccomp_receiver = getenv(SECCOMP_RECEIVER_ENV),
+		.pidfd_socket = l->opts->pidfd_socket,
 		.preserve_fds = l->opts->preserve_fds,
 		.listen_fds = l->opts->listen_fds,
 		.no_pivot = l->opts->no_pivot,

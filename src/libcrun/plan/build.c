@@ -184,6 +184,9 @@ int plan_build(const struct oci_config *config, const struct host_facts *facts,
 	plan->process.set_groups = !plan->deny_setgroups;
 	keep = plan_annotation(config, "run.oci.keep_original_groups");
 	plan->process.keep_groups = keep && !str_eq(keep, "0");
+	plan->pidfd_receiver = opts->pidfd_socket
+				       ? opts->pidfd_socket
+				       : plan_annotation(config, "run.oci.pidfd_receiver");
 	/* Podman passes the sockets of systemd both ways at once: counting twice would keep its own fds open in the payload. */
 	plan->process.preserve_fds =
 		opts->listen_fds > opts->preserve_fds ? opts->listen_fds : opts->preserve_fds;

@@ -187,11 +187,27 @@ static int check_absolute(const char *const *paths, size_t len, const char *fiel
 	return 0;
 }
 
+/* A handler decides what runs the payload: going on without it would run something else. */
+static int check_handler(const struct launch_plan *plan, struct crun_error *err)
+{
+	const char *handler = plan_annotation(plan->config, "run.oci.handler");
+
+	if (!handler || !handler[0])
+		return 0;
+	err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+		"this build has no handler `%s`: remove the annotation to run the program itself",
+		handler);
+	return err_at_key(err, "/annotations", "run.oci.handler");
+}
+
 int plan_check_linux(const struct launch_plan *plan, struct crun_error *err)
 {
 	const struct oci_string_map *sysctl = plan->linux_->sysctl;
 	int r = check_annotations(plan->config->annotations, err);
 
+	if (r < 0)
+		return r;
+	r = check_handler(plan, err);
 	if (r < 0)
 		return r;
 	r = check_absolute(plan->linux_->masked_paths, plan->linux_->masked_paths_len,

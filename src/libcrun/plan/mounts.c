@@ -187,25 +187,47 @@ static int finish_remount(struct build *b, struct crun_error *err)
 	return check_parameters(b, "\"remount\", which changes the flags of a mount only", err);
 }
 
-/* SELinux: linux.mountLabel is the context of every new instance that can have one (spec: mountLabel). */
-static int add_label(const struct launch_plan *plan, struct build *b)
+/* Which of SELinux's mount options carries linux.mountLabel: an annotation of Podman's (`label=nested`) may choose another. */
+static const char *label_option(const struct launch_plan *plan, struct crun_error *err)
 {
-	const char *label = plan->linux_->mount_label;
+	static const char key[] = "run.oci.mount_context_type";
+	static const char *const options[] = {"context", "fscontext", "defcontext", "rootcontext"};
+	const char *value = plan_annotation(plan->config, key);
+
+	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
+		if (str_eq(value ? value : "context", options[i]))
+			return options[i];
+	}
+	err_set(err, KIND_SPEC, EINVAL,
+		"`%s` is no kind of mount label: it is context, fscontext, defcontext or rootcontext",
+		value);
+	(void)err_at_key(err, "/annotations", key);
+	return NULL;
+}
+
+/* SELinux: linux.mountLabel is the context of every new instance that can have one (spec: mountLabel). */
+static int add_label(const struct launch_plan *plan, struct build *b, struct crun_error *err)
+{
+	const char *label = plan->linux_->mount_label, *option;
 	struct mount_op *op = b->op;
 
 	if (!label || !*label || !plan->facts.selinux || !has_own_instance(op->fstype))
 		return 0;
+	option = label_option(plan, err);
+	if (!option)
+		return -EINVAL;
 	for (size_t i = 0; i < op->parameters_len; i++) {
-		if (str_eq(op->parameters[i].key, "context"))
+		if (str_eq(op->parameters[i].key, option))
 			return 0;
 	}
-	b->parameters[op->parameters_len++] = (struct mount_parameter){"context", label};
+	b->parameters[op->parameters_len++] = (struct mount_parameter){option, label};
 	return 0;
 }
 
 static int finish_instance(const struct launch_plan *plan, struct build *b, struct crun_error *err)
 {
 	struct mount_op *op = b->op;
+	int r;
 
 	if (op->copy_symlink || op->src_nofollow) {
 		err_set(err, KIND_SPEC, EINVAL,
@@ -223,7 +245,9 @@ static int finish_instance(const struct launch_plan *plan, struct build *b, stru
 	op->source = b->mount->source;
 	if (op->kind == MOUNT_CGROUP)
 		return check_parameters(b, "a cgroup mount", err);
-	add_label(plan, b);
+	r = add_label(plan, b, err);
+	if (r < 0)
+		return r;
 	/* A tmpfs is made read-only when everything that goes into it is there: by seal, on the mount. */
 	if ((op->attr_set & MOUNT_ATTR_RDONLY) && !str_eq(op->fstype, "tmpfs") &&
 	    has_own_instance(op->fstype))

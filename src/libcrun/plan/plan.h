@@ -143,6 +143,7 @@ struct launch_plan {
 	uint64_t
 		root_propagation; /* MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE; recursive when root_propagation_rec */
 	bool root_propagation_rec;
+	const char *pidfd_receiver; /* socket that gets a pidfd of init, or NULL */
 	bool no_pivot;
 	bool new_keyring;
 	bool shield; /* the payload could write to our binary: init takes it out of its reach (sys/exe_shield.h) */
@@ -182,6 +183,7 @@ struct launch_plan {
 struct plan_options {
 	const char *id, *bundle;
 	enum cgroup_manager cgroup_manager;
+	const char *pidfd_socket;     /* --pidfd-socket or NULL */
 	const char *seccomp_receiver; /* RUN_OCI_SECCOMP_RECEIVER of the environment, or NULL */
 	unsigned preserve_fds, listen_fds;
 	bool no_pivot, no_new_keyring, detach, gate;

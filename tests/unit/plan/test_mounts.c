@@ -16,6 +16,7 @@ static struct launch_plan plan;
 static struct crun_error err;
 
 static bool selinux; /* the host has it */
+static struct oci_string_map *annotations;
 
 static int plan_one(const char *type, const char *source, const char *const *options)
 {
@@ -30,6 +31,7 @@ static int plan_one(const char *type, const char *source, const char *const *opt
 	while (options && options[mount_.options_len])
 		mount_.options_len++;
 	config = (struct oci_config){.mounts = &mount_, .mounts_len = 1, .linux = &linux_};
+	config.annotations = annotations;
 	plan.config = &config;
 	plan.linux_ = &linux_;
 	plan.bundle = "/bundle";
@@ -177,6 +179,25 @@ TEST(mount_label_becomes_the_context_of_new_instances)
 	CHECK(has_parameter("context", "system_u:object_r:x_t:s0:c1,c2"));
 	CHECK_INT(plan_one("proc", "proc", NULL), 0);
 	CHECK_INT(plan.mounts[0].parameters_len, 0);
+	selinux = false;
+	linux_.mount_label = NULL;
+}
+
+TEST(an_annotation_chooses_the_kind_of_mount_label)
+{
+	struct oci_string_pair pair = {"run.oci.mount_context_type", "rootcontext"};
+	struct oci_string_map map = {&pair, 1};
+
+	annotations = &map;
+	selinux = true;
+	linux_.mount_label = "l";
+	CHECK_INT(plan_one("tmpfs", "tmpfs", NULL), 0);
+	CHECK(has_parameter("rootcontext", "l"));
+	CHECK(!has_parameter("context", "l"));
+	pair.value = "nonsense";
+	CHECK_INT(plan_one("tmpfs", "tmpfs", NULL), -EINVAL);
+	CHECK_STR(err.at, "/annotations/run.oci.mount_context_type");
+	annotations = NULL;
 	selinux = false;
 	linux_.mount_label = NULL;
 }

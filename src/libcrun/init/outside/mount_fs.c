@@ -236,7 +236,8 @@ int mount_check_label(const struct outside *o, const struct mount_op *op, int mo
 	for (size_t i = 0; o->plan->facts.selinux && i < op->parameters_len; i++) {
 		const struct mount_parameter *p = &op->parameters[i];
 
-		if (!p->value || !str_eq(p->key, "context"))
+		/* These two are what the root of the mount shows; the others leave no trace in a file. */
+		if (!p->value || (!str_eq(p->key, "context") && !str_eq(p->key, "rootcontext")))
 			continue;
 		r = label_verify_mount(mount_fd, value_of(p, label, sizeof(label)), err);
 		if (r < 0) {
