@@ -316,6 +316,10 @@ def choose_runtime(option):
 
 
 def main():
+    # A shell starts background jobs with these ignored, and so would be everything that the tests start.
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-k", metavar="TEXT", default="", help="only tests whose name has TEXT")
     parser.add_argument("-j", metavar="N", type=int, default=2, help="tests at a time")
