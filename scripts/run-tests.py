@@ -119,7 +119,8 @@ class Runner:
             if word == "PASS":
                 self.totals.ok()
             elif word == "SKIP":
-                lines = [line for line in output.splitlines() if "skip" in line.lower()]
+                lines = [line for line in output.splitlines()
+                         if "skip" in line.lower() and not line.startswith("SKIP ")]
                 self.totals.skip(f"{name}: {test} ({(lines or ['no reason given'])[-1].strip()})")
                 continue
             else:
