@@ -169,6 +169,9 @@ static int run_container(struct launch *l, struct run_wait *wait, int *exit_stat
 		launch_undo(l);
 		return r;
 	}
+	/* They hold the container's network namespace, whose end gives physical interfaces back. */
+	netdevs_free(l->netdevs);
+	l->netdevs = NULL;
 	*exit_status = 0;
 	if (l->opts->detach)
 		return 0;

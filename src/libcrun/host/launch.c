@@ -129,8 +129,10 @@ static void undo_rdt(struct launch *l)
 {
 	struct crun_error err;
 
-	if (l->rdt.ours[0] && intelrdt_remove_group(l->rdt.base_fd, l->rdt.ours, &err) < 0)
-		log_warning("undo: %s", err.text);
+	if (!l->rdt.ours[0] || intelrdt_remove_group(l->rdt.base_fd, l->rdt.ours, &err) >= 0)
+		return;
+	l->keep_state = true;
+	log_warning("undo: %s; `crun delete --force %s` tries again", err.text, l->id);
 }
 
 static bool wants_gate(const struct launch *l)
@@ -256,6 +258,9 @@ static int move_netdevs(struct launch *l, struct crun_error *err)
 
 static void undo_netdevs(struct launch *l)
 {
+	/* Nobody in there may swap an interface for one of his own while we take it back. Our descriptor keeps the namespace alive. */
+	(void)sys_pidfd_send_signal(l->pidfd, SIGKILL);
+	(void)sys_poll_in(l->pidfd, -1);
 	netdevs_restore(l->netdevs);
 }
 

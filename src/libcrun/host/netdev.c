@@ -15,6 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A name template has no free number any more when it comes to this one. */
+#define TEMPLATE_NUMBERS 65536
+
 struct netdev {
 	const struct plan_net_device *plan;
 	struct sys_link here;		  /* as it was */
@@ -82,7 +85,7 @@ static int choose_name(const struct netdevs *n, struct netdev *dev, struct crun_
 					     i, percent + 2)
 				  : snprintf(dev->name, sizeof(dev->name), "%s", wanted);
 
-		if ((size_t)len >= sizeof(dev->name))
+		if ((size_t)len >= sizeof(dev->name) || i >= TEMPLATE_NUMBERS)
 			return err_set(
 				err, KIND_EXISTS, EEXIST,
 				"no name of the form `%s` is free in the container's network namespace",

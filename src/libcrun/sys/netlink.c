@@ -42,48 +42,79 @@ void netlink_attr(struct netlink_request *request, int type, const void *data, s
 	request->head.nlmsg_len = (__u32)(at + RTA_LENGTH(len));
 }
 
-/* Goes through one datagram. Returns 1 when it held the end, with the kernel's verdict in *VERDICT. */
-static int take_answers(const struct nlmsghdr *head, size_t n,
+/* Takes one message in. Returns 1 when it was the last one, with the kernel's verdict in *VERDICT. */
+static int take_answer(const struct nlmsghdr *head, int (*answer)(const struct nlmsghdr *, void *),
+		       void *data, int *verdict)
+{
+	int r = 0;
+
+	/* What was listed changed meanwhile: the caller asks again. */
+	if ((head->nlmsg_flags & NLM_F_DUMP_INTR) && *verdict == 0)
+		*verdict = -EAGAIN;
+	/* Both begin with the verdict: a negative errno, or zero. */
+	if (head->nlmsg_type == NLMSG_DONE || head->nlmsg_type == NLMSG_ERROR) {
+		if (head->nlmsg_len < NLMSG_LENGTH(sizeof(r)))
+			return -EPROTO;
+		memcpy(&r, NLMSG_DATA(head), sizeof(r));
+		if (r < 0)
+			*verdict = r;
+		return 1;
+	}
+	if (answer)
+		r = answer(head, data);
+	if (r < 0 && *verdict == 0)
+		*verdict = r;
+	return 0;
+}
+
+/* Goes through one datagram of N bytes. Returns as take_answer. */
+static int take_answers(const char *datagram, size_t n,
 			int (*answer)(const struct nlmsghdr *, void *), void *data, int *verdict)
 {
-	for (; NLMSG_OK(head, n); head = NLMSG_NEXT(head, n)) {
-		int r = 0;
+	size_t at = 0;
+	int r = 0;
 
-		/* Both begin with the verdict: a negative errno, or zero. */
-		if (head->nlmsg_type == NLMSG_DONE || head->nlmsg_type == NLMSG_ERROR) {
-			if (head->nlmsg_len < NLMSG_LENGTH(sizeof(r)))
-				return -EPROTO;
-			memcpy(&r, NLMSG_DATA(head), sizeof(r));
-			if (r < 0)
-				*verdict = r;
-			return 1;
-		}
-		if (answer)
-			r = answer(head, data);
-		if (r < 0 && *verdict == 0)
-			*verdict = r;
+	while (r == 0 && at < n) {
+		const struct nlmsghdr *head =
+			(const struct nlmsghdr *)(const void *)(datagram + at);
+
+		if (n - at < sizeof(*head) || head->nlmsg_len < sizeof(*head) ||
+		    head->nlmsg_len > n - at)
+			return -EPROTO;
+		r = take_answer(head, answer, data, verdict);
+		at += NLMSG_ALIGN(head->nlmsg_len);
 	}
-	return 0;
+	return r;
 }
 
 int netlink_talk(int fd, struct netlink_request *request,
 		 int (*answer)(const struct nlmsghdr *head, void *data), void *data)
 {
 	_Alignas(struct nlmsghdr) char room[ANSWER_MAX];
-	int verdict = 0, r;
-	ssize_t n;
+	int verdict = 0, r = 0;
 
 	if (request->head.nlmsg_len == 0)
 		return -EMSGSIZE;
 	if (send(fd, request, request->head.nlmsg_len, 0) < 0)
 		return -errno;
-	do {
-		SYS_RETRY(n, recv(fd, room, sizeof(room), MSG_TRUNC));
+	while (r == 0) {
+		struct sockaddr_nl from = {0};
+		socklen_t from_len = sizeof(from);
+		ssize_t n;
+
+		SYS_RETRY(n, recvfrom(fd, room, sizeof(room), MSG_TRUNC, (struct sockaddr *)&from,
+				      &from_len));
 		if (n < 0)
 			return (int)n;
+		/*
+		 * Any process of the namespace with CAP_NET_ADMIN in it may send to our socket; only the kernel has port 0
+		 * (netlink(7)).
+		 */
+		if (from_len != sizeof(from) || from.nl_pid != 0)
+			continue;
 		if ((size_t)n > sizeof(room))
 			return -EMSGSIZE;
-		r = take_answers((const struct nlmsghdr *)room, (size_t)n, answer, data, &verdict);
-	} while (r == 0);
+		r = take_answers(room, (size_t)n, answer, data, &verdict);
+	}
 	return r < 0 ? r : verdict;
 }

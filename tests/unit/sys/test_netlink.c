@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// rtnetlink answers are the kernel's: what another process of the namespace sends to our socket is passed over.
+#include "sys/netlink.h"
+#include "sys/netlink_link.h"
+
+#include "base/cleanup.h"
+
+#include "../test.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Sends LEN bytes to the port of FD, as a neighbour with CAP_NET_ADMIN may; true when the kernel let it. */
+static bool send_to_port_of(int fd, const void *data, size_t len)
+{
+	_cleanup_close_ int other = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	struct sockaddr_nl addr = {.nl_family = AF_NETLINK};
+	socklen_t size = sizeof(addr);
+
+	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+	    getsockname(fd, (struct sockaddr *)&addr, &size) < 0)
+		return false;
+	return sendto(other, data, len, 0, (struct sockaddr *)&addr, sizeof(addr)) == (ssize_t)len;
+}
+
+TEST(a_forged_answer_is_passed_over)
+{
+	struct {
+		struct nlmsghdr head;
+		struct nlmsgerr verdict;
+	} forged = {.head = {.nlmsg_len = sizeof(forged), .nlmsg_type = NLMSG_ERROR}};
+	_cleanup_close_ int fd = sys_netlink_open();
+	struct sys_link link;
+
+	CHECK(fd >= 0);
+	if (!send_to_port_of(fd, &forged, sizeof(forged)))
+		SKIP("sending to another process's netlink socket takes CAP_NET_ADMIN");
+	CHECK_INT(sys_link_find(fd, "no-such-link", &link), -ENODEV);
+}
+
+TEST(a_forged_length_harms_nobody)
+{
+	char garbage[4097] = {0};
+	struct nlmsghdr head = {.nlmsg_len = 17, .nlmsg_type = RTM_NEWLINK};
+	_cleanup_close_ int fd = sys_netlink_open();
+	struct sys_link link;
+
+	memcpy(garbage, &head, sizeof(head));
+	CHECK(fd >= 0);
+	if (!send_to_port_of(fd, garbage, sizeof(garbage)))
+		SKIP("sending to another process's netlink socket takes CAP_NET_ADMIN");
+	CHECK_INT(sys_link_find(fd, "lo", &link), 0);
+}
+
+TEST_MAIN()
