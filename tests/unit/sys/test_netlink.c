@@ -28,8 +28,15 @@ TEST(a_forged_answer_is_passed_over)
 {
 	struct {
 		struct nlmsghdr head;
+		struct ifinfomsg link;
+		struct nlmsghdr end;
 		struct nlmsgerr verdict;
-	} forged = {.head = {.nlmsg_len = sizeof(forged), .nlmsg_type = NLMSG_ERROR}};
+	} forged = {
+		.head = {.nlmsg_len = NLMSG_LENGTH(sizeof(forged.link)), .nlmsg_type = RTM_NEWLINK},
+		.link = {.ifi_index = 4242},
+		.end = {.nlmsg_len = NLMSG_LENGTH(sizeof(forged.verdict)),
+			.nlmsg_type = NLMSG_ERROR},
+	};
 	_cleanup_close_ int fd = sys_netlink_open();
 	struct sys_link link;
 
@@ -39,18 +46,20 @@ TEST(a_forged_answer_is_passed_over)
 	CHECK_INT(sys_link_find(fd, "no-such-link", &link), -ENODEV);
 }
 
+/* A length whose alignment goes beyond the datagram, and what is left of it below zero. */
 TEST(a_forged_length_harms_nobody)
 {
-	char garbage[4097] = {0};
-	struct nlmsghdr head = {.nlmsg_len = 17, .nlmsg_type = RTM_NEWLINK};
+	static char forged[32765];
+	struct nlmsghdr head = {.nlmsg_len = sizeof(forged), .nlmsg_type = RTM_NEWLINK};
 	_cleanup_close_ int fd = sys_netlink_open();
 	struct sys_link link;
 
-	memcpy(garbage, &head, sizeof(head));
+	memcpy(forged, &head, sizeof(head));
 	CHECK(fd >= 0);
-	if (!send_to_port_of(fd, garbage, sizeof(garbage)))
+	if (!send_to_port_of(fd, forged, sizeof(forged)))
 		SKIP("sending to another process's netlink socket takes CAP_NET_ADMIN");
 	CHECK_INT(sys_link_find(fd, "lo", &link), 0);
+	CHECK_INT(link.index, 1);
 }
 
 TEST_MAIN()
