@@ -15,6 +15,7 @@
 
 struct global {
 	const char *root, *log, *log_format, *log_level, *cgroup_manager, *rootless;
+	int64_t timeout_ms;
 	bool version;
 };
 
@@ -35,6 +36,8 @@ const struct option_spec global_options[] = {
 	 NULL, "who makes the container's cgroup (cgroupfs)"},
 	{"systemd-cgroup", NULL, OPTION_CONSTANT, GLOBAL(cgroup_manager), NULL, "systemd",
 	 "the same as --cgroup-manager systemd"},
+	{"timeout", NULL, OPTION_DURATION, GLOBAL(timeout_ms), "SECONDS", NULL,
+	 "give up and undo everything when the command takes longer (each wait has its own limit)"},
 	{"rootless", NULL, OPTION_CHOICE, GLOBAL(rootless), "true|false|auto", NULL,
 	 "accepted and ignored: crun finds out by itself"},
 	{"version", "vV", OPTION_FLAG, GLOBAL(version), NULL, NULL,
@@ -181,6 +184,7 @@ static int run(struct log_target *log, struct invocation *inv, char *const *argv
 	inv->ctx.argv = argv;
 	inv->ctx.state_root = global.root;
 	inv->ctx.cgroup_manager = global.cgroup_manager;
+	inv->ctx.timeout_ms = global.timeout_ms;
 	r = run_command(inv, argv, at, err);
 	libcrun_set_log(NULL, NULL, LOG_LEVEL_ERROR);
 	return r;

@@ -127,6 +127,43 @@ static int store_count(struct parse *p, const struct typed *typed, const char *v
 	return 0;
 }
 
+/* In milliseconds. At most a year: sums of it and the clock never overflow. */
+#define DURATION_MAX (INT64_C(366) * 24 * 3600 * 1000)
+
+static int store_duration(struct parse *p, const struct typed *typed, const char *value,
+			  int64_t *where)
+{
+	static const struct {
+		const char *name;
+		int64_t ms;
+	} units[] = {{"", 1000}, {"s", 1000}, {"ms", 1}, {"m", 60000}, {"h", 3600000}};
+	int64_t whole = 0, part = 0, scale = 1;
+	const char *c = value;
+
+	for (; *c >= '0' && *c <= '9' && whole <= DURATION_MAX; c++)
+		whole = whole * 10 + (*c - '0');
+	if (c > value && *c == '.') {
+		/* What is finer than a millionth is left out. */
+		for (c++; *c >= '0' && *c <= '9'; c++) {
+			part = scale < 1000000 ? part * 10 + (*c - '0') : part;
+			scale = scale < 1000000 ? scale * 10 : scale;
+		}
+	}
+	for (size_t i = 0; c > value && i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(c, units[i].name) != 0)
+			continue;
+		if (whole > DURATION_MAX / units[i].ms)
+			return bad_value(p, typed, "less than a year", value);
+		*where = whole * units[i].ms + part * units[i].ms / scale;
+		/* Not nothing, which stands for no limit. */
+		if (*where == 0 && part > 0)
+			*where = 1;
+		return 0;
+	}
+	return bad_value(p, typed, "a number of seconds, or one with ms, s, m or h behind it",
+			 value);
+}
+
 static int store(struct parse *p, const struct option_spec *s, const struct typed *typed,
 		 const char *value)
 {
@@ -148,6 +185,8 @@ static int store(struct parse *p, const struct option_spec *s, const struct type
 		break;
 	case OPTION_COUNT:
 		return store_count(p, typed, value, where);
+	case OPTION_DURATION:
+		return store_duration(p, typed, value, where);
 	case OPTION_CONSTANT:
 		*(const char **)where = s->constant;
 		break;

@@ -12,6 +12,7 @@ enum option_type {
 	OPTION_TEXT,  /* const char * = the argument, which may not be empty */
 	OPTION_COUNT, /* unsigned = the argument, a decimal number */
 	OPTION_CHOICE, /* const char * = the argument, one of the words of `argument`, which are parted by '|' */
+	OPTION_DURATION, /* int64_t = milliseconds; the argument is a decimal number, with or without one of ms, s, m, h */
 	OPTION_CONSTANT, /* const char * = `constant` */
 	OPTION_HELP,	 /* parsing ends with OPTIONS_HELP */
 };

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
 
@@ -20,6 +21,11 @@ struct libcrun_context {
 	char *const *
 		argv; /* our own argument vector, should protecting the binary take a second execution */
 	const char *cgroup_manager; /* "cgroupfs", "systemd", "disabled"; NULL: cgroupfs */
+	/*
+	 * --timeout: milliseconds after which the command gives up waiting, whatever it waits for, and undoes what it did; the payload's own
+	 * time does not count. 0: each wait has the limit that suits it (sys/deadline.h), and hooks only their own.
+	 */
+	int64_t timeout_ms;
 };
 
 /* Options of create, run and (later) restore. */

@@ -157,8 +157,8 @@ size_t err_format(const struct crun_error *err, char *buf, size_t size)
 const char *err_kind_name(unsigned kind)
 {
 	static const char *const names[KIND_MAX] = {
-		"NONE",	       "SPEC",	 "NOT_FOUND", "EXISTS",	 "STATE",    "PERMISSION",
-		"UNSUPPORTED", "SYSTEM", "HOOK",      "TIMEOUT", "INTERNAL",
+		"NONE",	       "SPEC",	 "NOT_FOUND", "EXISTS",	 "STATE",	"PERMISSION",
+		"UNSUPPORTED", "SYSTEM", "HOOK",      "TIMEOUT", "INTERRUPTED", "INTERNAL",
 	};
 
 	return kind < KIND_MAX ? names[kind] : "INTERNAL";

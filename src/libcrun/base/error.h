@@ -16,6 +16,7 @@ enum crun_error_kind {
 	KIND_SYSTEM,	  /* any other failed system call */
 	KIND_HOOK,	  /* a hook failed */
 	KIND_TIMEOUT,	  /* a deadline passed */
+	KIND_INTERRUPTED, /* a signal told us to give up */
 	KIND_INTERNAL,	  /* a broken invariant of our own */
 	KIND_MAX
 };
@@ -24,7 +25,7 @@ enum crun_error_kind {
 struct crun_error {
 	int errnum;	 /* positive errno value */
 	uint16_t kind;	 /* enum crun_error_kind */
-	uint16_t unused; /* keeps the layout free of implicit padding: it goes through a socket */
+	uint16_t signal; /* KIND_INTERRUPTED: which; else 0 */
 	char at[160];	 /* JSON pointer into config.json, or empty */
 	char text[1360]; /* "outer frame: inner frame: reason", one line, NUL-terminated */
 };

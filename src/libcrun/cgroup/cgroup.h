@@ -13,6 +13,13 @@
 #include <sys/types.h>
 
 struct cgroup;
+struct deadline;
+
+/*
+ * Until when the calls below may wait (sys/deadline.h): borrowed, read at each call. Without one, or with one that has no end, each wait
+ * has a limit of its own.
+ */
+void cgroup_set_deadline(struct cgroup *cg, const struct deadline *deadline);
 
 /*
  * Decides which directories the container will live in, and which of them have to be made; touches nothing. *ret may be a

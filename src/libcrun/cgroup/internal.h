@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "cgroup/cgroup.h"
 #include "plan/plan.h"
+#include "sys/deadline.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -74,6 +75,8 @@ struct cgroup {
 	struct cg_hier hier[CG_MAX_HIER];
 	size_t hier_len;
 	char **planned; /* NULL-terminated */
+	const struct deadline
+		*deadline; /* the command's, or NULL: deadline_or(cg->deadline, CG_..._MS) */
 	bool absent; /* could not be made and need not be: path and planned, which callers may hold, live on */
 };
 

@@ -236,6 +236,11 @@ int cgroup_select(const struct plan_cgroup *plan, struct cgroup **ret, struct cr
 	return 0;
 }
 
+void cgroup_set_deadline(struct cgroup *cg, const struct deadline *deadline)
+{
+	cg->deadline = deadline;
+}
+
 const char *cgroup_path(const struct cgroup *cg)
 {
 	return cg->absent ? NULL : cg->path;

@@ -5,6 +5,7 @@
 #include "host/lifecycle_hooks.h"
 #include "host/payload.h"
 #include "host/run_wait.h"
+#include "host/verbs.h"
 #include "sys/exe_shield.h"
 #include "sys/process.h"
 
@@ -50,6 +51,7 @@ static int launch_begin(struct launch *l, const struct libcrun_context *ctx, con
 		.ctx = ctx,
 		.opts = opts,
 		.id = id,
+		.deadline = command_deadline(ctx),
 		.is_run = is_run,
 		.dir = {.root_fd = FD_NONE, .fd = FD_NONE},
 		.channel = {.fd = FD_NONE},

@@ -37,6 +37,7 @@ static int destroy(struct container *c, struct crun_error *err)
 
 	if (r < 0)
 		return r;
+	cgroup_set_deadline(cg, &c->deadline);
 	r = cgroup_destroy(cg, err);
 	cgroup_free(cg);
 	if (r == 0)

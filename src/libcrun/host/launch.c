@@ -66,6 +66,7 @@ static int select_cgroup(struct launch *l, struct crun_error *err)
 
 	if (r < 0)
 		return r;
+	cgroup_set_deadline(l->cgroup, &l->deadline);
 	if (cgroup_needs_adopt(l->cgroup))
 		l->plan->sync_go = true;
 	birth_plan(l->plan, cgroup_needs_adopt(l->cgroup), &l->birth);

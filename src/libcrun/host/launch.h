@@ -14,6 +14,7 @@
 #include "plan/seccomp.h"
 #include "state/store.h"
 #include "sync/ladder.h"
+#include "sys/deadline.h"
 
 #include <libocispec/oci.h>
 
@@ -23,7 +24,8 @@ struct launch {
 	const struct libcrun_context *ctx;
 	const struct libcrun_create_options *opts;
 	const char *id;
-	bool is_run; /* run: there is no gate, init goes on by itself after READY */
+	struct deadline deadline; /* until when we may wait, by --timeout; and what interrupts us */
+	bool is_run;		  /* run: there is no gate, init goes on by itself after READY */
 
 	struct oci_arena arena; /* owns text, config and plan */
 	struct oci_text text;	/* config.json as read */

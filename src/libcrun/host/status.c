@@ -139,12 +139,18 @@ int container_load(struct container *c, struct crun_error *err)
 	return 0;
 }
 
+struct deadline command_deadline(const struct libcrun_context *ctx)
+{
+	return deadline_in(ctx->timeout_ms > 0 ? ctx->timeout_ms : DEADLINE_NEVER);
+}
+
 int container_open(const struct libcrun_context *ctx, const char *id, struct container *c,
 		   struct crun_error *err)
 {
 	char root[4096];
 	int r = libcrun_state_root(ctx, root, sizeof(root), err);
 
+	c->deadline = command_deadline(ctx);
 	if (r < 0)
 		return r;
 	r = state_open(root, id, false, &c->dir, err);

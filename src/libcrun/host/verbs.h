@@ -8,10 +8,14 @@
 #include "base/cleanup.h"
 #include "libcrun.h"
 #include "state/store.h"
+#include "sys/deadline.h"
 
 #include <libocispec/oci.h>
 
 #include <stdbool.h>
+
+/* What --timeout says, counted from now: deadline_none() without it. For the beginning of a command. */
+struct deadline command_deadline(const struct libcrun_context *ctx);
 
 struct container {
 	struct state_dir dir;
@@ -23,12 +27,14 @@ struct container {
 	 * nevertheless, for that is all that can be said about it; without one it is `stopped`.
 	 */
 	bool cut_off;
-	int pidfd; /* of the init process while it is alive, else FD_NONE */
+	int pidfd;		  /* of the init process while it is alive, else FD_NONE */
+	struct deadline deadline; /* until when the command may wait, by --timeout */
 };
 
-#define CONTAINER_EMPTY                                                      \
-	{                                                                    \
-		.dir = {.root_fd = FD_NONE, .fd = FD_NONE}, .pidfd = FD_NONE \
+#define CONTAINER_EMPTY                                                       \
+	{                                                                     \
+		.dir = {.root_fd = FD_NONE, .fd = FD_NONE}, .pidfd = FD_NONE, \
+		.deadline = {.at = DEADLINE_NEVER, .cancel_fd = FD_NONE},     \
 	}
 #define _cleanup_container_ _cleanup_(container_done)
 

@@ -26,7 +26,7 @@ TEST(set_keeps_kind_errnum_and_text)
 	CHECK_INT(err.kind, KIND_STATE);
 	CHECK_STR(err.text, "container `box` is busy");
 	CHECK_STR(err.at, "");
-	CHECK_INT(err.unused, 0);
+	CHECK_INT(err.signal, 0);
 }
 
 TEST(sys_appends_the_reason)
@@ -180,8 +180,8 @@ TEST(format_adds_the_place)
 TEST(kinds_have_names)
 {
 	static const char *const names[] = {
-		"NONE",	       "SPEC",	 "NOT_FOUND", "EXISTS",	 "STATE",    "PERMISSION",
-		"UNSUPPORTED", "SYSTEM", "HOOK",      "TIMEOUT", "INTERNAL",
+		"NONE",	       "SPEC",	 "NOT_FOUND", "EXISTS",	 "STATE",	"PERMISSION",
+		"UNSUPPORTED", "SYSTEM", "HOOK",      "TIMEOUT", "INTERRUPTED", "INTERNAL",
 	};
 
 	CHECK_INT(sizeof(names) / sizeof(names[0]), KIND_MAX);
