@@ -4,6 +4,7 @@
 import json
 import os
 import shutil
+import signal
 import subprocess
 
 import hostside
@@ -200,17 +201,180 @@ def joined(t):
     return child, {"type": "network", "path": f"/proc/{child.pid}/ns/net"}
 
 
-def test_device_moves_into_a_joined_namespace_and_stays_there(t):
+def test_device_stays_in_a_joined_namespace_until_the_delete(t):
+    private_network(t)
+    make(t)
+    holder, namespace = joined(t)
+    bundle = with_devices(t, {"nd0": {"name": "eth0"}}, namespaces=("mount", "pid", namespace))
+    t.create(bundle)
+    assert links(holder.pid)["eth0"] == (set(ADDRESSES), True)
+    # config-linux.md: it must not be moved out before deletion, whatever becomes of the process.
+    t.rt("kill", bundle.id, "KILL")
+    t.wait_status(bundle, "stopped")
+    assert links(holder.pid)["eth0"] == (set(ADDRESSES), True)
+    result = t.delete(bundle)
+    assert not result.err, result
+    assert "eth0" not in links(holder.pid)
+    assert links()["nd0"] == (set(ADDRESSES), True), links()
+    # And it can be had again.
+    t.create(bundle)
+    t.delete(bundle, force=True)
+    assert links()["nd0"] == (set(ADDRESSES), True), links()
+
+
+def test_device_is_back_when_run_has_ended(t):
+    private_network(t)
+    make(t, up=False)
+    holder, namespace = joined(t)
+    bundle = with_devices(t, {"nd0": {"name": "eth0"}}, "true",
+                          namespaces=("mount", "pid", namespace))
+    result = t.run_container(bundle)
+    assert not result.err, result
+    assert set(links(holder.pid)) == {"lo"}
+    assert links()["nd0"] == (set(ADDRESSES), False), links()
+
+
+def test_device_of_a_namespace_that_others_hold_is_back_after_delete(t):
+    private_network(t)
+    make(t)
+    bundle = with_devices(t, {"nd0": {"name": "eth0"}}, "sleep 1000")
+    t.create(bundle)
+    guest = t.popen(argv=["nsenter", "-t", str(t.pid(bundle)), "-n", "sleep", "1000"])
+    there = os.readlink(f"/proc/{t.pid(bundle)}/ns/net")
+    t.wait_until(lambda: os.readlink(f"/proc/{guest.pid}/ns/net") == there, "nsenter")
+    t.rt("kill", bundle.id, "KILL")
+    t.wait_status(bundle, "stopped")
+    assert links(guest.pid)["eth0"] == (set(ADDRESSES), True)
+    t.delete(bundle)
+    assert links()["nd0"] == (set(ADDRESSES), True), links()
+
+
+def test_device_of_a_named_namespace_is_back_after_delete(t):
+    private_network(t)
+    make(t)
+    bundle = with_devices(t, {"nd0": {}}, "sleep 1000")
+    t.create(bundle)
+    name = t.path("netns")
+    with open(name, "w", encoding="ascii"):
+        pass
+    subprocess.run(["mount", "--bind", f"/proc/{t.pid(bundle)}/ns/net", name], check=True)
+    try:
+        t.rt("kill", bundle.id, "KILL")
+        t.wait_status(bundle, "stopped")
+        t.delete(bundle)
+        assert links()["nd0"] == (set(ADDRESSES), True), links()
+    finally:
+        subprocess.run(["umount", name], check=True)
+
+
+def test_virtual_device_of_a_living_container_is_back_after_delete(t):
+    """Nobody else holds the namespace: the runtime does, while it ends the container."""
+    private_network(t)
+    make(t)
+    bundle = with_devices(t, {"nd0": {"name": "eth0"}}, "sleep 1000")
+    t.create(bundle)
+    t.delete(bundle)
+    assert links()["nd0"] == (set(ADDRESSES), True), links()
+    t.rt("run", "-d", "-b", bundle.path, bundle.id)
+    t.delete(bundle, force=True)
+    assert links()["nd0"] == (set(ADDRESSES), True), links()
+
+
+def test_renamed_device_is_back_under_its_old_name(t):
+    private_network(t)
+    make(t)
+    holder, namespace = joined(t)
+    bundle = with_devices(t, {"nd0": {"name": "eth0"}}, namespaces=("mount", "pid", namespace))
+    t.create(bundle)
+    enter = ["nsenter", "-t", str(holder.pid), "-n", "ip"]
+    subprocess.run([*enter, "link", "set", "eth0", "down"], check=True)
+    subprocess.run([*enter, "link", "set", "eth0", "name", "other"], check=True)
+    subprocess.run([*enter, "addr", "add", "203.0.113.9/24", "dev", "other"], check=True)
+    t.delete(bundle, force=True)
+    # With what it had here, and nothing that it was given there.
+    assert links()["nd0"] == (set(ADDRESSES), True), links()
+
+
+def test_another_device_of_its_name_or_number_is_not_taken(t):
+    """A joined namespace may belong to somebody who would like a device of his among the host's."""
+    private_network(t)
+    make(t)
+    holder, namespace = joined(t)
+    bundle = with_devices(t, {"nd0": {"name": "eth0"}}, namespaces=("mount", "pid", namespace))
+    t.create(bundle)
+    enter = ["nsenter", "-t", str(holder.pid), "-n", "ip"]
+    index = json.loads(subprocess.run([*enter, "-j", "link", "show", "eth0"], check=True,
+                                      capture_output=True).stdout)[0]["ifindex"]
+    subprocess.run([*enter, "link", "del", "eth0"], check=True)
+    # The same kind; but where its other end is, he cannot choose.
+    subprocess.run([*enter, "link", "add", "eth0", "index", str(index), "type", "veth", "peer",
+                    "name", "mine"], check=True)
+    t.delete(bundle, force=True)
+    assert "nd0" not in links(), links()
+    assert {"eth0", "mine"} <= set(links(holder.pid))
+
+
+def test_failed_creation_takes_no_other_device(t):
+    private_network(t)
+    make(t)
+    holder, namespace = joined(t)
+    bundle = with_devices(t, {"nd0": {"name": "eth0"}}, namespaces=("mount", "pid", namespace))
+    swap = (f"nsenter -t {holder.pid} -n ip link del eth0; nsenter -t {holder.pid} -n "
+            "ip link add eth0 type veth peer name mine; exit 1")
+    bundle.config["hooks"] = {"createRuntime": [{"path": "/bin/sh", "args": ["sh", "-c", swap]}]}
+    t.fails("create", "-b", bundle.save().path, bundle.id, has="createRuntime")
+    assert "nd0" not in links(), links()
+    assert {"eth0", "mine"} <= set(links(holder.pid))
+    t.assert_no_trace(bundle)
+
+
+def test_device_stays_where_its_name_is_taken_meanwhile(t):
+    private_network(t)
+    make(t)
+    holder, namespace = joined(t)
+    bundle = with_devices(t, {"nd0": {"name": "eth0"}}, namespaces=("mount", "pid", namespace))
+    t.create(bundle)
+    make(t, "nd0x", addresses=[])
+    ip("link", "set", "nd0x", "down")
+    ip("link", "set", "nd0x", "name", "nd0")
+    result = t.rt("--log-level", "warning", "delete", "--force", bundle.id)
+    assert "`nd0` (`eth0` in the container) back" in result.err, result
+    assert links(holder.pid)["eth0"] == (set(ADDRESSES), True)
+    t.assert_no_trace(bundle)
+
+
+def test_device_does_not_go_to_a_third_namespace(t):
     private_network(t)
     make(t)
     holder, namespace = joined(t)
     bundle = with_devices(t, {"nd0": {}}, namespaces=("mount", "pid", namespace))
     t.create(bundle)
-    assert links(holder.pid)["nd0"] == (set(ADDRESSES), True)
-    # config-linux.md: it must not be taken out of the namespace, which belongs to somebody else.
+    home = os.open("/proc/self/ns/net", os.O_RDONLY)
+    assert hostside.LIBC.unshare(CLONE_NEWNET) == 0
+    result = t.rt("--log-level", "warning", "delete", "--force", bundle.id)
+    assert "not the one that they came from" in result.err, result
+    assert "nd0" not in links() and "nd0" in links(holder.pid)
+    assert hostside.LIBC.setns(home, CLONE_NEWNET) == 0
+    os.close(home)
+
+
+def test_device_is_back_after_a_creation_that_was_killed(t):
+    private_network(t)
+    make(t)
+    holder, namespace = joined(t)
+    bundle = with_devices(t, {"nd0": {"name": "eth0"}}, namespaces=("mount", "pid", namespace))
+    note = t.path("hook")
+    bundle.config["hooks"] = {"createRuntime": [{"path": "/bin/sh", "args": [
+        "sh", "-c", f"echo $$ >{note}.new; mv {note}.new {note}; exec sleep 60"]}]}
+    creating = t.popen("create", "-b", bundle.save().path, bundle.id)
+    t.wait_until(lambda: os.path.exists(note), "the hook")
+    creating.kill()
+    creating.wait()
+    with open(note, encoding="ascii") as source:
+        os.kill(int(source.read()), signal.SIGKILL)
+    assert "eth0" in links(holder.pid)
     t.delete(bundle, force=True)
-    assert links(holder.pid)["nd0"] == (set(ADDRESSES), True)
-    assert "nd0" not in links()
+    assert links()["nd0"] == (set(ADDRESSES), True), links()
 
 
 def test_template_in_a_joined_namespace_avoids_what_is_there(t):

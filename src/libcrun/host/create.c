@@ -3,6 +3,7 @@
 #include "host/launch.h"
 
 #include "host/lifecycle_hooks.h"
+#include "host/netdev_return.h"
 #include "host/payload.h"
 #include "host/run_wait.h"
 #include "host/verbs.h"
@@ -134,6 +135,7 @@ static int remove_container(struct launch *l, struct crun_error *err)
 		r = intelrdt_remove(&l->record, err);
 	if (r < 0)
 		return r;
+	netdevs_return(&l->record, FD_NONE);
 	launch_hook_state(l, 0, &state);
 	lifecycle_hooks_poststop(l->plan->config->hooks, &state);
 	return state_remove(&l->dir, err);

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "cgroup/cgroup.h"
 #include "host/intelrdt.h"
+#include "host/netdev_return.h"
 
 #include <errno.h>
 
@@ -44,8 +45,17 @@ static int destroy(struct container *c, struct crun_error *err)
 		r = intelrdt_remove(c->record, err);
 	if (r < 0)
 		return r;
+	netdevs_return(c->record, c->net_fd);
 	container_poststop(c);
 	return state_remove(&c->dir, err);
+}
+
+/* SIGKILL; what was moved into its network namespace can still be got out, although nobody else keeps that. */
+static int end(struct container *c, struct crun_error *err)
+{
+	if (c->pidfd >= 0 && c->net_fd < 0 && c->record->net_devices_len)
+		c->net_fd = netdevs_hold(c->record->pid);
+	return container_kill(c, err);
 }
 
 static int delete_known(struct container *c, bool force, struct crun_error *err)
@@ -54,7 +64,7 @@ static int delete_known(struct container *c, bool force, struct crun_error *err)
 
 	if (r < 0)
 		return r;
-	r = container_kill(c, err);
+	r = end(c, err);
 	if (r < 0)
 		return r;
 	return destroy(c, err);
@@ -98,7 +108,7 @@ static int delete_container(struct container *c, bool force, struct crun_error *
 	 * as init lives.
 	 */
 	if ((force || c->cut_off) && c->pidfd >= 0) {
-		r = container_kill(c, err);
+		r = end(c, err);
 		if (r < 0)
 			return r;
 	}

@@ -251,10 +251,25 @@ static bool wants_netdevs(const struct launch *l)
 	return l->plan->net_devices_len > 0;
 }
 
+static int note_netdevs(void *data, struct crun_error *err)
+{
+	return record_write(data, OCI_RECORD_PHASE_INTENT, err);
+}
+
 /* Before GO, as sysctls may be about them and hooks may look for them. */
 static int move_netdevs(struct launch *l, struct crun_error *err)
 {
-	return netdevs_move(l->plan, l->ns_fds[NS_NET], l->pid, &l->netdevs, err);
+	const struct netdevs_request request = {
+		.plan = l->plan,
+		.joined_fd = l->ns_fds[NS_NET],
+		.pid = l->pid,
+		.arena = &l->arena,
+		.record = &l->record,
+		.note = note_netdevs,
+		.data = l,
+	};
+
+	return netdevs_move(&request, &l->netdevs, err);
 }
 
 static void undo_netdevs(struct launch *l)

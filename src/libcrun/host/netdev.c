@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "host/netdev_return.h"
 #include "sys/file.h"
 #include "sys/netlink.h"
 #include "sys/netlink_addr.h"
@@ -20,10 +21,9 @@
 
 struct netdev {
 	const struct plan_net_device *plan;
-	struct sys_link here;		  /* as it was */
-	struct buf addresses;		  /* as they were */
-	char name[PLAN_NET_NAME_MAX + 1]; /* inside */
-	int index;			  /* inside; the kernel changes it when it is taken there */
+	struct oci_record_net_device *record; /* what it was, and is inside */
+	struct buf addresses;		      /* as they were */
+	char name[PLAN_NET_NAME_MAX + 1];     /* inside */
 	bool moved;
 };
 
@@ -51,22 +51,49 @@ static int open_there(struct netdevs *n, struct crun_error *err)
 	return 0;
 }
 
-static int open_both(struct netdevs *n, int joined_fd, pid_t pid, struct crun_error *err)
+static int open_both(struct netdevs *n, const struct netdevs_request *q, struct crun_error *err)
 {
-	char path[40];
-
 	n->own_ns = sys_openat(AT_FDCWD, "/proc/thread-self/ns/net", O_RDONLY, 0);
 	if (n->own_ns < 0)
 		return err_sys(err, n->own_ns, "open our own network namespace");
-	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
-	n->target_ns = joined_fd >= 0 ? sys_dup_cloexec(joined_fd, 3)
-				      : sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+	n->target_ns = q->joined_fd >= 0 ? sys_dup_cloexec(q->joined_fd, 3) : netdevs_hold(q->pid);
 	if (n->target_ns < 0)
 		return err_sys(err, n->target_ns, "open the container's network namespace");
 	n->here = sys_netlink_open();
 	if (n->here < 0)
 		return err_sys(err, n->here, "open a netlink socket");
 	return open_there(n, err);
+}
+
+/* Where the namespace is found again; only a file that the configuration names may be there when the container has ended. */
+static const char *joined_path(const struct launch_plan *plan)
+{
+	const struct oci_linux *lx = plan->linux_;
+
+	for (size_t i = 0; i < lx->namespaces_len; i++) {
+		if (lx->namespaces[i].type == OCI_NAMESPACE_TYPE_NETWORK)
+			return lx->namespaces[i].path;
+	}
+	return NULL;
+}
+
+static int record_namespaces(const struct netdevs *n, const struct netdevs_request *q,
+			     struct crun_error *err)
+{
+	struct oci_record *rec = q->record;
+	int r = -ENOMEM;
+
+	rec->net_namespace = oci_arena_alloc(q->arena, sizeof(*rec->net_namespace));
+	rec->host_net_namespace = oci_arena_alloc(q->arena, sizeof(*rec->host_net_namespace));
+	rec->net_devices =
+		oci_arena_alloc(q->arena, q->plan->net_devices_len * sizeof(*rec->net_devices));
+	if (rec->net_namespace && rec->host_net_namespace && rec->net_devices) {
+		rec->net_namespace->path = joined_path(q->plan);
+		r = netdev_describe_namespace(n->target_ns, n->there, rec->net_namespace);
+	}
+	if (r == 0)
+		r = netdev_describe_namespace(n->own_ns, n->here, rec->host_net_namespace);
+	return r < 0 ? err_sys(err, r, "note which network namespaces are meant") : 0;
 }
 
 /*
@@ -125,43 +152,68 @@ static int finish_inside(const struct netdevs *n, struct netdev *dev, struct cru
 
 	if (r < 0)
 		return err_sys(err, r, "find the network device `%s` in the container", dev->name);
-	dev->index = link.index;
-	r = sys_address_restore(n->there, dev->index, same_name, &dev->addresses);
+	dev->record->has_index = true;
+	dev->record->index = link.index;
+	dev->record->has_link_namespace = true;
+	dev->record->link_namespace = link.link_netns;
+	r = sys_address_restore(n->there, link.index, same_name, &dev->addresses);
 	if (r < 0)
 		return err_sys(err, r,
 			       "give the network device `%s` its addresses in the container",
 			       dev->name);
-	r = sys_link_set_up(n->there, dev->index);
+	r = sys_link_set_up(n->there, link.index);
 	if (r < 0)
 		return err_sys(err, r, "bring the network device `%s` up in the container",
 			       dev->name);
 	return 0;
 }
 
-static int move_device(const struct netdevs *n, struct netdev *dev, struct crun_error *err)
+/* Looks at the device and writes down what is to be moved. *RET_INDEX is its number here. */
+static int prepare(const struct netdevs *n, const struct netdevs_request *q, struct netdev *dev,
+		   int *ret_index, struct crun_error *err)
 {
 	const char *name = dev->plan->name;
-	struct sys_link link;
-	int r = sys_link_find(n->here, name, &dev->here);
+	struct sys_link here;
+	int r = sys_link_find(n->here, name, &here);
 
 	if (r == -ENODEV)
 		return err_set(err, KIND_NOT_FOUND, ENODEV, "there is no network device `%s`",
 			       name);
 	if (r < 0)
 		return err_sys(err, r, "look for the network device `%s`", name);
+	*ret_index = here.index;
 	r = choose_name(n, dev, err);
 	if (r < 0)
 		return r;
-	r = sys_address_save(n->here, dev->here.index, &dev->addresses);
+	r = sys_address_save(n->here, here.index, &dev->addresses);
 	if (r < 0)
 		return err_sys(err, r, "read the addresses of the network device `%s`", name);
-	r = sys_link_move(n->here, dev->here.index, n->target_ns, dev->name);
+	dev->record->name = name;
+	dev->record->inside = oci_arena_strndup(q->arena, dev->name, strlen(dev->name));
+	r = netdev_describe(&here, &dev->addresses, q->arena, dev->record);
+	if (r < 0 || !dev->record->inside)
+		return err_sys(err, -ENOMEM, "describe the network device `%s`", name);
+	q->record->net_devices_len = n->len;
+	return q->note(q->data, err);
+}
+
+static int move_device(const struct netdevs *n, const struct netdevs_request *q, struct netdev *dev,
+		       struct crun_error *err)
+{
+	const char *name = dev->plan->name;
+	struct sys_link link;
+	int index = 0, r = prepare(n, q, dev, &index, err);
+
+	if (r < 0)
+		return r;
+	r = sys_link_move(n->here, index, n->target_ns, dev->name);
 	if (r < 0) {
 		/* It may be there, and only the change of its name have failed. */
 		if (sys_link_find(n->here, name, &link) == -ENODEV &&
 		    sys_link_find(n->there, name, &link) == 0) {
 			dev->moved = true;
-			dev->index = link.index;
+			dev->record->has_index = true;
+			dev->record->index = link.index;
 		}
 		return say_unmovable(dev, r, err);
 	}
@@ -169,23 +221,26 @@ static int move_device(const struct netdevs *n, struct netdev *dev, struct crun_
 	return finish_inside(n, dev, err);
 }
 
-int netdevs_move(const struct launch_plan *plan, int joined_fd, pid_t pid, struct netdevs **ret,
-		 struct crun_error *err)
+int netdevs_move(const struct netdevs_request *q, struct netdevs **ret, struct crun_error *err)
 {
-	struct netdevs *n = calloc(1, sizeof(*n) + plan->net_devices_len * sizeof(n->devices[0]));
+	size_t len = q->plan->net_devices_len;
+	struct netdevs *n = calloc(1, sizeof(*n) + len * sizeof(n->devices[0]));
 	int r;
 
 	if (!n)
 		return err_sys(err, -ENOMEM, "move network devices");
 	n->own_ns = n->target_ns = n->here = n->there = FD_NONE;
-	r = open_both(n, joined_fd, pid, err);
+	r = open_both(n, q, err);
+	if (r >= 0)
+		r = record_namespaces(n, q, err);
 	if (r < 0)
 		err_at(err, "/linux/netDevices");
-	while (r >= 0 && n->len < plan->net_devices_len) {
+	while (r >= 0 && n->len < len) {
 		struct netdev *dev = &n->devices[n->len++];
 
-		dev->plan = &plan->net_devices[n->len - 1];
-		r = move_device(n, dev, err);
+		dev->plan = &q->plan->net_devices[n->len - 1];
+		dev->record = &q->record->net_devices[n->len - 1];
+		r = move_device(n, q, dev, err);
 		if (r < 0)
 			err_at_key(err, "/linux/netDevices", dev->plan->name);
 	}
@@ -198,29 +253,12 @@ int netdevs_move(const struct launch_plan *plan, int joined_fd, pid_t pid, struc
 	return 0;
 }
 
-static int restore_device(const struct netdevs *n, const struct netdev *dev)
-{
-	struct sys_link link = {.index = dev->index};
-	int r = 0;
-
-	if (link.index == 0)
-		r = sys_link_find(n->there, dev->name, &link);
-	if (r == 0)
-		r = sys_link_move(n->there, link.index, n->own_ns, dev->plan->name);
-	if (r == 0)
-		r = sys_link_find(n->here, dev->plan->name, &link);
-	if (r == 0)
-		r = sys_address_restore(n->here, link.index, true, &dev->addresses);
-	if (r == 0 && dev->here.up)
-		r = sys_link_set_up(n->here, link.index);
-	return r;
-}
-
 void netdevs_restore(struct netdevs *n)
 {
 	for (size_t i = n->len; i-- > 0;) {
 		const struct netdev *dev = &n->devices[i];
-		int r = dev->moved ? restore_device(n, dev) : 0;
+		int r = dev->moved ? netdev_take_back(n->there, n->here, n->own_ns, dev->record)
+				   : 0;
 
 		if (r < 0)
 			log_warning("undo: move the network device `%s` back: %s", dev->plan->name,

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * linux.netDevices: interfaces of the runtime's network namespace on their way into the container's. Once the container exists they
- * are left to it: config-linux.md ("Network Devices") forbids to take them out of the namespace before it is deleted. The kernel then
- * gives physical ones back to the initial network namespace and destroys virtual ones.
+ * linux.netDevices: interfaces of the runtime's network namespace on their way into the container's. There they stay until the
+ * container is deleted (netdev_return.h), or come back at once when its creation fails.
  */
 #pragma once
 
@@ -10,12 +9,24 @@
 
 struct netdevs;
 
+/* What netdevs_move needs to know. */
+struct netdevs_request {
+	const struct launch_plan *plan;
+	int joined_fd; /* the network namespace that the container joins, or FD_NONE: that of PID */
+	pid_t pid;
+	struct oci_arena *arena; /* gets what RECORD points to */
+	struct oci_record
+		*record; /* net_devices and both namespaces are filled in, device by device */
+	/* Called before each device goes, so that the record can be written: whatever happens to us, delete takes it back. */
+	int (*note)(void *data, struct crun_error *err);
+	void *data;
+};
+
 /*
- * Moves plan->net_devices into the network namespace JOINED_FD or, when that is FD_NONE, into that of process PID; sets their names,
- * gives them their permanent global addresses again and brings them up. All or none. *RET serves netdevs_restore, and is freed by
- * netdevs_free. Needs CAP_NET_ADMIN over both namespaces.
+ * Moves plan->net_devices into the network namespace; sets their names, gives them their permanent global addresses again and brings
+ * them up. All or none. *RET serves netdevs_restore, and is freed by netdevs_free. Needs CAP_NET_ADMIN over both namespaces.
  */
-int netdevs_move(const struct launch_plan *plan, int joined_fd, pid_t pid, struct netdevs **ret,
+int netdevs_move(const struct netdevs_request *request, struct netdevs **ret,
 		 struct crun_error *err) CRUN_NODISCARD;
 
 /*

@@ -171,6 +171,7 @@ int container_lock(struct container *c, struct crun_error *err)
 void container_done(struct container *c)
 {
 	close_fd(&c->pidfd);
+	close_fd(&c->net_fd);
 	oci_arena_free(&c->arena);
 	c->record = NULL;
 	state_close(&c->dir);

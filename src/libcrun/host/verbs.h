@@ -27,14 +27,15 @@ struct container {
 	 * nevertheless, for that is all that can be said about it; without one it is `stopped`.
 	 */
 	bool cut_off;
-	int pidfd;		  /* of the init process while it is alive, else FD_NONE */
+	int pidfd;  /* of the init process while it is alive, else FD_NONE */
+	int net_fd; /* delete: its network namespace from before it was killed, or FD_NONE */
 	struct deadline deadline; /* until when the command may wait, by --timeout */
 };
 
-#define CONTAINER_EMPTY                                                       \
-	{                                                                     \
-		.dir = {.root_fd = FD_NONE, .fd = FD_NONE}, .pidfd = FD_NONE, \
-		.deadline = {.at = DEADLINE_NEVER, .cancel_fd = FD_NONE},     \
+#define CONTAINER_EMPTY                                                                          \
+	{                                                                                        \
+		.dir = {.root_fd = FD_NONE, .fd = FD_NONE}, .pidfd = FD_NONE, .net_fd = FD_NONE, \
+		.deadline = {.at = DEADLINE_NEVER, .cancel_fd = FD_NONE},                        \
 	}
 #define _cleanup_container_ _cleanup_(container_done)
 

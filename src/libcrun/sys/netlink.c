@@ -10,9 +10,21 @@
 /* The kernel fills dumps in pieces of at most this size (NLMSG_GOODSIZE and netlink_dump), and a link is described in one. */
 #define ANSWER_MAX 32768
 
+/* Linux 5.14 */
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+
 int sys_netlink_open(void)
 {
 	return SYS_RET(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+}
+
+int sys_netns_cookie(int fd, uint64_t *ret)
+{
+	socklen_t len = sizeof(*ret);
+
+	return SYS_RET(getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, ret, &len));
 }
 
 void netlink_begin(struct netlink_request *request, int type, int flags, const void *body,

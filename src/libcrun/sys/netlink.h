@@ -5,6 +5,7 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* A request under construction; too long an attribute makes netlink_talk fail with -EMSGSIZE. */
 struct netlink_request {
@@ -14,6 +15,9 @@ struct netlink_request {
 
 /* A socket to the network namespace that the calling thread is in now; it stays there wherever the thread goes. */
 int sys_netlink_open(void);
+
+/* What tells the socket's network namespace from any other one until the machine restarts; -ENOPROTOOPT before Linux 5.14. */
+int sys_netns_cookie(int fd, uint64_t *ret);
 
 /* Begins a request of TYPE (RTM_*) with NLM_F_* FLAGS and the fixed part BODY. */
 void netlink_begin(struct netlink_request *request, int type, int flags, const void *body,

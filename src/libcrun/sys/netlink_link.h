@@ -3,14 +3,23 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct sys_link {
 	int index;
-	bool up; /* IFF_UP */
+	bool up;  /* IFF_UP */
+	int link; /* the index of its peer, or of what it lies on; 0: none */
+	int link_netns; /* the namespace of that one, by its number in this one (ip-netns(8), nsid); -1: this one */
+	char kind[16];		     /* of a virtual interface ("veth"), "" for hardware */
+	unsigned char permanent[32]; /* hardware address that it was made with; Linux 5.6 */
+	size_t permanent_len;	     /* 0: it has none, or the kernel does not tell */
 };
 
 /* Looks an interface up by its name; -ENODEV when there is none. */
 int sys_link_find(int fd, const char *name, struct sys_link *ret);
+
+/* The same by its number. */
+int sys_link_get(int fd, int index, struct sys_link *ret);
 
 /*
  * Moves the interface to the network namespace NETNS_FD under the name NAME; the kernel takes it down and drops its addresses.
