@@ -38,6 +38,7 @@ payload that keeps them open blocks nobody)
     t.probe(b_or_None, "fds", "status", ...)     run /bin/probe -> {"fds": [lines], ...}
     t.new_id()                        unique, has the prefix by which leaks are found
     t.runtime, t.argv(*args)          the binary, and the complete argument vector
+    t.without("openat2")              from now on as if the kernel had no such call; see without.c
 
 Terminals: t.pty(*args, rows=, cols=) runs the runtime on a pty; t.pty_argv([...]) any program;
 t.console_socket(path=None) a listener; see terminals.py.
@@ -111,6 +112,7 @@ class Test:
     def __init__(self, world, name, number, flavor):
         self.world, self.name, self.rootless = world, name, flavor == "rootless"
         self.runtime = world.runtime
+        self.missing = world.without
         self.prefix = f"crun-test-{os.getpid()}-{number}"
         self.uid, self.gid = world.user if self.rootless else (os.geteuid(), os.getegid())
         self.subids = world.subids if self.rootless else None
@@ -193,7 +195,21 @@ class Test:
 
     def argv(self, *args, root=True):
         head = [self.runtime] + (["--root", self.state_dir] if root else [])
-        return head + [str(a) for a in args]
+        return self.launcher() + head + [str(a) for a in args]
+
+    def without(self, calls):
+        """From now on the runtime runs on a "kernel" without CALLS, as run.py --without does it."""
+        self.missing = calls
+
+    def launcher(self):
+        """The filter is loaded by root even for an ordinary user: newuidmap must keep working."""
+        if not self.missing:
+            return []
+        error, _colon, calls = self.missing.rpartition(":")
+        head = [self.world.launcher] + (["--errno", error] if error else [])
+        if self._identity():
+            head += ["--user", f"{self.uid}:{self.gid}"]
+        return head + [calls]
 
     def environment(self, env=None):
         base = {"PATH": DEFAULT_PATH, "HOME": self.dir, "LC_ALL": "C"}
@@ -214,9 +230,10 @@ class Test:
         """Start the runtime (or `argv`) as the user of this flavor."""
         argv = argv or self.argv(*args, root=root)
         kwargs.setdefault("stdin", subprocess.DEVNULL)
+        if argv[0] != self.world.launcher:
+            kwargs = dict(self._identity(), **kwargs)
         child = subprocess.Popen(
-            argv, env=self.environment(env) if only_env is None else only_env,
-            **dict(self._identity(), **kwargs))
+            argv, env=self.environment(env) if only_env is None else only_env, **kwargs)
         self.children.append(child)
         return child
 
@@ -307,7 +324,7 @@ class Test:
 
     def pty_argv(self, argv, env=None, **kwargs):
         def drop():
-            if self._identity():
+            if self._identity() and argv[0] != self.world.launcher:
                 os.setgroups([])
                 os.setgid(self.gid)
                 os.setuid(self.uid)

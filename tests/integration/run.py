@@ -34,7 +34,8 @@ sys.modules.setdefault("run", sys.modules[__name__])
 class World:
     """What all tests of one run share."""
 
-    def __init__(self, runtime):
+    def __init__(self, runtime, without=None):
+        self.without = without   # what --without said: calls that this "kernel" lacks
         self.dir = tempfile.mkdtemp(prefix="crun-test-")
         os.chmod(self.dir, 0o755)
         self.user, self.subids, self.user_name = (os.geteuid(), os.getegid()), None, None
@@ -71,10 +72,15 @@ class World:
                 os.link(first, link)
         self.etc("passwd", "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n")
         self.etc("group", "root:x:0:\nuser:x:1000:\nextra:x:1001:user\n")
-        probe = os.path.join(self.rootfs, "bin", "probe")
+        self.compile("probe.c", os.path.join(self.rootfs, "bin", "probe"), "-static")
+        self.launcher = os.path.join(self.dir, "without")
+        self.compile("without.c", self.launcher)
+
+    @staticmethod
+    def compile(source, target, *flags):
         compiler = os.environ.get("CC", "cc").split()
-        subprocess.check_call(compiler + ["-static", "-O1", "-o", probe,
-                                          os.path.join(HERE, "probe.c")])
+        subprocess.check_call(compiler + [*flags, "-O1", "-o", target,
+                                          os.path.join(HERE, source)])
 
     def etc(self, name, text):
         with open(os.path.join(self.rootfs, "etc", name), "w", encoding="ascii") as out:
@@ -325,6 +331,9 @@ def main():
     parser.add_argument("-j", metavar="N", type=int, default=2, help="tests at a time")
     parser.add_argument("--list", action="store_true", help="print the names, run nothing")
     parser.add_argument("--runtime", metavar="PATH")
+    parser.add_argument("--without", metavar="CALLS",
+                        help="the kernel lacks these system calls: \"openat2,clone3\", "
+                        "\"linux-5.10\", \"EPERM:pidfd\" (see without.c)")
     parser.add_argument("files", nargs="*", metavar="FILE")
     options = parser.parse_args()
     jobs = discover(options.files, options.k)
@@ -333,7 +342,7 @@ def main():
         return 0
     os.umask(0o022)
     signal.signal(signal.SIGTERM, lambda *_args: sys.exit("run.py: terminated"))
-    world = World(choose_runtime(options.runtime))
+    world = World(choose_runtime(options.runtime), options.without)
     runner = Runner(world, max(1, options.j))
     try:
         hostside.become_subreaper()

@@ -47,6 +47,9 @@ const char *const *cgroup_planned(const struct cgroup *cg);
  */
 int cgroup_create(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;
 
+/* Tells CG that this kernel has no CLONE_INTO_CGROUP (5.7): from now on init must be adopted on v2 too. */
+void cgroup_cannot_clone(struct cgroup *cg);
+
 /* An fd of the cgroup2 directory for CLONE_INTO_CGROUP (owned by CG), or FD_NONE when init must be adopted instead. */
 int cgroup_clone_fd(const struct cgroup *cg);
 

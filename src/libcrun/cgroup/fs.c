@@ -265,8 +265,15 @@ int cgroup_create(struct cgroup *cg, struct crun_error *err)
 	return 0;
 }
 
+void cgroup_cannot_clone(struct cgroup *cg)
+{
+	cg->adopt = true;
+}
+
 bool cgroup_needs_adopt(const struct cgroup *cg)
 {
+	if (cg->adopt && cg->hier_len > 0)
+		return true;
 	for (size_t i = 0; i < cg->hier_len; i++) {
 		if (!cg->hier[i].v2)
 			return true;

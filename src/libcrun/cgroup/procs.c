@@ -5,11 +5,12 @@
 #include "base/log.h"
 #include "sys/file.h"
 #include "sys/io.h"
-#include "sys/process.h"
+#include "sys/pidfd.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -316,13 +317,14 @@ static int wait_pids(const struct cg_pids *pids, int64_t deadline, size_t *ret_o
 	*ret_others = 0;
 	for (size_t i = 0; i < pids->len; i++) {
 		_cleanup_close_ int pidfd = FD_NONE;
-		int64_t left = deadline - cg_now_ms();
+		const struct deadline until =
+			deadline_in(deadline > cg_now_ms() ? deadline - cg_now_ms() : 0);
 
 		if (pids->pids[i] == getpid())
 			continue;
 		(*ret_others)++;
 		pidfd = sys_pidfd_open(pids->pids[i]);
-		if (pidfd >= 0 && sys_poll_in(pidfd, left > 0 ? (int)left : 0) == 0)
+		if (pidfd >= 0 && sys_pidfd_wait(&until, pidfd) == -ETIMEDOUT)
 			return -ETIMEDOUT;
 	}
 	return 0;

@@ -8,6 +8,7 @@
 #include "host/run_wait.h"
 #include "host/verbs.h"
 #include "sys/exe_shield.h"
+#include "sys/pidfd.h"
 #include "sys/process.h"
 
 #include <errno.h>

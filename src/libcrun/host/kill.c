@@ -4,7 +4,7 @@
 
 #include "base/log.h"
 #include "cgroup/cgroup.h"
-#include "sys/process.h"
+#include "sys/pidfd.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -106,6 +106,7 @@ int libcrun_kill(const struct libcrun_context *ctx, const char *id, int signal, 
 /* CG may be NULL. */
 static int kill_with_cgroup(struct container *c, struct cgroup *cg, struct crun_error *err)
 {
+	const struct deadline deadline = deadline_in(KILL_WAIT_MS);
 	struct crun_error why;
 	int r;
 
@@ -118,15 +119,15 @@ static int kill_with_cgroup(struct container *c, struct cgroup *cg, struct crun_
 			       c->dir.id);
 	if (cg && c->status == LIBCRUN_PAUSED && cgroup_thaw(cg, &why) < 0)
 		log_debug("kill container `%s`: %s", c->dir.id, why.text);
-	r = sys_poll_in(c->pidfd, KILL_WAIT_MS);
-	if (r < 0)
-		return err_sys(err, r, "wait for process %d of container `%s`", (int)c->record->pid,
-			       c->dir.id);
-	if (r == 0)
+	r = sys_pidfd_wait(&deadline, c->pidfd);
+	if (r == -ETIMEDOUT)
 		return err_set(err, KIND_TIMEOUT, ETIMEDOUT,
 			       "process %d of container `%s` did not end within %d seconds of "
 			       "SIGKILL",
 			       (int)c->record->pid, c->dir.id, KILL_WAIT_MS / 1000);
+	if (r < 0)
+		return err_sys(err, r, "wait for process %d of container `%s`", (int)c->record->pid,
+			       c->dir.id);
 	close_fd(&c->pidfd);
 	return 0;
 }

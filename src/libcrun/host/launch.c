@@ -14,6 +14,7 @@
 #include "spawn/spawn.h"
 #include "state/gate.h"
 #include "sync/ladder.h"
+#include "sys/pidfd.h"
 #include "sys/process.h"
 
 #include <errno.h>
@@ -60,6 +61,13 @@ static int connect_sockets(struct launch *l, struct crun_error *err)
 	return 0;
 }
 
+static void plan_birth(struct launch *l)
+{
+	if (cgroup_needs_adopt(l->cgroup))
+		l->plan->sync_go = true;
+	birth_plan(l->plan, cgroup_needs_adopt(l->cgroup), &l->birth);
+}
+
 static int select_cgroup(struct launch *l, struct crun_error *err)
 {
 	int r = cgroup_select(&l->plan->cgroup, &l->cgroup, err);
@@ -67,9 +75,7 @@ static int select_cgroup(struct launch *l, struct crun_error *err)
 	if (r < 0)
 		return r;
 	cgroup_set_deadline(l->cgroup, &l->deadline);
-	if (cgroup_needs_adopt(l->cgroup))
-		l->plan->sync_go = true;
-	birth_plan(l->plan, cgroup_needs_adopt(l->cgroup), &l->birth);
+	plan_birth(l);
 	return 0;
 }
 
@@ -193,6 +199,12 @@ static int give_birth(struct launch *l, struct crun_error *err)
 	args.channel = l->init_channel;
 	args.host_channel_fd = l->channel.fd;
 	l->pid = spawn_init(&request, &l->pidfd, err);
+	if (l->pid == -ENOSYS && request.cgroup_fd >= 0) {
+		cgroup_cannot_clone(l->cgroup);
+		plan_birth(l);
+		request.cgroup_fd = FD_NONE;
+		l->pid = spawn_init(&request, &l->pidfd, err);
+	}
 	if (l->pid < 0)
 		return l->pid;
 	/* The child has its copies; ours would keep the sockets open after its death. */

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "host/terminal.h"
+#include "sys/pidfd.h"
 #include "sys/process.h"
 
 #include <poll.h>

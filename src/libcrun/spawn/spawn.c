@@ -20,8 +20,14 @@ static const char *ns_name(int flag)
 	return "?";
 }
 
-static int explain_clone(const struct birth *birth, int r, struct crun_error *err)
+static int explain_clone(const struct spawn_request *req, int r, struct crun_error *err)
 {
+	const struct birth *birth = req->birth;
+
+	/* E2BIG: clone3 before 5.7 takes no arguments of that length. */
+	if (req->cgroup_fd >= 0 && (r == -ENOSYS || r == -E2BIG))
+		return err_set(err, KIND_UNSUPPORTED, ENOSYS,
+			       "clone3 into a cgroup needs Linux 5.7: Function not implemented");
 	if (r == -ENOSPC && (birth->clone_flags & CLONE_NEWUSER))
 		return err_set(
 			err, KIND_UNSUPPORTED, ENOSPC,
@@ -60,7 +66,7 @@ static pid_t spawn_direct(const struct spawn_request *req, int *ret_pidfd, struc
 		_exit(1);
 	}
 	if (pid < 0)
-		return explain_clone(req->birth, pid, err);
+		return explain_clone(req, pid, err);
 	/* Not before: a clone3 that fails late has written the number of an fd that it took back. */
 	*ret_pidfd = pidfd;
 	return pid;
@@ -115,7 +121,7 @@ static pid_t spawn_helped(const struct spawn_request *req, int *ret_pidfd, struc
 		return err_sys(err, helper.error, "join the %s namespace",
 			       ns_name(helper.failed_flag));
 	if (helper.error < 0)
-		return explain_clone(req->birth, helper.error, err);
+		return explain_clone(req, helper.error, err);
 	*ret_pidfd = helper.pidfd;
 	return helper.pid;
 }

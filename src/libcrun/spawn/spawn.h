@@ -21,7 +21,8 @@ struct spawn_request {
 
 /*
  * Returns the pid of init, our direct child, in our pid namespace, and its pidfd in *ret_pidfd. KIND_UNSUPPORTED when a namespace
- * type is missing from the kernel or exhausted (the message names the sysctl).
+ * type is missing from the kernel or exhausted (the message names the sysctl). -ENOSYS: this kernel lets nobody be born in a
+ * cgroup (Linux 5.7), nothing else is wrong.
  */
 pid_t spawn_init(const struct spawn_request *req, int *ret_pidfd,
 		 struct crun_error *err) CRUN_NODISCARD;

@@ -5,7 +5,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "sys/io.h"
-#include "sys/process.h"
+#include "sys/pidfd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,6 +52,7 @@ int process_start_time(pid_t pid, uint64_t *ret, bool *ret_dead)
 int process_open(pid_t pid, uint64_t start_time)
 {
 	_cleanup_close_ int fd = FD_NONE;
+	const struct deadline over = deadline_in(0);
 	uint64_t found;
 	bool dead;
 	int r;
@@ -73,8 +74,8 @@ int process_open(pid_t pid, uint64_t start_time)
 	 * The state letter is the main thread's; others may live on after it ended. A pidfd is readable once the whole process
 	 * is dead, waited for or not.
 	 */
-	r = sys_poll_in(fd, 0);
-	if (r < 0)
-		return r;
-	return r > 0 ? -ESRCH : take_fd(&fd);
+	r = sys_pidfd_wait(&over, fd);
+	if (r == 0)
+		return -ESRCH;
+	return r == -ETIMEDOUT ? take_fd(&fd) : r;
 }

@@ -10,7 +10,7 @@
 
 int sys_memfd_create(const char *name, unsigned flags)
 {
-	int r = SYS_RET(memfd_create(name, flags | MFD_CLOEXEC));
+	int r = SYS_RET_NEW(memfd_create(name, flags | MFD_CLOEXEC), memfd_create(NULL, ~0U));
 
 	if (r == -EINVAL && (flags & (MFD_NOEXEC_SEAL | MFD_EXEC)))
 		r = SYS_RET(

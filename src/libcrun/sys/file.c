@@ -30,8 +30,9 @@ int sys_openat2(int dirfd, const char *path, int flags, mode_t mode, unsigned lo
 	int r;
 
 	for (int i = 0; i < OPENAT2_TRIES; i++) {
-		SYS_RETRY(r, (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how)));
-		if (r != -EAGAIN)
+		r = SYS_RET_NEW((int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how)),
+				syscall(SYS_openat2, -1, NULL, NULL, 0));
+		if (r != -EAGAIN && r != -EINTR)
 			break;
 	}
 	return r;
@@ -122,7 +123,8 @@ int sys_dup3(int oldfd, int newfd, int flags)
 
 int sys_close_range(unsigned first, unsigned last, unsigned flags)
 {
-	return SYS_RET((int)syscall(SYS_close_range, first, last, flags));
+	return SYS_RET_NEW((int)syscall(SYS_close_range, first, last, flags),
+			   syscall(SYS_close_range, 1, 0, 0));
 }
 
 bool sys_fd_is_open(int fd)

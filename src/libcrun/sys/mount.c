@@ -52,7 +52,8 @@ int sys_fsmount(int fsfd, unsigned attrs)
 
 int sys_open_tree(int dirfd, const char *path, unsigned flags)
 {
-	return SYS_RET((int)syscall(SYS_open_tree, dirfd, path, flags | OPEN_TREE_CLOEXEC));
+	return SYS_RET_NEW((int)syscall(SYS_open_tree, dirfd, path, flags | OPEN_TREE_CLOEXEC),
+			   syscall(SYS_open_tree, -1, NULL, ~0U));
 }
 
 int sys_move_mount(int mountfd, int targetfd)
@@ -65,7 +66,8 @@ static int set_attributes(int fd, int recursive, const struct sys_mount_attr *at
 {
 	unsigned flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
 
-	return SYS_RET((int)syscall(SYS_mount_setattr, fd, "", flags, attr, sizeof(*attr)));
+	return SYS_RET_NEW((int)syscall(SYS_mount_setattr, fd, "", flags, attr, sizeof(*attr)),
+			   syscall(SYS_mount_setattr, -1, NULL, ~0U, NULL, 0));
 }
 
 int sys_mount_setattr(int fd, int recursive, uint64_t set, uint64_t clear, uint64_t propagation)

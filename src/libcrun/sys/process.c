@@ -12,21 +12,27 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* clone(2), as far as it can say the same: CLONE_PIDFD (5.2) in the place of parent_tid, the exit signal in the lowest byte of the flags. */
+static pid_t clone_by_old_call(const struct sys_clone_args *args)
+{
+	unsigned long flags = (unsigned long)(args->flags | args->exit_signal);
+	int *pidfd = (int *)(uintptr_t)args->pidfd;
+
+	if (args->flags > UINT32_MAX || (args->flags & CSIGNAL))
+		return -ENOSYS;
+#ifdef __s390__
+	return SYS_RET((int)syscall(SYS_clone, 0, flags, pidfd, NULL, 0));
+#else
+	return SYS_RET((int)syscall(SYS_clone, flags, 0, pidfd, NULL, 0));
+#endif
+}
+
 pid_t sys_clone3(struct sys_clone_args *args)
 {
-	long r = syscall(SYS_clone3, args, sizeof(*args));
+	pid_t r = SYS_RET_NEW((int)syscall(SYS_clone3, args, sizeof(*args)),
+			      syscall(SYS_clone3, NULL, 0));
 
-	return r < 0 ? -errno : (pid_t)r;
-}
-
-int sys_pidfd_open(pid_t pid)
-{
-	return SYS_RET((int)syscall(SYS_pidfd_open, pid, 0));
-}
-
-int sys_pidfd_send_signal(int pidfd, int sig)
-{
-	return SYS_RET((int)syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0));
+	return r == -ENOSYS ? clone_by_old_call(args) : r;
 }
 
 int sys_setns(int fd, int nstype)

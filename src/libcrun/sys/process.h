@@ -7,10 +7,11 @@
 #include <signal.h>
 #include <sys/types.h>
 
-/* clone3(2) without a new stack (fork semantics). Returns the pid, 0 in the child, or a negative errno. */
+/*
+ * clone3(2) without a new stack (fork semantics). Before 5.3 it is clone(2), which makes the same child unless it is to be born in a
+ * cgroup: -ENOSYS then, and -E2BIG from 5.3 to 5.6. Returns the pid, 0 in the child, or a negative errno.
+ */
 pid_t sys_clone3(struct sys_clone_args *args);
-int sys_pidfd_open(pid_t pid);
-int sys_pidfd_send_signal(int pidfd, int sig);
 int sys_setns(int fd, int nstype);
 int sys_unshare(int flags);
 /* The CLONE_NEW* flag of the namespace that FD is open on; -ENOTTY when it is none. */

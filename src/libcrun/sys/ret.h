@@ -10,6 +10,18 @@
 		r_ < 0 ? -errno : r_; \
 	})
 
+/*
+ * For a call that not every kernel has: -ENOSYS also where a seccomp profile older than the call hides it behind EPERM, as those of container engines long did. PROBE
+ * is the same call with arguments that the kernel refuses before it looks at any permission; it is made only after an EPERM.
+ */
+#define SYS_RET_NEW(expr, probe)                                                          \
+	({                                                                                \
+		int new_ = SYS_RET(expr);                                                 \
+		if (new_ == -EPERM && (probe) < 0 && (errno == EPERM || errno == ENOSYS)) \
+			new_ = -ENOSYS;                                                   \
+		new_;                                                                     \
+	})
+
 #define SYS_RETRY(r, expr)            \
 	do {                          \
 		(r) = (expr);         \
