@@ -115,8 +115,8 @@ static void load(char *list, unsigned error)
 	add((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
 	add((struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 					 offsetof(struct seccomp_data, nr)));
-	for (char *name = strtok(list, ","); name; name = strtok(NULL, ","))
-		add_calls(name, error);
+	while (list)
+		add_calls(strsep(&list, ","), error);
 	add((struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
 	fprog.len = len;
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &fprog) == 0)
@@ -131,12 +131,13 @@ static void load(char *list, unsigned error)
 
 static void become(const char *user)
 {
-	unsigned uid, gid;
+	char *colon;
+	uid_t uid = (uid_t)strtoul(user, &colon, 10);
 
 	if (geteuid() != 0)
 		return;
-	if (sscanf(user, "%u:%u", &uid, &gid) != 2 || setgroups(0, NULL) < 0 || setgid(gid) < 0 ||
-	    setuid(uid) < 0) {
+	if (*colon != ':' || setgroups(0, NULL) < 0 ||
+	    setgid((gid_t)strtoul(colon + 1, NULL, 10)) < 0 || setuid(uid) < 0) {
 		perror("without: become the user");
 		exit(125);
 	}

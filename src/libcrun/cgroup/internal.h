@@ -77,7 +77,7 @@ struct cgroup {
 	char **planned; /* NULL-terminated */
 	const struct deadline
 		*deadline; /* the command's, or NULL: deadline_or(cg->deadline, CG_..._MS) */
-	bool adopt;  /* this kernel lets nobody be born in a cgroup: as on v1, init is moved there */
+	bool adopt; /* this kernel lets nobody be born in a cgroup: as on v1, init is moved there */
 	bool absent; /* could not be made and need not be: path and planned, which callers may hold, live on */
 };
 

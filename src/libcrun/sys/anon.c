@@ -6,11 +6,13 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 int sys_memfd_create(const char *name, unsigned flags)
 {
-	int r = SYS_RET_NEW(memfd_create(name, flags | MFD_CLOEXEC), memfd_create(NULL, ~0U));
+	int r = SYS_RET_NEW(memfd_create(name, flags | MFD_CLOEXEC),
+			    syscall(SYS_memfd_create, NULL, ~0U));
 
 	if (r == -EINVAL && (flags & (MFD_NOEXEC_SEAL | MFD_EXEC)))
 		r = SYS_RET(
