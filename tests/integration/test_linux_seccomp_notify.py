@@ -11,6 +11,7 @@ import select
 import socket
 import struct
 import threading
+import time
 
 from harness import flavors
 
@@ -342,6 +343,87 @@ def test_without_futex_it_works_all_the_same(t):
         bundle = notified(t, ["probe", "session"], listener, "getppid", rules=[
             {"names": ["futex", "sched_yield"], "action": "SCMP_ACT_ERRNO"}])
         assert ppid_of(t.run_container(bundle).out) == ["ppid 4711"]
+
+
+def cpu_ticks(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as source:
+        fields = source.read().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def test_waiting_payload_needs_no_system_call(t):
+    """Its thread is under a filter that forbids each wait: it sleeps all the same, until start."""
+    waits = ["futex", "sched_yield", "nanosleep", "clock_nanosleep"]
+    for action in ("SCMP_ACT_ERRNO", "SCMP_ACT_NOTIFY"):
+        with Listener(t, answers={"getppid": 4711}) as listener:
+            bundle = notified(t, ["probe", "session"], listener, "getppid", rules=[
+                {"names": waits, "action": action}])
+            t.create(bundle)
+            pid = t.pid(bundle)
+            before = cpu_ticks(pid)
+            time.sleep(0.7)
+            # A hundredth of a second each: one that turns in circles takes seventy.
+            assert cpu_ticks(pid) - before <= 5, cpu_ticks(pid) - before
+            t.start(bundle)
+            t.wait_status(bundle, "stopped")
+            assert NUMBERS["futex"] not in listener.asked or action == "SCMP_ACT_NOTIFY"
+            t.delete(bundle)
+
+
+def test_limit_of_one_process_leaves_room_for_the_payloads_thread(t):
+    """An ordinary user: the kernel does not hold root to RLIMIT_NPROC."""
+    with Listener(t, answers={"getppid": 4711}) as listener:
+        bundle = notified(t, ["probe", "session", "rlimits"], listener, "getppid")
+        bundle.config["process"]["user"] = {"uid": 54321, "gid": 54321}
+        bundle.config["process"]["capabilities"] = {}
+        bundle.config["process"]["rlimits"] = [
+            {"type": "RLIMIT_NPROC", "soft": 1, "hard": 1},
+            {"type": "RLIMIT_AS", "soft": 64 << 20, "hard": 64 << 20}]
+        result = t.run_container(bundle.save())
+        assert ppid_of(result.out) == ["ppid 4711"], result
+        for line in ("RLIMIT_NPROC 1 1", f"RLIMIT_AS {64 << 20} {64 << 20}"):
+            assert line in result.out.splitlines(), result
+
+
+def test_pids_limit_without_room_for_the_payloads_thread_says_so(t):
+    path = t.path("never-asked.sock")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.bind(path)
+        sock.listen(1)
+        bundle = notified(t, ["true"], path, "getppid")
+        bundle.config["linux"]["resources"] = {"pids": {"limit": 1}}
+        t.fails("run", "-b", bundle.save().path, bundle.id,
+                has=["seccomp listener needs a second thread", "linux.resources.pids.limit"])
+        t.assert_no_trace(bundle)
+    with Listener(t) as listener:
+        bundle = notified(t, ["true"], listener, "getppid")
+        bundle.config["linux"]["resources"] = {"pids": {"limit": 2}}
+        t.run_container(bundle.save())
+
+
+def test_listener_that_reads_byte_by_byte_does_not_hold_create(t):
+    path = t.path("slow.sock")
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock.bind(path)
+    sock.listen(1)
+
+    def trickle():
+        peer, _ = sock.accept()
+        # Enough for the socket to have room again and again, never enough for all of it.
+        while peer.recv(20000):
+            time.sleep(0.1)
+        peer.close()
+    thread = threading.Thread(target=trickle)
+    thread.start()
+    bundle = notified(t, ["true"], path, "getppid")
+    bundle.config["annotations"] = {"big": "x" * 4000000}
+    before = time.monotonic()
+    t.fails("--timeout", "1", "create", "-b", bundle.save().path, bundle.id,
+            has="listener for seccomp, which does not read it")
+    assert time.monotonic() - before < 5
+    thread.join()
+    sock.close()
+    t.assert_no_trace(bundle)
 
 
 def test_filter_that_forbids_the_programs_start_says_so(t):

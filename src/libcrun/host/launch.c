@@ -395,7 +395,8 @@ static int pass_listener(struct launch *l, struct crun_error *err)
 	if (r < 0)
 		return r;
 	launch_hook_state(l, l->pid, &state);
-	r = seccomp_listener_send(l->listener_sock, fd, &state, l->plan->seccomp.metadata, err);
+	r = seccomp_listener_send(l->listener_sock, fd, &state, l->plan->seccomp.metadata,
+				  &l->deadline, err);
 	/* config-linux.md: one message per connection. */
 	close_fd(&l->listener_sock);
 	return r < 0 ? r : schedule_payload(l, err);

@@ -8,8 +8,12 @@
 #include <libocispec/oci.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+
+/* For all of the message: a time for each piece would let a listener that reads byte by byte hold us for as long as it likes. */
+#define SEND_MS 10000
 
 int seccomp_listener_connect(const struct plan_seccomp *plan, struct crun_error *err)
 {
@@ -23,8 +27,9 @@ int seccomp_listener_connect(const struct plan_seccomp *plan, struct crun_error 
 	return r;
 }
 
-static int send_all(int sock, int fd, const char *data, size_t len)
+static int send_all(int sock, int fd, const char *data, size_t len, const struct deadline *deadline)
 {
+	struct pollfd room = {.fd = sock, .events = POLLOUT};
 	union {
 		struct cmsghdr align;
 		char buf[CMSG_SPACE(sizeof(int))];
@@ -45,11 +50,16 @@ static int send_all(int sock, int fd, const char *data, size_t len)
 	memcpy(CMSG_DATA(c), &fd, sizeof(int));
 	while (len > 0) {
 		ssize_t n;
+		int r = deadline_poll(deadline, &room, 1);
 
+		if (r < 0)
+			return r;
 		iov = (struct iovec){.iov_base = (void *)data, .iov_len = len};
 		do
-			n = sendmsg(sock, &mh, MSG_NOSIGNAL);
+			n = sendmsg(sock, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
 		while (n < 0 && errno == EINTR);
+		if (n < 0 && errno == EAGAIN)
+			continue;
 		if (n < 0)
 			return -errno;
 		data += n;
@@ -81,20 +91,21 @@ static void write_document(const struct hook_state *state, const char *metadata,
 }
 
 int seccomp_listener_send(int sock, int fd, const struct hook_state *state, const char *metadata,
-			  struct crun_error *err)
+			  const struct deadline *deadline, struct crun_error *err)
 {
+	struct deadline limit = deadline_within(deadline, SEND_MS);
 	struct oci_json json = {0};
 	int r;
 
 	write_document(state, metadata, &json);
 	r = oci_json_finish(&json);
 	if (r == 0)
-		r = send_all(sock, fd, json.data, json.len);
+		r = send_all(sock, fd, json.data, json.len, &limit);
 	oci_json_free(&json);
-	/* The socket has a send timeout since it was connected. */
-	if (r == -EAGAIN)
-		return err_set(err, KIND_TIMEOUT, ETIMEDOUT,
-			       "the listener for seccomp does not read what it is sent");
+	if (r == -ETIMEDOUT || r == -ECANCELED)
+		return deadline_err(&limit, r, err,
+				    "send the container's state to the listener for seccomp, which "
+				    "does not read it");
 	if (r < 0)
 		return err_sys(err, r, "send the container's state to the listener for seccomp");
 	return 0;

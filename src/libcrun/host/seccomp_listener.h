@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "hooks/oci_state_json.h"
 #include "plan/seccomp.h"
+#include "sys/deadline.h"
 
 /*
  * Connects to PLAN's listener, early: one that is not there is better found before anything was made. Returns the socket, which the
@@ -15,8 +16,8 @@ int seccomp_listener_connect(const struct plan_seccomp *plan,
 
 /*
  * Sends the container process state with FD, which the caller keeps, as its "seccompFd". STATE is the container's, its status becomes
- * "creating". A document that fits is one sendmsg; what is left goes without the fd. A listener that reads nothing for ten seconds is
- * KIND_TIMEOUT. Returns 0 or a negative errno.
+ * "creating". A document that fits is one sendmsg; what is left goes without the fd. The listener has to read
+ * all of it within ten seconds, or less if DEADLINE says so: KIND_TIMEOUT. Returns 0 or a negative errno.
  */
 int seccomp_listener_send(int sock, int fd, const struct hook_state *state, const char *metadata,
-			  struct crun_error *err) CRUN_NODISCARD;
+			  const struct deadline *deadline, struct crun_error *err) CRUN_NODISCARD;

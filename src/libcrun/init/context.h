@@ -69,6 +69,12 @@ struct last {
 	struct filtered *filtered; /* the payload's thread, from the `listener` phase on; or NULL */
 };
 
+/*
+ * inside/rlimits.c: whether the limit RESOURCE (RLIMIT_*) is lowered in init/last only, for it would be in the way of what init has
+ * to do itself.
+ */
+bool init_limit_is_late(int resource);
+
 struct outside_phase {
 	const char *name;
 	bool (*when)(const struct launch_plan *); /* NULL: always */

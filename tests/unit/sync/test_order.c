@@ -100,7 +100,7 @@ static const struct rule init_rules[] = {
 	{"ready", "settled", "the record is complete only after READY"},
 	{"settled", "startContainer",
 	 "nothing of the container's runs before the record names init"},
-	{"startContainer", "nofile", "init needs descriptors for as long as it does anything"},
+	{"startContainer", "limits", "init needs descriptors for as long as it does anything"},
 	{"settled", "gate", "the gate leaves the channel"},
 	{"gate", "startContainer", "runtime.md: startContainer hooks belong to start"},
 	{"startContainer", "seccomp", "hooks are not the payload"},

@@ -18,15 +18,22 @@ static int restore_nofile(uint64_t soft, struct crun_error *err)
 	return 0;
 }
 
+bool init_limit_is_late(int resource)
+{
+	return resource == RLIMIT_NOFILE || resource == RLIMIT_NPROC || resource == RLIMIT_AS ||
+	       resource == RLIMIT_DATA;
+}
+
 /*
- * Raised now, while we may: `nofile` of init/last lowers it, because a limit of a few descriptors would not leave us enough to find
- * the payload and to accept its start.
+ * Raised now, while we may: `limits` of init/last lowers it. A few descriptors would not be enough to find the payload and to accept
+ * its start; a few processes or little memory not for hooks and for the thread that a seccomp listener takes.
  */
 static void put_off_lowering(const struct plan_rlimit *l, struct rlimit *value)
 {
 	struct rlimit now;
 
-	if (l->resource != RLIMIT_NOFILE || getrlimit(RLIMIT_NOFILE, &now) < 0)
+	if (!init_limit_is_late(l->resource) ||
+	    getrlimit((__rlimit_resource_t)l->resource, &now) < 0)
 		return;
 	if (value->rlim_cur < now.rlim_cur)
 		value->rlim_cur = now.rlim_cur;

@@ -22,7 +22,7 @@ int phase_settled(struct last *last, struct crun_error *err) CRUN_NODISCARD;
 /* create: waits for `start`, whose connection takes the channel's place. */
 int phase_gate(struct last *last, struct crun_error *err) CRUN_NODISCARD;
 int phase_start_container_hooks(struct last *last, struct crun_error *err) CRUN_NODISCARD;
-/* The payload's RLIMIT_NOFILE, which may be too low for what came before. */
-int phase_nofile(struct last *last, struct crun_error *err) CRUN_NODISCARD;
+/* Those of the payload's limits that may be too low for what came before. */
+int phase_limits(struct last *last, struct crun_error *err) CRUN_NODISCARD;
 int phase_seccomp(struct last *last, struct crun_error *err) CRUN_NODISCARD;
 int phase_execve(struct last *last, struct crun_error *err) CRUN_NODISCARD;

@@ -27,7 +27,7 @@ static bool wants_start_container(const struct launch_plan *plan)
 	return plan->config->hooks && plan->config->hooks->start_container_len;
 }
 
-static bool wants_nofile(const struct launch_plan *plan)
+static bool wants_limits(const struct launch_plan *plan)
 {
 	return plan->process.rlimits_len;
 }
@@ -52,7 +52,7 @@ const struct last_phase last_phases[] = {
 	{.name = "startContainer",
 	 .when = wants_start_container,
 	 .run = phase_start_container_hooks},
-	{.name = "nofile", .when = wants_nofile, .run = phase_nofile},
+	{.name = "limits", .when = wants_limits, .run = phase_limits},
 	{.name = "seccomp", .when = wants_late_filter, .run = phase_seccomp},
 	{.name = "execve", .run = phase_execve},
 	{0},

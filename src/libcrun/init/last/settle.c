@@ -20,7 +20,7 @@ int phase_signals(struct last *last, struct crun_error *err)
 	return 0;
 }
 
-int phase_nofile(struct last *last, struct crun_error *err)
+int phase_limits(struct last *last, struct crun_error *err)
 {
 	const struct plan_process *p = &last->plan->process;
 
@@ -28,7 +28,8 @@ int phase_nofile(struct last *last, struct crun_error *err)
 		const struct plan_rlimit *l = &p->rlimits[i];
 		const struct rlimit value = {.rlim_cur = l->soft, .rlim_max = l->hard};
 
-		if (l->resource != RLIMIT_NOFILE || setrlimit(RLIMIT_NOFILE, &value) == 0)
+		if (!init_limit_is_late(l->resource) ||
+		    setrlimit((__rlimit_resource_t)l->resource, &value) == 0)
 			continue;
 		err_sys(err, -errno, "set %s to %llu (hard limit %llu)", l->name,
 			(unsigned long long)l->soft, (unsigned long long)l->hard);
