@@ -12,6 +12,8 @@ Steps (default: all, in this order):
   dist         make distcheck, and the two man and install targets
   integration  the integration suite on the gcc build
   hardened     a part of the integration suite on the build with sanitizers
+  vm           boot one distribution's kernel with systemd, and run a part of the suite there
+  vm-matrix    (not by default) every kernel, cgroup layout and driver, the whole suite in each
 Each skip is printed with its reason. The last line counts everything.
 """
 
@@ -27,7 +29,8 @@ from pathlib import Path
 
 ORIGIN = Path(__file__).resolve().parent.parent
 STEPS = ["gates", "gcc", "clang", "analyzer", "sanitizers", "static", "dist", "integration",
-         "hardened"]
+         "hardened", "vm"]
+EXTRA = ["vm-matrix"]
 JOBS = str(os.cpu_count() or 1)
 # What the sanitizers' own memory, threads and exit work do not disturb.
 HARDENED = ["test_cli.py", "test_errors.py", "test_kill.py", "test_lifecycle.py", "test_log.py",
@@ -138,11 +141,16 @@ class Runner:
             print(log.read_text(errors="replace")[-4000:], flush=True)
 
     def integration(self, name, build, files=(), env=None):
-        argv = [sys.executable, "-B", str(self.top / "tests/integration/run.py"), "--runtime",
-                str(build / "crun"), *[str(self.top / "tests/integration" / f) for f in files]]
         if os.getuid() != 0:
             self.totals.skip(f"{name}: the integration suite needs root")
             return
+        self.counted(name, [str(self.top / "tests/integration/run.py"), "--runtime",
+                            str(build / "crun"),
+                            *[str(self.top / "tests/integration" / f) for f in files]], env)
+
+    def counted(self, name, argv, env=None):
+        """A program in Python that prints a line per test, and the counts last."""
+        argv = [sys.executable, "-B", *argv]
         run = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True, errors="replace",
                                env=dict(os.environ, **(env or {})))
@@ -234,17 +242,32 @@ class Runner:
             return
         self.integration("hardened", build, HARDENED, {"ASAN_OPTIONS": "detect_leaks=0"})
 
+    def machines(self, name, *options):
+        build = self.root / "gcc"
+        if not (build / "crun").exists() and not self.configure("gcc", cc="gcc"):
+            return
+        self.counted(name, [str(self.top / "tests/vm/run.py"), "--runtime", str(build / "crun"),
+                            *options])
+
+    def vm(self):
+        self.machines("vm", "--slice")
+
+    def vm_matrix(self):
+        self.machines("vm-matrix", "--matrix", "--whole")
+
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("steps", nargs="*", metavar="STEP", help=", ".join(STEPS))
     parser.add_argument("--build", metavar="DIR", help="build below DIR and keep it")
+    parser.add_argument("--vm-matrix", action="store_true",
+                        help="the step vm-matrix, alone or after the steps named")
     args = parser.parse_args()
-    unknown = [step for step in args.steps if step not in STEPS]
+    unknown = [step for step in args.steps if step not in STEPS + EXTRA]
     if unknown:
-        parser.error(f"unknown step {unknown[0]}: it is one of {', '.join(STEPS)}")
-    steps = args.steps or STEPS
+        parser.error(f"unknown step {unknown[0]}: it is one of {', '.join(STEPS + EXTRA)}")
+    steps = args.steps + (["vm-matrix"] if args.vm_matrix else []) or STEPS
     root = Path(args.build or tempfile.mkdtemp(prefix="crun-test-build-")).resolve()
     runner = Runner(root)
     spec = ORIGIN.parent / "shared/oci-spec"
@@ -259,7 +282,8 @@ def main():
         for step in steps:
             begin = time.monotonic()
             print(f"== {step}", flush=True)
-            (runner.whole_suite if step == "integration" else getattr(runner, step))()
+            name = "whole_suite" if step == "integration" else step.replace("-", "_")
+            getattr(runner, name)()
             print(f"== {step}: {time.monotonic() - begin:.0f} s", flush=True)
     finally:
         if not args.build:

@@ -78,6 +78,10 @@ class World:
 
     @staticmethod
     def compile(source, target, *flags):
+        ready = os.environ.get("CRUN_TEST_PROGRAMS")   # compiled elsewhere: no compiler here
+        if ready:
+            shutil.copy(os.path.join(ready, source[:-2]), target)
+            return
         compiler = os.environ.get("CC", "cc").split()
         subprocess.check_call(compiler + [*flags, "-O1", "-o", target,
                                           os.path.join(HERE, source)])
