@@ -170,6 +170,66 @@ def test_what_is_no_json_is_one_error_at_its_place(here):
         assert len(pointers(found)) == 1 and found[0]["line"] == line, (text, found)
 
 
+def mounted_or_listed(controller):
+    """Whether this host has a cgroup controller, of either version."""
+    top = "/sys/fs/cgroup"
+    for path in (f"{top}/cgroup.controllers", f"{top}/unified/cgroup.controllers"):
+        if os.path.exists(path):
+            with open(path, encoding="ascii") as source:
+                if controller in source.read().split():
+                    return True
+    return os.path.isdir(f"{top}/{controller}")
+
+
+def test_what_this_host_lacks_is_found(here):
+    conf = copy.deepcopy(GOOD)
+    conf["linux"]["resources"] = {"rdma": {"x": {"hcaHandles": 3}}, "network": {"classID": 5},
+                                  "pids": {"limit": 5},
+                                  "hugepageLimits": [{"pageSize": "3MB", "limit": 5}]}
+    want = {"/linux/resources/hugepageLimits/0/pageSize"}
+    for controller, pointer in (("rdma", "/linux/resources/rdma"), ("pids", "/linux/resources/pids"),
+                                ("net_cls", "/linux/resources/network"),
+                                ("hugetlb", "/linux/resources/hugepageLimits")):
+        if not mounted_or_listed(controller):
+            want.add(pointer)
+    found = here.validate(conf)
+    assert set(pointers(found)) in (want, want - {"/linux/resources/hugepageLimits/0/pageSize"}), found
+    for finding in found:
+        if finding["pointer"] in ("/linux/resources/rdma", "/linux/resources/network"):
+            assert "/sys/fs/cgroup" in finding["message"], finding
+
+
+def test_file_systems_that_cannot_be_idmapped_are_found(here):
+    ids = [{"containerID": 0, "hostID": 100000, "size": 10}]
+    conf = copy.deepcopy(GOOD)
+    conf["linux"] = {"namespaces": [{"type": "mount"}, {"type": "pid"}]}
+    conf["mounts"] = [
+        dict({"destination": d, "uidMappings": ids, "gidMappings": ids}, **more) for d, more in (
+            ("/a", {"type": "bind", "source": "/sys", "options": ["bind", "idmap"]}),
+            ("/b", {"type": "ramfs", "options": ["idmap"]}))]
+    with open("/proc/self/mountinfo", encoding="utf-8") as source:
+        before = source.read()
+    found = here.validate(conf)
+    if os.geteuid() == 0:
+        assert pointers(found) == ["/mounts/0", "/mounts/1"], found
+        assert "the sysfs file system at `/sys` cannot be idmapped" in found[0]["message"], found
+    else:
+        assert pointers(found, "warning") and "could not be tried" in found[0]["message"], found
+    with open("/proc/self/mountinfo", encoding="utf-8") as source:
+        assert source.read() == before
+
+
+def test_more_than_a_person_reads_are_counted(here):
+    conf = changed(process={"env": [f"V{i}" for i in range(300)]})
+    here.write(conf)
+    done = here.crun("validate", "--bundle", here.path, "--format", "json")
+    found = json.loads(done.stdout)
+    assert (len(found["findings"]), found["errors"], found["notShown"]) == (256, 300, 44), done
+    done = here.crun("validate", "--bundle", here.path)
+    assert done.stdout.endswith("44 more findings are not shown\n300 errors, 0 warnings\n"), done
+    assert done.returncode == 1, done
+
+
 def test_an_ordinary_user_learns_all_as_well(here):
     if os.geteuid() != 0:
         return   # all the others were an ordinary user's

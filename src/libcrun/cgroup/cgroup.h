@@ -29,6 +29,15 @@ void cgroup_set_deadline(struct cgroup *cg, const struct deadline *deadline);
 int cgroup_select(const struct plan_cgroup *plan, struct cgroup **ret,
 		  struct crun_error *err) CRUN_NODISCARD;
 
+/* Takes a pointer into the configuration, and what is said of the value there. */
+typedef void (*cgroup_finding_fn)(void *data, const char *at, const char *text);
+
+/*
+ * Reports each controller and each feature of the kernel that the limits need and this host does not have. Touches nothing, and looks at
+ * the roots of the hierarchies only: what an ordinary user was delegated may be less.
+ */
+void cgroup_check(const struct plan_cgroup *plan, cgroup_finding_fn found, void *data);
+
 /* The path below the hierarchies' roots ("/a/b"), NULL when there is none. Goes into the state record. */
 const char *cgroup_path(const struct cgroup *cg);
 

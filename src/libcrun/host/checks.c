@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "host/check_kernel.h"
 #include "host/launch.h"
 #include "spec/check_resources.h"
 #include "spec/check_seccomp.h"
@@ -168,6 +169,9 @@ static void check_labels(struct checks *c)
 		report(c, true, "has no effect: SELinux is not enabled on this host");
 }
 
+/* process_madvise, the last system call of Linux 5.10, before which this program does not work. All architectures number new ones alike. */
+#define NEWEST_OF_OLD 440
+
 static void check_syscalls(struct checks *c)
 {
 #ifdef HAVE_SECCOMP
@@ -186,7 +190,12 @@ static void check_syscalls(struct checks *c)
 		for (size_t k = 0; k < rule->names_len; k++) {
 			snprintf(c->at, sizeof(c->at), "/linux/seccomp/syscalls/%zu/names/%zu", i,
 				 k);
-			if (lib.resolve_name(rule->names[k]) == __NR_SCMP_ERROR)
+			int nr = lib.resolve_name(rule->names[k]);
+
+			if (nr > NEWEST_OF_OLD && !kernel_has_syscall(rule->names[k]))
+				report(c, true, "this kernel has no system call `%s`",
+				       rule->names[k]);
+			if (nr == __NR_SCMP_ERROR)
 				report(c, true,
 				       "libseccomp does not know the system call `%s`: it is left out",
 				       rule->names[k]);
@@ -211,6 +220,7 @@ void host_check(const struct launch_plan *plan, config_finding_fn found, void *d
 	check_labels(&c);
 	if (plan->linux_->seccomp)
 		check_syscalls(&c);
+	kernel_check(plan, found, data);
 	snprintf(c.at, sizeof(c.at), "/linux/resources/memory");
 	if (res && res->memory && (res->memory->kernel || res->memory->kernel_tcp))
 		report(&c, true, "kernel and kernelTCP are ignored: no kernel since 5.4 has them");

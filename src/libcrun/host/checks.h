@@ -2,6 +2,7 @@
 /* What create and validate have in common: reading a configuration and checking it. Nothing is touched. */
 #pragma once
 
+#include "host/check_kernel.h"
 #include "plan/plan.h"
 
 struct launch;
@@ -17,9 +18,6 @@ int launch_read(struct launch *l, const char **ret_bundle, struct oci_config **r
 int config_check(const struct oci_config *config, const struct host_facts *facts,
 		 const struct plan_options *options, struct oci_arena *arena,
 		 struct launch_plan **ret, struct crun_error *err) CRUN_NODISCARD;
-
-/* Takes the pointer, into the configuration, and what is said of the value there. */
-typedef void (*config_finding_fn)(void *data, bool warning, const char *at, const char *text);
 
 /* What a launch would find out on its way: what the plan needs and this host does not have. */
 void host_check(const struct launch_plan *plan, config_finding_fn found, void *data);

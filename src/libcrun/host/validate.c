@@ -11,8 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* More than a person reads, and an end for what cannot be repaired. */
-#define FINDINGS_MAX 256
+/* More than a person reads: of the others only the number is told. */
+#define SHOWN_MAX 256
+/* An end for what cannot be repaired. */
+#define FINDINGS_MAX 2048
 
 struct finding {
 	bool warning;
@@ -196,7 +198,7 @@ static void check_all(struct validation *v, const struct plan_options *options)
 	log_get_sink(&sink, &data, &max);
 	/* A warning is repeated by every run: is_known() lets it pass once. */
 	log_set_sink(take_warning, v, LOG_LEVEL_WARNING);
-	for (size_t i = 0; i < 4 * FINDINGS_MAX && check_once(v, options); i++)
+	for (size_t i = 0; i < 2 * FINDINGS_MAX && check_once(v, options); i++)
 		;
 	log_set_sink(sink, data, max);
 }
@@ -210,9 +212,14 @@ static int by_place(const void *a, const void *b)
 	return x->column < y->column ? -1 : x->column > y->column;
 }
 
+static size_t shown(const struct validation *v)
+{
+	return v->len < SHOWN_MAX ? v->len : SHOWN_MAX;
+}
+
 static void write_text(const struct validation *v, FILE *out)
 {
-	for (size_t i = 0; i < v->len; i++) {
+	for (size_t i = 0; i < shown(v); i++) {
 		const struct finding *f = &v->list[i];
 		const struct rule *rule = rule_find(f->pointer);
 
@@ -221,6 +228,9 @@ static void write_text(const struct validation *v, FILE *out)
 			f->text);
 		fprintf(out, "    rule: %s\n    fix: %s\n", rule->section, rule->fix);
 	}
+	if (v->len > shown(v))
+		fprintf(out, "%s%zu more findings are not shown\n",
+			v->len == FINDINGS_MAX ? "at least " : "", v->len - shown(v));
 	fprintf(out, "%zu errors, %zu warnings\n", v->errors, v->len - v->errors);
 }
 
@@ -232,9 +242,12 @@ static int write_json(const struct validation *v, FILE *out, struct crun_error *
 	oci_json_begin_object(&json);
 	oci_json_member_string(&json, "config", v->launch.config_path);
 	oci_json_member_bool(&json, "valid", v->errors == 0);
+	oci_json_member_int(&json, "errors", (int64_t)v->errors);
+	oci_json_member_int(&json, "warnings", (int64_t)(v->len - v->errors));
+	oci_json_member_int(&json, "notShown", (int64_t)(v->len - shown(v)));
 	oci_json_key(&json, "findings");
 	oci_json_begin_array(&json);
-	for (size_t i = 0; i < v->len; i++) {
+	for (size_t i = 0; i < shown(v); i++) {
 		const struct finding *f = &v->list[i];
 		const struct rule *rule = rule_find(f->pointer);
 
