@@ -89,6 +89,24 @@ int libcrun_kill(const struct libcrun_context *ctx, const char *id, int signal, 
 int libcrun_delete(const struct libcrun_context *ctx, const char *id, bool force,
 		   struct crun_error *err) CRUN_NODISCARD;
 
+/*
+ * Freezes all processes of a created or running container, and returns once they stand still; after --timeout, or ten seconds, without success they go
+ * on, and the error names who is in the way. The container needs a cgroup of its own.
+ */
+int libcrun_pause(const struct libcrun_context *ctx, const char *id, struct crun_error *err);
+
+/* Lets a paused container go on. */
+int libcrun_resume(const struct libcrun_context *ctx, const char *id, struct crun_error *err);
+
+enum libcrun_ps_format { LIBCRUN_PS_TABLE, LIBCRUN_PS_JSON };
+
+/*
+ * Writes the container's processes to OUT: a table, or a JSON array of pids as the caller's pid namespace numbers them. PS_ARGS
+ * (NULL-terminated, or NULL) are options for the host's ps(1), which makes the table then. A stopped container has none, as a rule.
+ */
+int libcrun_ps(const struct libcrun_context *ctx, const char *id, enum libcrun_ps_format format,
+	       char *const *ps_args, FILE *out, struct crun_error *err);
+
 enum libcrun_list_format { LIBCRUN_LIST_TABLE, LIBCRUN_LIST_JSON, LIBCRUN_LIST_QUIET };
 
 /* Writes all containers of the state root, sorted by id, to OUT. One unreadable entry is a warning, not a failure. */

@@ -6,7 +6,8 @@ import subprocess
 
 from harness import flavors
 
-COMMANDS = ["create", "start", "run", "state", "kill", "delete", "list", "spec", "features"]
+COMMANDS = ["create", "start", "run", "state", "kill", "delete", "list", "spec", "features",
+            "pause", "resume", "ps"]
 
 
 def listed(t, *options, **kwargs):

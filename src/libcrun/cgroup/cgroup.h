@@ -79,7 +79,23 @@ int cgroup_signal(struct cgroup *cg, int sig, struct crun_error *err) CRUN_NODIS
 int cgroup_pids(struct cgroup *cg, pid_t **ret, size_t *ret_len,
 		struct crun_error *err) CRUN_NODISCARD;
 
-/* Sets *ret to whether the cgroup is frozen. */
+/* False when there is nothing on this host that belongs to the container: no cgroup was made, or it is gone. */
+bool cgroup_exists(const struct cgroup *cg);
+
+/*
+ * Freezes all processes below the cgroup, on a hybrid host in both hierarchies, and returns once the kernel says that they are. When that
+ * is not so in time (cgroup_set_deadline, else ten seconds) they are thawed again, and the error (KIND_TIMEOUT) names the process that is
+ * in the way. KIND_UNSUPPORTED without a freezer.
+ */
+int cgroup_freeze(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;
+
+/*
+ * Undoes cgroup_freeze and returns once the processes run again. KIND_STATE when they do not, because a cgroup above (somebody else's) is
+ * frozen as well: it is named.
+ */
+int cgroup_resume(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;
+
+/* Sets *ret to whether the cgroup itself is frozen; one that is held up only by a frozen cgroup above it is not. */
 int cgroup_is_frozen(struct cgroup *cg, bool *ret, struct crun_error *err) CRUN_NODISCARD;
 
 /* Lets a frozen cgroup go on (SIGKILL has no effect in a frozen v1 cgroup). No-op when it isn't frozen. */

@@ -252,3 +252,12 @@ const char *const *cgroup_planned(const struct cgroup *cg)
 
 	return cg->planned && !cg->absent ? (const char *const *)cg->planned : none;
 }
+
+bool cgroup_exists(const struct cgroup *cg)
+{
+	for (size_t i = 0; i < cg->hier_len; i++) {
+		if (cg->hier[i].dir_fd >= 0)
+			return true;
+	}
+	return false;
+}

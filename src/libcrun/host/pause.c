@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// crun pause and resume. They take no lock: a container whose start hangs can be paused, too.
+#include "host/verbs.h"
+
+#include "cgroup/cgroup.h"
+#include "sys/process.h"
+
+#include <errno.h>
+
+static int not_running(const struct container *c, const char *status, struct crun_error *err)
+{
+	return err_set(err, KIND_STATE, ESRCH,
+		       "container not running: container `%s` is %s: no such process", c->dir.id,
+		       status);
+}
+
+static int check_pausable(const struct container *c, struct crun_error *err)
+{
+	switch (c->status) {
+	case LIBCRUN_CREATED:
+	case LIBCRUN_RUNNING:
+		break;
+	case LIBCRUN_PAUSED:
+		return err_set(err, KIND_STATE, EALREADY,
+			       "cannot pause container `%s`: it is paused already", c->dir.id);
+	default:
+		return not_running(c, libcrun_status_name(c->status), err);
+	}
+	if (!c->record->cgroup_path || c->record->cgroup_created_len == 0)
+		return err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+			       "cannot pause container `%s`: it has no cgroup of its own",
+			       c->dir.id);
+	return 0;
+}
+
+static int freeze(const struct container *c, struct cgroup *cg, struct crun_error *err)
+{
+	int r;
+
+	if (!cgroup_exists(cg))
+		return err_set(err, KIND_STATE, ENOENT,
+			       "cannot pause container `%s`: its cgroup `%s` is gone", c->dir.id,
+			       c->record->cgroup_path);
+	cgroup_set_deadline(cg, &c->deadline);
+	r = cgroup_freeze(cg, err);
+	if (r < 0)
+		return err_in(err, "pause container `%s`", c->dir.id);
+	/* It ended meanwhile: nothing of it may stay behind frozen, for nobody would resume it. */
+	if (sys_poll_in(c->pidfd, 0) != 0) {
+		r = cgroup_thaw(cg, err);
+		return r < 0 ? r : not_running(c, "stopped", err);
+	}
+	return 0;
+}
+
+int libcrun_pause(const struct libcrun_context *ctx, const char *id, struct crun_error *err)
+{
+	_cleanup_container_ struct container c = CONTAINER_EMPTY;
+	struct cgroup *cg = NULL;
+	int r = container_open(ctx, id, &c, err);
+
+	if (r < 0)
+		return r;
+	r = check_pausable(&c, err);
+	if (r < 0)
+		return r;
+	r = cgroup_open(c.record, &cg, err);
+	if (r < 0)
+		return r;
+	r = freeze(&c, cg, err);
+	cgroup_free(cg);
+	return r;
+}
+
+int libcrun_resume(const struct libcrun_context *ctx, const char *id, struct crun_error *err)
+{
+	_cleanup_container_ struct container c = CONTAINER_EMPTY;
+	struct cgroup *cg = NULL;
+	int r = container_open(ctx, id, &c, err);
+
+	if (r < 0)
+		return r;
+	if (c.status != LIBCRUN_PAUSED && c.status != LIBCRUN_STOPPED)
+		return err_set(err, KIND_STATE, EINVAL,
+			       "container not paused: container `%s` is %s", c.dir.id,
+			       libcrun_status_name(c.status));
+	r = cgroup_open(c.record, &cg, err);
+	if (r < 0)
+		return r;
+	cgroup_set_deadline(cg, &c.deadline);
+	/* Also what a container left behind that was killed while it was paused must not stay frozen. */
+	r = cgroup_resume(cg, err);
+	cgroup_free(cg);
+	if (r < 0)
+		return err_in(err, "resume container `%s`", c.dir.id);
+	return c.status == LIBCRUN_STOPPED ? not_running(&c, "stopped", err) : 0;
+}
