@@ -107,6 +107,33 @@ enum libcrun_ps_format { LIBCRUN_PS_TABLE, LIBCRUN_PS_JSON };
 int libcrun_ps(const struct libcrun_context *ctx, const char *id, enum libcrun_ps_format format,
 	       char *const *ps_args, FILE *out, struct crun_error *err);
 
+/* New limits; see libcrun_update. Values are as they were typed; NULL: not given. */
+struct libcrun_update_options {
+	size_t size;
+	const char *
+		resources; /* --resources: a file with a linux.resources object, "-" for standard input */
+	const char *blkio_weight, *cpu_period, *cpu_quota, *cpu_burst, *cpu_shares, *cpu_rt_period,
+		*cpu_rt_runtime, *cpu_idle, *cpuset_cpus, *cpuset_mems;
+	/* Numbers of bytes, "64m", or "-1". */
+	const char *memory, *memory_reservation, *memory_swap, *kernel_memory, *kernel_memory_tcp;
+	const char *pids_limit;
+	const char *l3_cache_schema, *mem_bw_schema;
+};
+
+enum libcrun_update_format { LIBCRUN_UPDATE_QUIET, LIBCRUN_UPDATE_TABLE, LIBCRUN_UPDATE_JSON };
+
+/* Checks the options alone: KIND_SPEC for a value that is none, and for options that exclude each other. */
+int libcrun_update_check(const struct libcrun_update_options *opts,
+			 struct crun_error *err) CRUN_NODISCARD;
+
+/*
+ * Changes the limits of a container that is created, running or paused: all of what is asked for, or nothing. The report, one entry for each
+ * key with what became of it, goes to OUT in FORMAT, after a failure as well.
+ */
+int libcrun_update(const struct libcrun_context *ctx, const char *id,
+		   const struct libcrun_update_options *opts, enum libcrun_update_format format,
+		   FILE *out, struct crun_error *err) CRUN_NODISCARD;
+
 enum libcrun_list_format { LIBCRUN_LIST_TABLE, LIBCRUN_LIST_JSON, LIBCRUN_LIST_QUIET };
 
 /* Writes all containers of the state root, sorted by id, to OUT. One unreadable entry is a warning, not a failure. */

@@ -57,6 +57,12 @@ int cg_devices_compile(const struct cg_rules *rules, struct bpf_insn **ret,
 		       size_t *ret_len) CRUN_NODISCARD;
 
 /* ---- v2/devices_attach.c ---- */
+
+/* The name of our programs: an update knows them by it. A service manager has others on the same cgroup. */
+#define CG_DEVICE_PROGRAM "crun_devices"
+
+/* Compiles and loads the rules; returns the program's fd. */
+int cg_v2_devices_load(const struct cg_rules *rules, struct crun_error *err) CRUN_NODISCARD;
 int cg_v2_devices(const struct cgroup *cg, const struct cg_hier *h, const struct cg_rules *rules,
 		  struct crun_error *err) CRUN_NODISCARD;
 
@@ -70,3 +76,65 @@ int cg_v1_exceptions(const struct cg_rules *rules, bool *ret_default, struct cg_
 		     struct crun_error *err) CRUN_NODISCARD;
 int cg_v1_devices(const struct cgroup *cg, const struct cg_hier *h, const struct cg_rules *rules,
 		  struct crun_error *err) CRUN_NODISCARD;
+
+/* One line of devices.allow and devices.deny. */
+void cg_v1_format_rule(char text[64], const struct cg_rule *e);
+
+/* True when each device of A is one of B (types are never "both" here); accesses are not looked at. */
+bool cg_v1_within(const struct cg_rule *a, const struct cg_rule *b);
+
+/* ---- devices_update.c, v1/devices_update.c, v2/devices_update.c ---- */
+
+#define CG_DEVICE_PROGRAMS 64 /* the kernel's own limit for one cgroup */
+
+/* What a v1 cgroup has: a default answer and the exceptions from it. The kernel does not tell the exceptions from "allowed". */
+struct cg_v1_filter {
+	bool allowed;
+	struct cg_rules exceptions;
+};
+
+/* A change of the filter of a container that exists. */
+struct cg_device_change {
+	const struct cgroup *cg;
+	const struct cg_hier *h; /* NULL: nothing is to be changed, or was */
+	bool done;
+	bool frozen; /* no process of the container can open anything meanwhile */
+	struct cg_rules rules;
+	/* v1 */
+	struct cg_v1_filter before, after;
+	/* v2: programs of ours */
+	int old[CG_DEVICE_PROGRAMS];
+	size_t old_len;
+	int prog; /* FD_NONE: everything is allowed */
+};
+#define CG_DEVICE_CHANGE_NONE    \
+	{                        \
+		.prog = FD_NONE, \
+	}
+
+struct cg_changes;
+
+/*
+ * Finds out what has to be done so that the filter is what the plan's resources say, if they have rules for devices, and takes down the verdict
+ * when that is nothing. What can fail without touching the filter fails here.
+ */
+int cg_devices_prepare(struct cgroup *cg, struct cg_changes *changes, struct cg_device_change *ret,
+		       struct crun_error *err) CRUN_NODISCARD;
+
+/* Does it. At no moment the container may do more than before and after. */
+int cg_devices_change(struct cg_changes *changes, struct cg_device_change *c,
+		      struct crun_error *err) CRUN_NODISCARD;
+/* Puts the former filter back; appends to ERR when that fails. */
+void cg_devices_undo(struct cg_device_change *c, struct crun_error *err);
+void cg_device_change_done(struct cg_device_change *c);
+
+/* 1: there is something to do, 0: not, or -errno. */
+int cg_v1_devices_prepare(struct cg_device_change *c, struct crun_error *err) CRUN_NODISCARD;
+int cg_v2_devices_prepare(struct cg_device_change *c, struct crun_error *err) CRUN_NODISCARD;
+int cg_v1_devices_change(const struct cg_device_change *c, const struct cg_v1_filter *from,
+			 const struct cg_v1_filter *to, struct crun_error *err) CRUN_NODISCARD;
+int cg_v2_devices_change(const struct cg_device_change *c, struct crun_error *err) CRUN_NODISCARD;
+int cg_v2_devices_undo(const struct cg_device_change *c);
+
+/* The content of devices.list as a filter. *ret is released with cg_rules_done(&ret->exceptions). Returns 0 or -ENOMEM. */
+int cg_v1_filter_parse(const char *text, struct cg_v1_filter *ret) CRUN_NODISCARD;

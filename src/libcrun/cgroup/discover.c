@@ -25,6 +25,7 @@ const struct cg_controller_name cg_controller_names[CG_CONTROLLERS] = {
 	[CG_NET_PRIO] = {"net_prio", NULL},
 	[CG_RDMA] = {"rdma", "rdma"},
 	[CG_MISC] = {"misc", "misc"},
+	[CG_DMEM] = {NULL, "dmem"},
 	[CG_PERF_EVENT] = {"perf_event", NULL},
 	[CG_SYSTEMD] = {"systemd", NULL},
 };

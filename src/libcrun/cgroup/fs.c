@@ -3,6 +3,8 @@
 #include "cgroup/internal.h"
 
 #include "base/log.h"
+#include "base/str.h"
+#include "cgroup/changes.h"
 #include "sys/file.h"
 #include "sys/io.h"
 #include "sys/xattr.h"
@@ -19,8 +21,11 @@
 int cg_write(const struct cg_dir *dir, const char *file, const char *value, const char *at,
 	     struct crun_error *err)
 {
-	int r = io_write_file_at(dir->fd, file, value);
+	int r;
 
+	if (dir->changes)
+		return cg_changes_write(dir, file, value, at, err);
+	r = io_write_file_at(dir->fd, file, value);
 	if (r >= 0)
 		return 0;
 	/* Not ENOENT's own words: engines take them for a missing command. */
@@ -66,10 +71,30 @@ bool cg_has_file(const struct cg_dir *dir, const char *file)
 	return sys_fstatat(dir->fd, file, &st) >= 0;
 }
 
-int cg_unsupported(struct crun_error *err, const char *at, const char *reason)
+int cg_read_u64(const struct cg_dir *dir, const char *file, uint64_t *ret)
+{
+	char text[64];
+	int r = io_read_file_at(dir->fd, file, text, sizeof(text));
+
+	if (r < 0)
+		return r;
+	if (str_eq(text, "max") || str_eq(text, "-1")) {
+		*ret = UINT64_MAX;
+		return 0;
+	}
+	r = str_to_u64(text, UINT64_MAX, ret);
+	/* v1 counts in pages of a signed number of bytes: "no limit" is the largest of these. */
+	if (r == 0 && *ret >= INT64_MAX - 0xffff)
+		*ret = UINT64_MAX;
+	return r;
+}
+
+int cg_unsupported(const struct cg_dir *dir, const char *at, const char *reason,
+		   struct crun_error *err)
 {
 	err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP, "%s", reason);
-	return err_at(err, "/linux/resources/%s", at);
+	err_at(err, "/linux/resources/%s", at);
+	return dir->changes ? cg_changes_unsupported(dir->changes, at, err) : -err->errnum;
 }
 
 static bool is_permission(int r)

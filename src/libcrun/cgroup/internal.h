@@ -38,6 +38,7 @@ enum cg_controller {
 	CG_NET_PRIO,
 	CG_RDMA,
 	CG_MISC,
+	CG_DMEM,
 	CG_PERF_EVENT,
 	CG_SYSTEMD, /* v1: systemd's hierarchy without controllers */
 	CG_CONTROLLERS
@@ -81,11 +82,21 @@ struct cgroup {
 	bool absent; /* could not be made and need not be: path and planned, which callers may hold, live on */
 };
 
+struct cg_changes;
+
 /* A directory whose files are written: the fd does the work, the path is for the error text. */
 struct cg_dir {
 	int fd;
 	const char *path;
+	struct cg_changes *changes; /* of an update (changes.h); NULL while a container is made */
+	unsigned
+		v1; /* in a v2 directory: the controllers that are v1 hierarchies, hence have no files here */
 };
+
+static inline bool cg_is_update(const struct cg_dir *dir)
+{
+	return dir->changes;
+}
 
 /* ---- discover.c ---- */
 
@@ -125,8 +136,15 @@ int cg_write_max(const struct cg_dir *dir, const char *file, int64_t value, cons
 		 struct crun_error *err) CRUN_NODISCARD;
 bool cg_has_file(const struct cg_dir *dir, const char *file);
 
-/* The error for a value that this cgroup version cannot express; returns -EOPNOTSUPP. */
-int cg_unsupported(struct crun_error *err, const char *at, const char *reason);
+/* Reads a number; "max" and what v1 has for it are UINT64_MAX. Returns 0 or -errno, without an error text. */
+int cg_read_u64(const struct cg_dir *dir, const char *file, uint64_t *ret) CRUN_NODISCARD;
+
+/*
+ * The error for a value that this cgroup version cannot express; returns -EOPNOTSUPP. The first pass of an update takes it down and
+ * returns 0, so that the others are looked at, too.
+ */
+int cg_unsupported(const struct cg_dir *dir, const char *at, const char *reason,
+		   struct crun_error *err) CRUN_NODISCARD;
 
 /* The controllers that are mounted as v1 hierarchies. */
 unsigned cg_v1_controllers(const struct cgroup *cg);
@@ -150,6 +168,20 @@ int cg_v2_enable(const struct cgroup *cg, struct cg_hier *h, unsigned required,
 
 /* Bits of the controllers that the plan's resources need (devices included unless the plan leaves filters out). */
 unsigned cg_needed(const struct plan_cgroup *plan);
+
+/* The directory that serves a controller, or NULL: v1 before v2, as the kernel binds each controller once. */
+const struct cg_hier *cg_find(const struct cgroup *cg, enum cg_controller c, bool v2);
+const struct cg_hier *cg_find_v2(const struct cgroup *cg);
+
+/* The error for a controller that this host does not have. Returns -EOPNOTSUPP. */
+int cg_no_controller(const struct cgroup *cg, enum cg_controller c, struct crun_error *err);
+
+/* The controllers that must be enabled on cgroup v2 for the plan's resources. */
+unsigned cg_v2_required(const struct cgroup *cg);
+
+/* Writes the limits of the plan's resources, but not the device filter. CHANGES: of an update, or NULL. */
+int cg_apply_limits(const struct cgroup *cg, struct cg_changes *changes,
+		    struct crun_error *err) CRUN_NODISCARD;
 
 /* Writes all limits and the device filter into the directories that were made. */
 int cg_apply(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "cgroup/changes.h"
 #include "cgroup/devices.h"
 #include "sys/file.h"
 #include "sys/io.h"
@@ -69,21 +70,40 @@ static bool wants_rdma(const struct oci_linux_resources *res)
 	return res->rdma && res->rdma->len > 0;
 }
 
+/* What a new cgroup has by itself, and one that exists perhaps no longer. */
+
+static bool resets_memory(const struct oci_linux_resources *res)
+{
+	return res->memory &&
+	       (res->memory->has_disable_oom_killer || res->memory->has_use_hierarchy);
+}
+
+static bool resets_cpu(const struct oci_linux_resources *res)
+{
+	return res->cpu && (res->cpu->has_burst || res->cpu->has_idle);
+}
+
+static bool resets_pids(const struct oci_linux_resources *res)
+{
+	return res->pids && res->pids->has_limit && res->pids->limit < 0;
+}
+
 /* In the order in which they are written. */
 static const struct resource {
 	enum cg_controller controller;
 	bool (*wanted)(const struct oci_linux_resources *);
 	cg_apply_fn v1, v2; /* NULL: that version has no such controller */
+	bool (*resets)(const struct oci_linux_resources *); /* wanted as well by an update */
 } resources[] = {
-	{CG_CPUSET, wants_cpuset, cg_v1_cpuset, cg_v2_cpuset},
-	{CG_CPU, wants_cpu, cg_v1_cpu, cg_v2_cpu},
-	{CG_MEMORY, wants_memory, cg_v1_memory, cg_v2_memory},
-	{CG_PIDS, wants_pids, cg_v1_pids, cg_v2_pids},
-	{CG_IO, wants_io, cg_v1_io, cg_v2_io},
-	{CG_HUGETLB, wants_hugetlb, cg_v1_hugetlb, cg_v2_hugetlb},
-	{CG_NET_CLS, wants_net_cls, cg_v1_net_cls, NULL},
-	{CG_NET_PRIO, wants_net_prio, cg_v1_net_prio, NULL},
-	{CG_RDMA, wants_rdma, cg_v1_rdma, cg_v2_rdma},
+	{CG_CPUSET, wants_cpuset, cg_v1_cpuset, cg_v2_cpuset, NULL},
+	{CG_CPU, wants_cpu, cg_v1_cpu, cg_v2_cpu, resets_cpu},
+	{CG_MEMORY, wants_memory, cg_v1_memory, cg_v2_memory, resets_memory},
+	{CG_PIDS, wants_pids, cg_any_pids, cg_any_pids, resets_pids},
+	{CG_IO, wants_io, cg_v1_io, cg_v2_io, NULL},
+	{CG_HUGETLB, wants_hugetlb, cg_v1_hugetlb, cg_v2_hugetlb, NULL},
+	{CG_NET_CLS, wants_net_cls, cg_v1_net_cls, NULL, NULL},
+	{CG_NET_PRIO, wants_net_prio, cg_v1_net_prio, NULL, NULL},
+	{CG_RDMA, wants_rdma, cg_any_rdma, cg_any_rdma, NULL},
 };
 
 /* "memory.high" needs memory; "cgroup.max.depth" needs none. */
@@ -126,8 +146,7 @@ unsigned cg_needed(const struct plan_cgroup *plan)
 	return bits;
 }
 
-/* The directory that serves a controller: v1 before v2, as the kernel binds each controller once. */
-static const struct cg_hier *find(const struct cgroup *cg, enum cg_controller c, bool v2)
+const struct cg_hier *cg_find(const struct cgroup *cg, enum cg_controller c, bool v2)
 {
 	for (size_t i = 0; i < cg->hier_len; i++) {
 		const struct cg_hier *h = &cg->hier[i];
@@ -138,7 +157,7 @@ static const struct cg_hier *find(const struct cgroup *cg, enum cg_controller c,
 	return NULL;
 }
 
-static const struct cg_hier *find_v2(const struct cgroup *cg)
+const struct cg_hier *cg_find_v2(const struct cgroup *cg)
 {
 	for (size_t i = 0; i < cg->hier_len; i++) {
 		if (cg->hier[i].v2 && cg->hier[i].dir_fd >= 0)
@@ -147,7 +166,7 @@ static const struct cg_hier *find_v2(const struct cgroup *cg)
 	return NULL;
 }
 
-static int no_controller(const struct cgroup *cg, enum cg_controller c, struct crun_error *err)
+int cg_no_controller(const struct cgroup *cg, enum cg_controller c, struct crun_error *err)
 {
 	const char *name = cg_controller_names[c].v1;
 
@@ -163,80 +182,102 @@ static int no_controller(const struct cgroup *cg, enum cg_controller c, struct c
 		name, name);
 }
 
+/* The directory of H as the functions of a controller want it; *ret_path is to be freed. */
+static int dir_of(const struct cgroup *cg, const struct cg_hier *h, struct cg_changes *changes,
+		  struct cg_dir *ret, char **ret_path, struct crun_error *err)
+{
+	*ret_path = str_printf("%s%s", h->root, cg->path);
+	if (!*ret_path)
+		return err_sys(err, -ENOMEM, "cgroup `%s`", cg->path);
+	*ret = (struct cg_dir){.fd = h->dir_fd,
+			       .path = *ret_path,
+			       .changes = changes,
+			       .v1 = cg_v1_controllers(cg)};
+	return 0;
+}
+
 static int apply_resource(const struct cgroup *cg, const struct resource *resource,
-			  struct crun_error *err)
+			  struct cg_changes *changes, struct crun_error *err)
 {
 	const struct oci_linux_resources *res = cg->plan->resources;
-	const struct cg_hier *h = find(cg, resource->controller, false);
+	const struct cg_hier *h = cg_find(cg, resource->controller, false);
 	cg_apply_fn apply = resource->v1;
 	_cleanup_free_ char *path = NULL;
 	struct cg_dir dir;
+	int r;
 
-	if (!resource->wanted(res))
+	if (!resource->wanted(res) && !(changes && resource->resets && resource->resets(res)))
 		return 0;
 	if (!h && resource->v2) {
-		h = find(cg, resource->controller, true);
+		h = cg_find(cg, resource->controller, true);
 		apply = resource->v2;
 	}
-	if (!h)
-		return no_controller(cg, resource->controller, err);
-	path = str_printf("%s%s", h->root, cg->path);
-	if (!path)
-		return err_sys(err, -ENOMEM, "cgroup `%s`", cg->path);
-	dir.fd = h->dir_fd;
-	dir.path = path;
-	return apply(&dir, res, err);
+	if (!h) {
+		r = cg_no_controller(cg, resource->controller, err);
+		return changes ? cg_changes_no_controller(changes, res, resource->controller, err)
+			       : r;
+	}
+	r = dir_of(cg, h, changes, &dir, &path, err);
+	return r < 0 ? r : apply(&dir, res, err);
 }
 
-static int apply_unified(const struct cgroup *cg, struct crun_error *err)
+static int apply_unified(const struct cgroup *cg, struct cg_changes *changes,
+			 struct crun_error *err)
 {
 	const struct oci_linux_resources *res = cg->plan->resources;
-	const struct cg_hier *h = find_v2(cg);
+	const struct cg_hier *h = cg_find_v2(cg);
 	_cleanup_free_ char *path = NULL;
-	struct cg_dir dir;
+	struct cg_dir dir = {.fd = FD_NONE, .changes = changes};
+	int r;
 
 	if (!res->unified || res->unified->len == 0)
 		return 0;
+	for (size_t i = 0; !h && i < res->unified->len; i++) {
+		_cleanup_free_ char *at = str_printf("unified/%s", res->unified->items[i].key);
+
+		r = cg_unsupported(
+			&dir, at ? at : "unified",
+			"linux.resources.unified needs cgroup v2, and this host has cgroup v1",
+			err);
+		if (r < 0)
+			return r;
+	}
 	if (!h)
-		return cg_unsupported(
-			err, "unified",
-			"linux.resources.unified needs cgroup v2, and this host has cgroup v1");
-	path = str_printf("%s%s", h->root, cg->path);
-	if (!path)
-		return err_sys(err, -ENOMEM, "cgroup `%s`", cg->path);
-	dir.fd = h->dir_fd;
-	dir.path = path;
-	return cg_v2_unified(&dir, res, err);
+		return 0;
+	r = dir_of(cg, h, changes, &dir, &path, err);
+	return r < 0 ? r : cg_v2_unified(&dir, res, err);
 }
 
-static int apply_limits(const struct cgroup *cg, struct crun_error *err)
+int cg_apply_limits(const struct cgroup *cg, struct cg_changes *changes, struct crun_error *err)
 {
-	const struct oci_linux_memory *mem = cg->plan->resources->memory;
 	int r;
 
-	/* config-linux.md, "Memory": both are NOT RECOMMENDED and may be ignored; kernels since 5.4 have neither. */
-	if (mem && (mem->kernel || mem->kernel_tcp))
-		log_warning("memory.kernel and memory.kernelTCP of linux.resources are ignored");
 	for (size_t i = 0; i < ARRAY_LEN(resources); i++) {
-		r = apply_resource(cg, &resources[i], err);
+		r = apply_resource(cg, &resources[i], changes, err);
 		if (r < 0)
 			return r;
 	}
 	/* Last: unified overrides. */
-	return apply_unified(cg, err);
+	return apply_unified(cg, changes, err);
 }
 
-/* Before anything else: v2 files are there once the controller is enabled, and v1 cpusets are useless empty. */
-static int prepare(struct cgroup *cg, struct crun_error *err)
+unsigned cg_v2_required(const struct cgroup *cg)
 {
-	unsigned v1 = cg_v1_controllers(cg), required = 0;
-	int r = 0;
+	unsigned required = 0;
 
 	for (unsigned c = 0; c < CG_CONTROLLERS; c++) {
 		if (cg_controller_names[c].v2)
 			required |= CG_BIT(c);
 	}
-	required &= cg_needed(cg->plan) & ~v1;
+	return required & cg_needed(cg->plan) & ~cg_v1_controllers(cg);
+}
+
+/* Before anything else: v2 files are there once the controller is enabled, and v1 cpusets are useless empty. */
+static int prepare(struct cgroup *cg, struct crun_error *err)
+{
+	unsigned required = cg_v2_required(cg);
+	int r = 0;
+
 	for (size_t i = 0; r >= 0 && i < cg->hier_len; i++) {
 		struct cg_hier *h = &cg->hier[i];
 
@@ -252,7 +293,7 @@ static int prepare(struct cgroup *cg, struct crun_error *err)
 
 static int apply_devices(const struct cgroup *cg, struct crun_error *err)
 {
-	const struct cg_hier *h = find(cg, CG_DEVICES, false);
+	const struct cg_hier *h = cg_find(cg, CG_DEVICES, false);
 	struct cg_rules rules = {0};
 	int r;
 
@@ -264,9 +305,9 @@ static int apply_devices(const struct cgroup *cg, struct crun_error *err)
 	if (r < 0)
 		return r;
 	if (!h)
-		h = find_v2(cg);
+		h = cg_find_v2(cg);
 	if (!h)
-		r = no_controller(cg, CG_DEVICES, err);
+		r = cg_no_controller(cg, CG_DEVICES, err);
 	else if (h->v2)
 		r = cg_v2_devices(cg, h, &rules, err);
 	else
@@ -282,7 +323,7 @@ static int apply_devices(const struct cgroup *cg, struct crun_error *err)
 static int give_to_owner(const struct cgroup *cg, struct crun_error *err)
 {
 	char list[1024] = "cgroup.procs\ncgroup.threads\ncgroup.subtree_control", *save = list;
-	const struct cg_hier *h = find_v2(cg);
+	const struct cg_hier *h = cg_find_v2(cg);
 	const char *file;
 	int r;
 
@@ -307,10 +348,14 @@ static int give_to_owner(const struct cgroup *cg, struct crun_error *err)
 
 int cg_apply(struct cgroup *cg, struct crun_error *err)
 {
+	const struct oci_linux_resources *res = cg->plan->resources;
 	int r = prepare(cg, err);
 
-	if (r >= 0 && cg->plan->resources)
-		r = apply_limits(cg, err);
+	/* config-linux.md, "Memory": both are NOT RECOMMENDED and may be ignored; kernels since 5.4 have neither. */
+	if (res && res->memory && (res->memory->kernel || res->memory->kernel_tcp))
+		log_warning("memory.kernel and memory.kernelTCP of linux.resources are ignored");
+	if (r >= 0 && res)
+		r = cg_apply_limits(cg, NULL, err);
 	if (r >= 0)
 		r = apply_devices(cg, err);
 	if (r >= 0)

@@ -230,7 +230,7 @@ int intelrdt_select(const struct oci_linux_intel_rdt *spec, const char *id, int 
 /* ---- create ---- */
 
 /* What resctrl refuses it explains in this file. */
-static int say_why(const struct intelrdt *rdt, struct crun_error *err)
+int intelrdt_say_why(const struct intelrdt *rdt, struct crun_error *err)
 {
 	char why[256];
 	char *frame;
@@ -256,7 +256,7 @@ static int make_group(const struct intelrdt *rdt, const char *path, const char *
 			"make the %s `%s`: the processor has no more of them", what, path);
 	else
 		err_sys(err, r, "make the %s `%s`", what, path);
-	return say_why(rdt, err);
+	return intelrdt_say_why(rdt, err);
 }
 
 /* In one write(2) with a newline at its end: otherwise resctrl refuses it. */
@@ -273,7 +273,7 @@ static int write_schema(const struct intelrdt *rdt, const char *schema, struct c
 		r = io_write_file_at(rdt->base_fd, path, text);
 	if (r < 0) {
 		err_sys(err, r, "write `%.200s` to `%s` of resctrl", schema, path);
-		return say_why(rdt, err);
+		return intelrdt_say_why(rdt, err);
 	}
 	return 0;
 }
@@ -330,7 +330,7 @@ static int add_to(const struct intelrdt *rdt, const char *group, pid_t pid, stru
 	if (r == 0)
 		return 0;
 	err_sys(err, r, "put process %d into `%s` of resctrl", (int)pid, path);
-	say_why(rdt, err);
+	intelrdt_say_why(rdt, err);
 	return err_at(err, "/linux/intelRdt");
 }
 

@@ -42,6 +42,20 @@ int intelrdt_create(const struct intelrdt *rdt, struct crun_error *err) CRUN_NOD
 /* Puts process PID, of our pid namespace, into the groups; its children follow. */
 int intelrdt_add(const struct intelrdt *rdt, pid_t pid, struct crun_error *err) CRUN_NODISCARD;
 
+/*
+ * The class of service of container ID, which was created with SPEC (NULL: without, which is KIND_UNSUPPORTED), below BASE_FD: nothing is
+ * written. BASE_FD stays the caller's.
+ */
+int intelrdt_update_check(const struct oci_linux_intel_rdt *spec, const char *id, int base_fd,
+			  struct intelrdt *ret, struct crun_error *err) CRUN_NODISCARD;
+
+/* Writes new schemata (either may be NULL) to the class; all or nothing. Others may share it. */
+int intelrdt_update(const struct intelrdt *rdt, const char *l3_cache, const char *mem_bw,
+		    struct crun_error *err) CRUN_NODISCARD;
+
+/* Adds what resctrl says about its last refusal; returns -err->errnum. */
+int intelrdt_say_why(const struct intelrdt *rdt, struct crun_error *err);
+
 /* Removes the group OURS, as select chose it, below BASE_FD. Gone is fine. Processes in it fall back to its parent. */
 int intelrdt_remove_group(int base_fd, const char *ours, struct crun_error *err) CRUN_NODISCARD;
 

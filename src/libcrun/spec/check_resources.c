@@ -36,9 +36,12 @@ __attribute__((format(printf, 3, 4))) static int bad(struct crun_error *err, con
 	return err_at(err, "/linux/resources/%s", at);
 }
 
-static int check_swap(const struct oci_linux_memory *m, struct crun_error *err)
+/* UPDATE: what is absent has a value already, which only the host knows. */
+static int check_swap(const struct oci_linux_memory *m, bool update, struct crun_error *err)
 {
 	if (m->swap <= 0)
+		return 0;
+	if (update && m->limit == 0)
 		return 0;
 	if (m->limit <= 0)
 		return bad(err, "memory/swap",
@@ -51,7 +54,7 @@ static int check_swap(const struct oci_linux_memory *m, struct crun_error *err)
 	return 0;
 }
 
-static int check_memory(const struct oci_linux_memory *m, struct crun_error *err)
+static int check_memory(const struct oci_linux_memory *m, bool update, struct crun_error *err)
 {
 	const struct {
 		const char *at;
@@ -80,7 +83,7 @@ static int check_memory(const struct oci_linux_memory *m, struct crun_error *err
 	if (m->has_swappiness && m->swappiness > SWAPPINESS_MAX && m->swappiness != UINT64_MAX)
 		return bad(err, "memory/swappiness",
 			   "expected a number from 0 to 100, and not %" PRIu64, m->swappiness);
-	return check_swap(m, err);
+	return check_swap(m, update, err);
 }
 
 /* What cpuset.cpus takes: "0-3,7" or "0-31:2/4". The kernel does the rest; this keeps out what would end the line. */
@@ -342,7 +345,7 @@ static int check_device_rule(const struct oci_linux_device_cgroup *d, size_t i,
 	return r < 0 ? r : check_rule_number(d->has_minor, d->minor, "minor", i, err);
 }
 
-int check_resources(const struct oci_linux_resources *res, struct crun_error *err)
+static int check(const struct oci_linux_resources *res, bool update, struct crun_error *err)
 {
 	int r = 0;
 
@@ -351,7 +354,7 @@ int check_resources(const struct oci_linux_resources *res, struct crun_error *er
 	for (size_t i = 0; r >= 0 && i < res->devices_len; i++)
 		r = check_device_rule(&res->devices[i], i, err);
 	if (r >= 0 && res->memory)
-		r = check_memory(res->memory, err);
+		r = check_memory(res->memory, update, err);
 	if (r >= 0 && res->cpu)
 		r = check_cpu(res->cpu, err);
 	if (r >= 0 && res->block_io)
@@ -363,4 +366,14 @@ int check_resources(const struct oci_linux_resources *res, struct crun_error *er
 	if (r >= 0 && res->unified)
 		r = check_unified(res->unified, err);
 	return r;
+}
+
+int check_resources(const struct oci_linux_resources *res, struct crun_error *err)
+{
+	return check(res, false, err);
+}
+
+int check_resources_update(const struct oci_linux_resources *res, struct crun_error *err)
+{
+	return check(res, true, err);
 }

@@ -12,3 +12,7 @@
  * /linux/resources. Limits of 0 mean "not set", as engines write them.
  */
 int check_resources(const struct oci_linux_resources *res, struct crun_error *err) CRUN_NODISCARD;
+
+/* The same for an update: a limit of memory and swap together may come without one of memory, as the container may have one. */
+int check_resources_update(const struct oci_linux_resources *res,
+			   struct crun_error *err) CRUN_NODISCARD;

@@ -197,7 +197,7 @@ TEST(block_io)
 	static const struct refusal refusals[] = {
 		{"{'blockIO':{'leafWeight':300}}", cg_v2_io, "/linux/resources/blockIO/leafWeight"},
 		{"{'blockIO':{'weightDevice':[{" NUMBER ",'leafWeight':200}]}}", cg_v2_io,
-		 "/linux/resources/blockIO/weightDevice"},
+		 "/linux/resources/blockIO/weightDevice/0/leafWeight"},
 	};
 
 	check_rows(rows, ARRAY_LEN(rows));
@@ -207,8 +207,8 @@ TEST(block_io)
 TEST(the_others)
 {
 	static const struct row rows[] = {
-		{"{'pids':{'limit':5}}", cg_v1_pids, "pids.max", "5"},
-		{"{'pids':{'limit':-1}}", cg_v2_pids, "pids.max", "max"},
+		{"{'pids':{'limit':5}}", cg_any_pids, "pids.max", "5"},
+		{"{'pids':{'limit':-1}}", cg_any_pids, "pids.max", "max"},
 		{"{'hugepageLimits':[{'pageSize':'2MB','limit':4096}]}", cg_v1_hugetlb,
 		 "hugetlb.2MB.limit_in_bytes", "4096"},
 		{"{'hugepageLimits':[{'pageSize':'2MB','limit':4096}]}", cg_v2_hugetlb,
@@ -216,9 +216,9 @@ TEST(the_others)
 		{"{'network':{'classID':1048577}}", cg_v1_net_cls, "net_cls.classid", "1048577"},
 		{"{'network':{'priorities':[{'name':'eth0','priority':9}]}}", cg_v1_net_prio,
 		 "net_prio.ifpriomap", "eth0 9"},
-		{"{'rdma':{'mlx5_1':{'hcaHandles':3,'hcaObjects':1000}}}", cg_v1_rdma, "rdma.max",
+		{"{'rdma':{'mlx5_1':{'hcaHandles':3,'hcaObjects':1000}}}", cg_any_rdma, "rdma.max",
 		 "mlx5_1 hca_handle=3 hca_object=1000"},
-		{"{'rdma':{'mlx5_1':{'hcaObjects':7}}}", cg_v2_rdma, "rdma.max",
+		{"{'rdma':{'mlx5_1':{'hcaObjects':7}}}", cg_any_rdma, "rdma.max",
 		 "mlx5_1 hca_object=7"},
 		{"{'unified':{'memory.high':'4096'}}", cg_v2_unified, "memory.high", "4096"},
 	};

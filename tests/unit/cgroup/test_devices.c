@@ -223,8 +223,8 @@ TEST(kernel_takes_programs)
 		int fd;
 
 		CHECK_INT(cg_devices_compile(&rules, &program, &len), 0);
-		fd = sys_bpf_prog_load(BPF_PROG_TYPE_CGROUP_DEVICE, program, len, "Apache-2.0",
-				       NULL, 0);
+		fd = sys_bpf_prog_load(BPF_PROG_TYPE_CGROUP_DEVICE, "test", program, len,
+				       "Apache-2.0", NULL, 0);
 		free(program);
 		cg_rules_done(&rules);
 		if (fd == -EPERM || fd == -ENOSYS)

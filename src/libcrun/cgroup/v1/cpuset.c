@@ -4,6 +4,7 @@
 
 #include "sys/io.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 #define LIST_SIZE 4096
@@ -45,6 +46,20 @@ int cg_v1_cpuset_inherit(const struct cgroup *cg, const struct cg_hier *h, struc
 	return r;
 }
 
+/* The kernel's numbers say little here: why it keeps a list as it is. */
+static int write_list(const struct cg_dir *dir, const char *file, const char *list, const char *at,
+		      struct crun_error *err)
+{
+	int r = cg_write(dir, file, list, at, err);
+
+	if (r == -EBUSY)
+		return err_in(err, "a cgroup below the container's own has more in its `%s`", file);
+	if (r == -EACCES)
+		return err_in(err, "the cgroup above the container's own has less in its `%s`",
+			      file);
+	return r;
+}
+
 int cg_v1_cpuset(const struct cg_dir *dir, const struct oci_linux_resources *res,
 		 struct crun_error *err)
 {
@@ -52,8 +67,8 @@ int cg_v1_cpuset(const struct cg_dir *dir, const struct oci_linux_resources *res
 	int r = 0;
 
 	if (cpu->cpus && cpu->cpus[0])
-		r = cg_write(dir, "cpuset.cpus", cpu->cpus, "cpu/cpus", err);
+		r = write_list(dir, "cpuset.cpus", cpu->cpus, "cpu/cpus", err);
 	if (r >= 0 && cpu->mems && cpu->mems[0])
-		r = cg_write(dir, "cpuset.mems", cpu->mems, "cpu/mems", err);
+		r = write_list(dir, "cpuset.mems", cpu->mems, "cpu/mems", err);
 	return r;
 }

@@ -19,8 +19,7 @@ static bool field_meets(int32_t a, int32_t b)
 	return a == CG_ANY || b == CG_ANY || a == b;
 }
 
-/* True when each device of A is one of B (types are never "both" here). */
-static bool within(const struct cg_rule *a, const struct cg_rule *b)
+bool cg_v1_within(const struct cg_rule *a, const struct cg_rule *b)
 {
 	return a->type == b->type && field_within(a->major, b->major) &&
 	       field_within(a->minor, b->minor);
@@ -50,7 +49,7 @@ static int subtract(struct cg_rules *exceptions, const struct cg_rule *rule, str
 		struct cg_rule *e = &exceptions->items[i];
 
 		if (meets(e, rule) && (e->access & rule->access)) {
-			if (within(e, rule))
+			if (cg_v1_within(e, rule))
 				e->access &= (uint8_t)~rule->access;
 			else if (!rule->ours)
 				return cannot_express(rule, err);
@@ -72,9 +71,9 @@ static int add(struct cg_rules *exceptions, const struct cg_rule *rule, struct c
 	for (size_t i = 0; i < exceptions->len; i++) {
 		struct cg_rule *old = &exceptions->items[i];
 
-		if (within(&e, old) && !(e.access & ~old->access))
+		if (cg_v1_within(&e, old) && !(e.access & ~old->access))
 			return 0;
-		if (within(&e, old) && within(old, &e)) {
+		if (cg_v1_within(&e, old) && cg_v1_within(old, &e)) {
 			old->access |= e.access;
 			return 0;
 		}
@@ -133,7 +132,7 @@ static void format_number(char text[16], int32_t n)
 		snprintf(text, 16, "%d", n);
 }
 
-static void format_rule(char text[64], const struct cg_rule *e)
+void cg_v1_format_rule(char text[64], const struct cg_rule *e)
 {
 	char major[16], minor[16];
 
@@ -167,7 +166,7 @@ static int write_exceptions(int fd, const struct cg_rules *exceptions, const cha
 		const struct cg_rule *e = &exceptions->items[i];
 		char text[64];
 
-		format_rule(text, e);
+		cg_v1_format_rule(text, e);
 		if (write(fd, text, strlen(text)) >= 0)
 			continue;
 		/* Inside a container, the outer one's rules bound ours; the configuration's own must not get lost in silence. */

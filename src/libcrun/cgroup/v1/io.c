@@ -16,13 +16,16 @@ static int write_device(const struct cg_dir *dir, const char *file, int64_t majo
 
 static int write_throttle(const struct cg_dir *dir, const char *file,
 			  const struct oci_linux_throttle_device *devices, size_t len,
-			  const char *at, struct crun_error *err)
+			  const char *list, struct crun_error *err)
 {
+	char at[96];
 	int r = 0;
 
-	for (size_t i = 0; r >= 0 && i < len; i++)
+	for (size_t i = 0; r >= 0 && i < len; i++) {
+		snprintf(at, sizeof(at), "%s/%zu", list, i);
 		r = write_device(dir, file, devices[i].major, devices[i].minor, devices[i].rate, at,
 				 err);
+	}
 	return r;
 }
 
@@ -41,14 +44,17 @@ static int write_weights(const struct cg_dir *dir, const struct oci_linux_block_
 				 err);
 	for (size_t i = 0; r >= 0 && i < io->weight_device_len; i++) {
 		const struct oci_linux_weight_device *d = &io->weight_device[i];
+		char at[96];
 
+		snprintf(at, sizeof(at), "blockIO/weightDevice/%zu/weight", i);
 		if (d->weight)
-			r = write_device(
-				dir, bfq ? "blkio.bfq.weight_device" : "blkio.weight_device",
-				d->major, d->minor, d->weight, "blockIO/weightDevice", err);
+			r = write_device(dir,
+					 bfq ? "blkio.bfq.weight_device" : "blkio.weight_device",
+					 d->major, d->minor, d->weight, at, err);
+		snprintf(at, sizeof(at), "blockIO/weightDevice/%zu/leafWeight", i);
 		if (r >= 0 && d->leaf_weight)
 			r = write_device(dir, "blkio.leaf_weight_device", d->major, d->minor,
-					 d->leaf_weight, "blockIO/weightDevice", err);
+					 d->leaf_weight, at, err);
 	}
 	return r;
 }

@@ -2,8 +2,13 @@
 // cgroup v2: the cpu controller.
 #include "cgroup/controllers.h"
 
+#include "base/str.h"
+#include "cgroup/changes.h"
+#include "sys/io.h"
+
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #define DEFAULT_PERIOD 100000 /* microseconds, the kernel's own */
 
@@ -54,39 +59,55 @@ uint64_t cg_v2_weight_of_shares(uint64_t shares)
 	return (double)whole < w ? whole + 1 : whole;
 }
 
+/* Both numbers are in one file, so one that is not given must be read: only a new cgroup has the kernel's defaults. */
 static int write_max(const struct cg_dir *dir, const struct oci_linux_cpu *cpu,
 		     struct crun_error *err)
 {
-	uint64_t period = cpu->period ? cpu->period : DEFAULT_PERIOD;
-	char text[64];
+	char now[64] = "max", text[64], *blank = NULL;
+	const char *quota = now;
+	uint64_t period = cpu->period;
 
+	if (cg_is_update(dir) && io_read_file_at(dir->fd, "cpu.max", now, sizeof(now)) >= 0)
+		blank = strchr(now, ' ');
+	if (blank)
+		*blank++ = '\0';
+	if (!period && (!blank || str_to_u64(blank, UINT64_MAX, &period) < 0))
+		period = DEFAULT_PERIOD;
 	if (cpu->quota > 0)
 		snprintf(text, sizeof(text), "%" PRId64 " %" PRIu64, cpu->quota, period);
 	else
-		snprintf(text, sizeof(text), "max %" PRIu64, period);
-	return cg_write(dir, "cpu.max", text, cpu->has_quota ? "cpu/quota" : "cpu/period", err);
+		snprintf(text, sizeof(text), "%s %" PRIu64, cpu->quota < 0 ? "max" : quota, period);
+	if (!cpu->quota || !cpu->period)
+		return cg_write(dir, "cpu.max", text, cpu->quota ? "cpu/quota" : "cpu/period", err);
+	if (cg_write(dir, "cpu.max", text, "cpu/quota", err) < 0)
+		return -err->errnum;
+	return cg_is_update(dir) ? cg_changes_also(dir->changes, "cpu/period", "cpu/quota", err)
+				 : 0;
+}
+
+static int write_max_if_given(const struct cg_dir *dir, const struct oci_linux_cpu *cpu,
+			      struct crun_error *err)
+{
+	return cpu->quota || cpu->period ? write_max(dir, cpu, err) : 0;
 }
 
 int cg_v2_cpu(const struct cg_dir *dir, const struct oci_linux_resources *res,
 	      struct crun_error *err)
 {
+	static const struct cg_cpu_files files = {
+		.burst = "cpu.max.burst",
+		.weight = "cpu.weight",
+		.write_bandwidth = write_max_if_given,
+	};
 	const struct oci_linux_cpu *cpu = res->cpu;
+	uint64_t weight = cpu->shares ? cg_v2_weight_of_shares(cpu->shares) : 0;
 	int r = 0;
 
-	if (cpu->realtime_runtime || cpu->realtime_period)
-		return cg_unsupported(
-			err, cpu->realtime_runtime ? "cpu/realtimeRuntime" : "cpu/realtimePeriod",
-			"realtime limits need cgroup v1: cgroup v2 has none");
-	if (cpu->shares)
-		r = cg_write_u64(dir, "cpu.weight", cg_v2_weight_of_shares(cpu->shares),
-				 "cpu/shares", err);
-	if (r >= 0 && (cpu->quota || cpu->period))
-		r = write_max(dir, cpu, err);
-	/* The kernel holds burst against the quota: after it. */
-	if (r >= 0 && cpu->burst)
-		r = cg_write_u64(dir, "cpu.max.burst", cpu->burst, "cpu/burst", err);
-	/* cpu.weight cannot be written any more once idle is set: last. */
-	if (r >= 0 && cpu->idle)
-		r = cg_write_i64(dir, "cpu.idle", cpu->idle, "cpu/idle", err);
-	return r;
+	if (cpu->realtime_runtime)
+		r = cg_unsupported(dir, "cpu/realtimeRuntime",
+				   "realtime limits need cgroup v1: cgroup v2 has none", err);
+	if (r >= 0 && cpu->realtime_period)
+		r = cg_unsupported(dir, "cpu/realtimePeriod",
+				   "realtime limits need cgroup v1: cgroup v2 has none", err);
+	return r < 0 ? r : cg_any_cpu(dir, cpu, &files, weight, err);
 }

@@ -20,7 +20,8 @@ static int load_with_memlock(const struct bpf_insn *insns, size_t len)
 
 	if (getrlimit(RLIMIT_MEMLOCK, &old) < 0 || setrlimit(RLIMIT_MEMLOCK, &infinite) < 0)
 		return -EPERM;
-	r = sys_bpf_prog_load(BPF_PROG_TYPE_CGROUP_DEVICE, insns, len, LICENSE, NULL, 0);
+	r = sys_bpf_prog_load(BPF_PROG_TYPE_CGROUP_DEVICE, CG_DEVICE_PROGRAM, insns, len, LICENSE,
+			      NULL, 0);
 	setrlimit(RLIMIT_MEMLOCK, &old);
 	return r;
 }
@@ -36,13 +37,15 @@ static void log_verifier(const struct bpf_insn *insns, size_t len)
 	text = calloc(1, LOG_SIZE);
 	if (!text)
 		return;
-	fd = sys_bpf_prog_load(BPF_PROG_TYPE_CGROUP_DEVICE, insns, len, LICENSE, text, LOG_SIZE);
+	fd = sys_bpf_prog_load(BPF_PROG_TYPE_CGROUP_DEVICE, CG_DEVICE_PROGRAM, insns, len, LICENSE,
+			       text, LOG_SIZE);
 	log_debug("device filter of %zu instructions: %s", len, text);
 }
 
 static int load(const struct bpf_insn *insns, size_t len)
 {
-	int r = sys_bpf_prog_load(BPF_PROG_TYPE_CGROUP_DEVICE, insns, len, LICENSE, NULL, 0);
+	int r = sys_bpf_prog_load(BPF_PROG_TYPE_CGROUP_DEVICE, CG_DEVICE_PROGRAM, insns, len,
+				  LICENSE, NULL, 0);
 
 	if (r == -EPERM)
 		r = load_with_memlock(insns, len);
@@ -51,12 +54,24 @@ static int load(const struct bpf_insn *insns, size_t len)
 	return r;
 }
 
+int cg_v2_devices_load(const struct cg_rules *rules, struct crun_error *err)
+{
+	_cleanup_free_ struct bpf_insn *insns = NULL;
+	size_t len;
+	int r = cg_devices_compile(rules, &insns, &len);
+
+	if (r < 0)
+		return err_sys(err, r, "compile the device filter");
+	r = load(insns, len);
+	if (r < 0)
+		return err_sys(err, r, "load the device filter (bpf, BPF_PROG_TYPE_CGROUP_DEVICE)");
+	return r;
+}
+
 int cg_v2_devices(const struct cgroup *cg, const struct cg_hier *h, const struct cg_rules *rules,
 		  struct crun_error *err)
 {
-	_cleanup_free_ struct bpf_insn *insns = NULL;
 	_cleanup_close_ int prog = FD_NONE;
-	size_t len;
 	int r;
 
 	/* Only our own, new directory: a filter on any other would hit strangers, and on the root the whole host. */
@@ -67,13 +82,9 @@ int cg_v2_devices(const struct cgroup *cg, const struct cg_hier *h, const struct
 	/* Filters above ours hold in any case: a program that allows everything would change nothing. */
 	if (cg_rules_allow_all(rules))
 		return 0;
-	r = cg_devices_compile(rules, &insns, &len);
-	if (r < 0)
-		return err_sys(err, r, "compile the device filter");
-	prog = load(insns, len);
+	prog = cg_v2_devices_load(rules, err);
 	if (prog < 0)
-		return err_sys(err, prog,
-			       "load the device filter (bpf, BPF_PROG_TYPE_CGROUP_DEVICE)");
+		return prog;
 	/* MULTI: filters that are attached above or later by a service manager go on working. */
 	r = sys_bpf_prog_attach(h->dir_fd, prog, BPF_CGROUP_DEVICE, BPF_F_ALLOW_MULTI);
 	if (r < 0)

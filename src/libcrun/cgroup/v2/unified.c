@@ -2,29 +2,90 @@
 // cgroup v2: linux.resources.unified, files and values as they are.
 #include "cgroup/controllers.h"
 
+#include "base/str.h"
+
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+static bool is_core_file(const char *key)
+{
+	return str_after(key, "cgroup.");
+}
+
+/* Why KEY, which has no file in DIR, has none. */
+static void explain(const struct cg_dir *dir, const char *key, char *text, size_t size)
+{
+	int n = (int)strcspn(key, ".");
+	unsigned c = 0;
+
+	while (c < CG_CONTROLLERS &&
+	       !(cg_controller_names[c].v2 && (int)strlen(cg_controller_names[c].v2) == n &&
+		 strncmp(cg_controller_names[c].v2, key, (size_t)n) == 0))
+		c++;
+	if (is_core_file(key))
+		snprintf(text, size, "this kernel's cgroups have no file `%s` (`%s`)", key,
+			 dir->path);
+	else if (c == CG_CONTROLLERS)
+		snprintf(
+			text, size,
+			"`%s/%s` does not exist: `%.*s` is no controller that crun knows how to enable; "
+			"if the kernel has it, `" CG_ROOT
+			"/cgroup.controllers` lists it, and it must be "
+			"added to cgroup.subtree_control of every cgroup above",
+			dir->path, key, n, key);
+	else if (dir->v1 & CG_BIT(c))
+		snprintf(
+			text, size,
+			"`%s` needs the controller `%s` on cgroup v2, and this host has mounted it as a "
+			"cgroup v1 hierarchy",
+			key, cg_controller_names[c].v2);
+	else
+		snprintf(
+			text, size,
+			"cgroup file `%s/%s` does not exist: this kernel's controller `%s` has no such "
+			"file",
+			dir->path, key, cg_controller_names[c].v2);
+}
+
 /* One line per write(2): io.max and its like take one device at a time. */
+static int write_lines(const struct cg_dir *dir, const char *key, const char *value, const char *at,
+		       struct crun_error *err)
+{
+	do {
+		size_t n = strcspn(value, "\n");
+		_cleanup_free_ char *line = strndup(value, n);
+		int r;
+
+		if (!line)
+			return err_sys(err, -ENOMEM, "value of `%s`", key);
+		r = cg_write(dir, key, line, at, err);
+		if (r < 0)
+			return r;
+		value += n + (value[n] == '\n');
+	} while (*value);
+	return 0;
+}
+
 int cg_v2_unified(const struct cg_dir *dir, const struct oci_linux_resources *res,
 		  struct crun_error *err)
 {
 	for (size_t i = 0; i < res->unified->len; i++) {
 		const char *key = res->unified->items[i].key;
-		const char *value = res->unified->items[i].value;
+		_cleanup_free_ char *at = str_printf("unified/%s", key);
+		char why[512];
+		int r;
 
-		do {
-			size_t n = strcspn(value, "\n");
-			_cleanup_free_ char *line = strndup(value, n);
-			int r;
-
-			if (!line)
-				return err_sys(err, -ENOMEM, "value of `%s`", key);
-			r = cg_write(dir, key, line, NULL, err);
-			if (r < 0)
-				return err_at_key(err, "/linux/resources/unified", key);
-			value += n + (value[n] == '\n');
-		} while (*value);
+		if (!at)
+			return err_sys(err, -ENOMEM, "value of `%s`", key);
+		if (cg_has_file(dir, key)) {
+			r = write_lines(dir, key, res->unified->items[i].value, at, err);
+		} else {
+			explain(dir, key, why, sizeof(why));
+			r = cg_unsupported(dir, at, why, err);
+		}
+		if (r < 0)
+			return r;
 	}
 	return 0;
 }

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+// The journal of an update: see changes.h.
+#include "cgroup/changes.h"
+
+#include "base/str.h"
+#include "sys/io.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Files with a line per device and without one that has the default value: what is written to return to that. */
+static const struct {
+	const char *file, *words;
+} line_defaults[] = {
+	{"io.max", " rbps=max wbps=max riops=max wiops=max"},
+	{"io.latency", " target=0"},
+	{"io.weight", " default"},
+	{"io.bfq.weight", " default"},
+	{"blkio.weight_device", " 0"},
+	{"blkio.leaf_weight_device", " 0"},
+	{"blkio.bfq.weight_device", " default"},
+	{"blkio.throttle.read_bps_device", " 0"},
+	{"blkio.throttle.write_bps_device", " 0"},
+	{"blkio.throttle.read_iops_device", " 0"},
+	{"blkio.throttle.write_iops_device", " 0"},
+	{"rdma.max", " hca_handle=max hca_object=max"},
+};
+
+/* The length of the name that VALUE begins with ("8:0 1000", "mlx5_0 hca_handle=2"), 0 for a plain setting ("max 100000"). */
+static size_t name_length(const char *value)
+{
+	size_t n = strcspn(value, " ");
+
+	if (!value[n] || (n == 3 && strncmp(value, "max", 3) == 0))
+		return 0;
+	if (memchr(value, ':', n) || isalpha((unsigned char)value[0]))
+		return n;
+	return 0;
+}
+
+/* The line of TEXT that begins with the N bytes of NAME as a word; *ret_len is its length. */
+static const char *find_line(const char *text, const char *name, size_t n, size_t *ret_len)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+
+		if (len >= n && strncmp(text, name, n) == 0 && (len == n || text[n] == ' ')) {
+			*ret_len = len;
+			return text;
+		}
+		text += len + (text[len] == '\n');
+	}
+	return NULL;
+}
+
+static char *default_line(const char *file, const char *name, size_t n)
+{
+	for (size_t i = 0; i < ARRAY_LEN(line_defaults); i++) {
+		if (str_eq(line_defaults[i].file, file))
+			return str_printf("%.*s%s", (int)n, name, line_defaults[i].words);
+	}
+	return NULL;
+}
+
+int cg_changes_pick(const char *file, const char *text, const char *value, char **ret)
+{
+	size_t n = name_length(value), len = strcspn(text, "\n");
+	const char *line = text;
+
+	*ret = NULL;
+	if (n) {
+		line = find_line(text, value, n, &len);
+		if (!line) {
+			*ret = default_line(file, value, n);
+			return 0;
+		}
+	} else if (str_eq(file, "memory.oom_control")) {
+		/* "oom_kill_disable 0" is read, "0" written. */
+		const char *blank = memchr(line, ' ', len);
+
+		if (blank) {
+			len -= (size_t)(blank + 1 - line);
+			line = blank + 1;
+		}
+	}
+	*ret = strndup(line, len);
+	return *ret ? 0 : -ENOMEM;
+}
+
+/* Whole files: a line for each of hundreds of devices. */
+static char *read_text(const struct cg_dir *dir, const char *file)
+{
+	const size_t size = 64 * 1024;
+	char *text = malloc(size);
+
+	if (text && io_read_file_at(dir->fd, file, text, size) >= 0)
+		return text;
+	free(text);
+	return NULL;
+}
+
+static char *read_setting(const struct cg_dir *dir, const char *file, const char *value)
+{
+	_cleanup_free_ char *text = read_text(dir, file);
+	char *setting = NULL;
+
+	if (text && cg_changes_pick(file, text, value, &setting) < 0)
+		return NULL;
+	return setting;
+}
+
+static int note_undo(struct cg_changes *c, const struct cg_dir *dir, const char *file,
+		     const char *value)
+{
+	struct cg_undo *u;
+
+	if (c->len == c->cap) {
+		size_t cap = c->cap ? 2 * c->cap : 16;
+
+		u = reallocarray(c->undo, cap, sizeof(*u));
+		if (!u)
+			return -ENOMEM;
+		c->undo = u;
+		c->cap = cap;
+	}
+	u = &c->undo[c->len];
+	*u = (struct cg_undo){.dir_fd = dir->fd, .path = str_printf("%s/%s", dir->path, file)};
+	if (!u->path)
+		return -ENOMEM;
+	c->len++;
+	u->name = u->path + strlen(dir->path) + 1;
+	if (value)
+		u->value = strdup(value);
+	return value && !u->value ? -ENOMEM : 0;
+}
+
+static int no_file(const struct cg_dir *dir, const char *file, const char *at,
+		   struct crun_error *err)
+{
+	/* Not ENOENT's own words: engines take them for a missing command. */
+	err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+		"cgroup file `%s/%s` does not exist: this kernel was built or booted without it",
+		dir->path, file);
+	err_at(err, "/linux/resources/%s", at);
+	return cg_changes_unsupported(dir->changes, at, err);
+}
+
+static int failed(const struct cg_dir *dir, const char *at, const char *path, const char *before,
+		  struct crun_error *err)
+{
+	if (update_report_add(dir->changes->report, at, UPDATE_FAILED, path, before, NULL,
+			      err->text) < 0)
+		return -err->errnum;
+	return err_at(err, "/linux/resources/%s", at);
+}
+
+int cg_changes_write(const struct cg_dir *dir, const char *file, const char *value, const char *at,
+		     struct crun_error *err)
+{
+	struct cg_changes *c = dir->changes;
+	_cleanup_free_ char *path = NULL, *before = NULL, *after = NULL;
+	bool same;
+	int r;
+
+	if (!cg_has_file(dir, file))
+		return no_file(dir, file, at, err);
+	if (c->checking)
+		return 0;
+	path = str_printf("%s/%s", dir->path, file);
+	before = read_setting(dir, file, value);
+	if (!path)
+		return err_sys(err, -ENOMEM, "update `%s`", file);
+	same = before && str_eq(before, value);
+	if (!same) {
+		r = io_write_file_at(dir->fd, file, value);
+		if (r < 0) {
+			err_sys(err, r, "write `%s` to `%s`", value, path);
+			return failed(dir, at, path, before, err);
+		}
+		after = read_setting(dir, file, value);
+		same = before && after && str_eq(before, after);
+	}
+	/* A kernel may round what it is given: what it says counts. */
+	r = update_report_add(c->report, at, same ? UPDATE_UNCHANGED : UPDATE_APPLIED, path, before,
+			      same ? before : after, NULL);
+	if (r >= 0 && !same)
+		r = note_undo(c, dir, file, before);
+	return r < 0 ? err_sys(err, r, "update `%s`", path) : 0;
+}
+
+int cg_changes_also(struct cg_changes *c, const char *at, const char *like, struct crun_error *err)
+{
+	for (size_t i = 0; i < c->report->len; i++) {
+		const struct update_entry *e = &c->report->items[i];
+
+		if (str_eq(e->key + 1, like) &&
+		    update_report_add(c->report, at, e->verdict, e->file, e->before, e->after,
+				      e->reason) < 0)
+			return err_sys(err, -ENOMEM, "update `%s`", at);
+	}
+	return 0;
+}
+
+int cg_changes_unsupported(struct cg_changes *c, const char *at, struct crun_error *err)
+{
+	int r = update_report_add(c->report, at, UPDATE_UNSUPPORTED, NULL, NULL, NULL, err->text);
+
+	if (r < 0)
+		return err_sys(err, r, "update `%s`", at);
+	if (!c->checking)
+		return -err->errnum;
+	if (!c->first.kind)
+		c->first = *err;
+	return 0;
+}
+
+void cg_changes_undo(struct cg_changes *c, struct crun_error *err)
+{
+	while (c->len > 0) {
+		struct cg_undo *u = &c->undo[--c->len];
+		int r = -ENODATA;
+
+		if (u->value)
+			r = io_write_file_at(u->dir_fd, u->name, u->value[0] ? u->value : "\n");
+		if (r < 0) {
+			const struct crun_error first = *err;
+
+			err_set(err, (enum crun_error_kind)first.kind, first.errnum,
+				"%s; `%s` cannot be put back and keeps its new value", first.text,
+				u->path);
+		}
+		free(u->path);
+		free(u->value);
+	}
+}
+
+void cg_changes_done(struct cg_changes *c)
+{
+	for (size_t i = 0; i < c->len; i++) {
+		free(c->undo[i].path);
+		free(c->undo[i].value);
+	}
+	free(c->undo);
+	c->undo = NULL;
+	c->len = c->cap = 0;
+}
