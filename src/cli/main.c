@@ -203,7 +203,7 @@ static void add_hint(const struct invocation *inv, struct crun_error *err)
 int main(int argc, char **argv)
 {
 	/* A reader that is gone must not end us by a signal with half a container made: it is an errno instead. */
-	const struct sigaction ignore = {.sa_handler = SIG_IGN};
+	const struct sigaction ignore = {.sa_handler = SIG_IGN}, dfl = {.sa_handler = SIG_DFL};
 	struct log_target log = {.fd = -EBADF};
 	struct invocation inv = {0};
 	struct crun_error err = {0};
@@ -221,5 +221,10 @@ int main(int argc, char **argv)
 	if (inv.usage)
 		add_hint(&inv, &err);
 	log_target_failure(&log, &err);
+	/* Undone and said: now the signal has the effect that whoever sent it waits for. */
+	if (err.kind == KIND_INTERRUPTED && err.signal) {
+		sigaction(err.signal, &dfl, NULL);
+		raise(err.signal);
+	}
 	return inv.usage ? EXIT_USAGE : EXIT_FAILURE;
 }

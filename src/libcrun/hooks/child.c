@@ -8,12 +8,11 @@
 #include "sys/process.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 /* The child keeps its report fd here, above the standard ones, and closes what is above. */
@@ -21,14 +20,6 @@
 
 /* What a background process may have left in the pipe is read up to this; it could write forever. */
 #define DRAIN_MAX (64 * 1024)
-
-static int64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* Before 5.9, or where a seccomp policy that is loaded already forbids the call. */
 static void close_one_by_one(unsigned first)
@@ -68,6 +59,8 @@ __attribute__((noreturn)) static void become_hook(const struct hook_child *c, in
 	int r, problem;
 
 	sys_setsid();
+	if (c->dies_with_us)
+		(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
 	r = arrange_fds(c, stderr_fd, report);
 	if (r == 0) {
 		report = REPORT_FD;
@@ -122,41 +115,52 @@ static bool drain(struct hook_child *c, int fd, size_t max)
 	return true;
 }
 
+/* Not reaped yet, hence the number is still its own, and its group's. */
+static void kill_group(pid_t pid)
+{
+	kill(-pid, SIGKILL);
+	kill(pid, SIGKILL);
+}
+
 /* Waits until the process is over, its output read meanwhile so that it cannot block on a full pipe. */
-static int watch(struct hook_child *c, int pidfd, int output, pid_t pid)
+static int watch(struct hook_child *c, int pidfd, int output, const struct deadline *d)
 {
 	struct pollfd p[2] = {{.fd = pidfd, .events = POLLIN}, {.fd = output, .events = POLLIN}};
-	int64_t deadline = c->timeout > 0 ? now_ms() + (int64_t)c->timeout * 1000 : -1;
 
-	for (;;) {
-		int64_t left = -1;
+	while (!p[0].revents) {
+		int r = deadline_poll(d, p, 2);
 
-		if (deadline >= 0 && !c->timed_out) {
-			left = deadline - now_ms();
-			if (left <= 0) {
-				/* Not reaped yet, hence the number is still its own, and its group's. */
-				kill(-pid, SIGKILL);
-				kill(pid, SIGKILL);
-				c->timed_out = true;
-				left = -1;
-			}
-		}
-		if (poll(p, 2, left > 60000 ? 60000 : (int)left) < 0) {
-			if (errno == EINTR)
-				continue;
-			return -errno;
-		}
+		if (r < 0)
+			return r;
 		if (p[1].fd >= 0 && p[1].revents && !drain(c, output, DRAIN_MAX))
 			p[1].fd = FD_NONE;
-		if (p[0].revents)
-			break;
+		/* Somebody who writes without end is always ready. */
+		r = p[0].revents ? 0 : deadline_check(d);
+		if (r < 0)
+			return r;
 	}
 	if (p[1].fd >= 0)
 		drain(c, output, DRAIN_MAX);
 	return 0;
 }
 
-static pid_t start(const struct hook_child *c, int stderr_fd, int *pidfd, int *exec_errno)
+/* The other end is closed by the execve, or sends why there was none: a program may lie where nobody answers, too. */
+static int read_report(struct hook_child *c, int report, const struct deadline *d)
+{
+	int r = deadline_wait_in(d, report);
+	ssize_t n;
+
+	if (r < 0)
+		return r;
+	do
+		n = read(report, &c->exec_errno, sizeof(c->exec_errno));
+	while (n < 0 && errno == EINTR);
+	if (n != (ssize_t)sizeof(c->exec_errno))
+		c->exec_errno = 0;
+	return 0;
+}
+
+static pid_t start(const struct hook_child *c, int stderr_fd, int *pidfd, int *ret_report)
 {
 	_cleanup_close_ int report_rd = FD_NONE, report_wr = FD_NONE;
 	struct sys_clone_args args = {
@@ -165,7 +169,6 @@ static pid_t start(const struct hook_child *c, int stderr_fd, int *pidfd, int *e
 		.exit_signal = SIGCHLD,
 	};
 	int fds[2], r;
-	ssize_t n;
 	pid_t pid;
 
 	r = sys_pipe(fds, 0);
@@ -174,22 +177,39 @@ static pid_t start(const struct hook_child *c, int stderr_fd, int *pidfd, int *e
 	report_rd = fds[0];
 	report_wr = fds[1];
 	pid = sys_clone3(&args);
-	if (pid < 0)
-		return pid;
 	if (pid == 0)
 		become_hook(c, stderr_fd, report_wr);
-	close_fd(&report_wr);
-	do
-		n = read(report_rd, exec_errno, sizeof(*exec_errno));
-	while (n < 0 && errno == EINTR);
-	if (n != (ssize_t)sizeof(*exec_errno))
-		*exec_errno = 0;
+	if (pid > 0)
+		*ret_report = take_fd(&report_rd);
 	return pid;
+}
+
+/* Kills what takes too long. Returns 0 when there is an end to be fetched. */
+static int await_end(struct hook_child *c, pid_t pid, int pidfd, int output, int report)
+{
+	int64_t own = c->timeout > 0 ? (int64_t)c->timeout * 1000 : DEADLINE_NEVER;
+	struct deadline d = deadline_within(c->deadline, own);
+	struct deadline death;
+	int r = read_report(c, report, &d);
+
+	if (r == 0)
+		r = watch(c, pidfd, output, &d);
+	if (r == 0)
+		return 0;
+	kill_group(pid);
+	if (r == -ETIMEDOUT && deadline_left(c->deadline) != 0)
+		c->timed_out = true;
+	else if (r == -ETIMEDOUT || r == -ECANCELED)
+		c->gave_up = r;
+	else
+		return r;
+	death = deadline_in(DEADLINE_PROCESS_MS);
+	return watch(c, pidfd, output, &death);
 }
 
 static int run(struct hook_child *c, struct crun_error *err)
 {
-	_cleanup_close_ int pipe_rd = FD_NONE, pipe_wr = FD_NONE, pidfd = FD_NONE;
+	_cleanup_close_ int pipe_rd = FD_NONE, pipe_wr = FD_NONE, pidfd = FD_NONE, report = FD_NONE;
 	int fds[2], r;
 	pid_t pid;
 
@@ -202,15 +222,17 @@ static int run(struct hook_child *c, struct crun_error *err)
 		/* Only our end: a program does not expect its stderr to refuse a write. */
 		fcntl(pipe_wr, F_SETFL, 0);
 	}
-	pid = start(c, c->stderr_fd >= 0 ? c->stderr_fd : pipe_wr, &pidfd, &c->exec_errno);
+	pid = start(c, c->stderr_fd >= 0 ? c->stderr_fd : pipe_wr, &pidfd, &report);
 	if (pid < 0)
 		return err_sys(err, pid, "start a process for hook `%s`", c->path);
 	close_fd(&pipe_wr);
-	r = watch(c, pidfd, pipe_rd, pid);
-	if (r < 0) {
+	r = await_end(c, pid, pidfd, pipe_rd, report);
+	if (r == -ETIMEDOUT)
+		return err_set(err, KIND_TIMEOUT, ETIMEDOUT,
+			       "hook `%s` (process %d) does not end %d seconds after SIGKILL",
+			       c->path, (int)pid, DEADLINE_PROCESS_MS / 1000);
+	if (r < 0)
 		err_sys(err, r, "watch hook `%s`", c->path);
-		kill(pid, SIGKILL);
-	}
 	pid = sys_waitpid(pid, &c->status, 0);
 	if (r < 0)
 		return r;
@@ -223,6 +245,7 @@ int hook_child_run(struct hook_child *c, struct crun_error *err)
 	int r;
 
 	c->timed_out = false;
+	c->gave_up = 0;
 	c->exec_errno = c->status = 0;
 	c->tail_len = 0;
 	c->tail[0] = '\0';

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "sys/deadline.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,12 +18,15 @@ struct hook_child {
 	const char *const *envp; /* NULL-terminated */
 	const char *cwd;	 /* "/" is taken instead when it cannot be entered */
 	int stdin_fd;
-	int stdout_fd; /* FD_NONE: with stderr */
-	int stderr_fd; /* FD_NONE: a pipe, whose tail is kept */
-	int timeout;   /* seconds, 0: none */
+	int stdout_fd;			 /* FD_NONE: with stderr */
+	int stderr_fd;			 /* FD_NONE: a pipe, whose tail is kept */
+	int timeout;			 /* seconds, 0: none */
+	const struct deadline *deadline; /* of the whole command, or NULL */
+	bool dies_with_us; /* it is killed when the calling thread ends, however that comes about */
 
 	/* Results. */
-	bool timed_out;
+	bool timed_out;		  /* by `timeout` */
+	int gave_up;		  /* what the deadline said: -ETIMEDOUT, -ECANCELED, or 0 */
 	int exec_errno;		  /* positive: it was never executed */
 	int status;		  /* wait status; defined unless exec_errno */
 	char tail[HOOK_TAIL + 1]; /* the end of what went into the pipe, NUL-terminated */
@@ -30,7 +34,7 @@ struct hook_child {
 };
 
 /*
- * Runs the program and waits for its end, however it ends. Returns 0 with the results set, or a negative errno when it
+ * Runs the program and waits for its end, however it ends; kills its process group when it takes too long. Returns 0 with the results set, or a negative errno when it
  * could not be started or watched.
  */
 int hook_child_run(struct hook_child *c, struct crun_error *err) CRUN_NODISCARD;

@@ -29,6 +29,7 @@ static const struct stage {
 struct batch {
 	const struct stage *stage;
 	const struct hook_state *state;
+	const struct deadline *deadline; /* or NULL */
 	const struct oci_json *json;
 	int stdout_fd, stderr_fd; /* or FD_NONE */
 };
@@ -121,6 +122,11 @@ static int judge(const struct hook_child *c, const char *stage, size_t index,
 	char line[HOOK_TAIL + 1];
 	const char *colon;
 
+	if (c->gave_up) {
+		deadline_err(c->deadline, c->gave_up, err, "%s hook %zu `%s` was killed", stage,
+			     index, c->path);
+		return err_at(err, "/hooks/%s/%zu", stage, index);
+	}
 	if (!c->timed_out && !c->exec_errno && c->status == 0)
 		return 0;
 	hook_child_last_line(c, line, sizeof(line));
@@ -155,6 +161,9 @@ static int run_one(const struct batch *b, const struct oci_hook *hook, size_t in
 		.stdout_fd = b->stdout_fd,
 		.stderr_fd = b->stderr_fd,
 		.timeout = hook->has_timeout ? hook->timeout : 0,
+		.deadline = b->deadline,
+		/* Init is killed for a hook that hangs, and need not have a pid namespace that takes its children along. */
+		.dies_with_us = !b->stage->on_host,
 	};
 	int r;
 
@@ -194,10 +203,11 @@ static int run_some(struct batch *b, const struct oci_hook *list, size_t first, 
 }
 
 static int prepare_and_run(const char *stage, const struct oci_hook *list, size_t first, size_t end,
-			   const struct hook_state *state, struct crun_error *err)
+			   const struct hook_state *state, const struct deadline *d,
+			   struct crun_error *err)
 {
 	_cleanup_close_ int out = FD_NONE, errout = FD_NONE;
-	struct batch b = {.stage = find_stage(stage), .state = state};
+	struct batch b = {.stage = find_stage(stage), .state = state, .deadline = d};
 	int r;
 
 	if (first == end)
@@ -218,13 +228,13 @@ static int prepare_and_run(const char *stage, const struct oci_hook *list, size_
 }
 
 int hooks_run_list(const char *stage, const struct oci_hook *list, size_t len,
-		   const struct hook_state *state, struct crun_error *err)
+		   const struct hook_state *state, const struct deadline *d, struct crun_error *err)
 {
-	return prepare_and_run(stage, list, 0, len, state, err);
+	return prepare_and_run(stage, list, 0, len, state, d, err);
 }
 
 int hooks_run_one(const char *stage, const struct oci_hook *list, size_t index,
-		  const struct hook_state *state, struct crun_error *err)
+		  const struct hook_state *state, const struct deadline *d, struct crun_error *err)
 {
-	return prepare_and_run(stage, list, index, index + 1, state, err);
+	return prepare_and_run(stage, list, index, index + 1, state, d, err);
 }

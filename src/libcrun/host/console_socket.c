@@ -5,6 +5,8 @@
 #include "base/cleanup.h"
 #include "sys/file.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +14,8 @@
 #include <sys/un.h>
 
 #define CONNECT_SECONDS 10
+/* Between two tries to connect: no event tells when a backlog has room again. */
+#define RETRY_MS 20
 
 /* Fills ADDR; *ret_fd keeps what it refers to. sun_path has 108 bytes, engines' directories are longer. */
 static int make_address(const char *path, struct sockaddr_un *addr, int *ret_fd)
@@ -33,11 +37,12 @@ static int make_address(const char *path, struct sockaddr_un *addr, int *ret_fd)
 	return 0;
 }
 
-int console_socket_connect(const char *path, struct crun_error *err)
+int console_socket_connect(const char *path, const struct deadline *d, struct crun_error *err)
 {
-	_cleanup_close_ int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	_cleanup_close_ int sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	_cleanup_close_ int target = FD_NONE;
-	struct timeval limit = {.tv_sec = CONNECT_SECONDS};
+	struct deadline limit = deadline_within(d, CONNECT_SECONDS * 1000);
+	struct timeval send_limit = {.tv_sec = CONNECT_SECONDS};
 	struct sockaddr_un addr = {0};
 	int r;
 
@@ -46,19 +51,26 @@ int console_socket_connect(const char *path, struct crun_error *err)
 	r = make_address(path, &addr, &target);
 	if (r < 0)
 		return err_sys(err, r, "connect to socket `%s`", path);
-	/* connect(2) waits while the backlog is full, as long as the send timeout allows. */
-	if (setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) < 0)
-		return err_sys(err, -errno, "setsockopt(SO_SNDTIMEO)");
-	do
+	do {
 		r = connect(sock, (struct sockaddr *)&addr, sizeof(addr)) < 0 ? -errno : 0;
-	while (r == -EINTR);
-	if (r == -EAGAIN)
-		return err_set(
-			err, KIND_TIMEOUT, ETIMEDOUT,
-			"connect to socket `%s`: nobody accepted a connection for %d seconds", path,
-			CONNECT_SECONDS);
+		/* EAGAIN: the backlog is full. */
+		if (r == -EAGAIN) {
+			r = deadline_pause(&limit, RETRY_MS);
+			if (r < 0)
+				return deadline_err(
+					&limit, r, err,
+					"connect to socket `%s`, whose listener accepts "
+					"no connection",
+					path);
+			r = -EINTR;
+		}
+	} while (r == -EINTR);
 	if (r < 0)
 		return err_sys(err, r, "connect to socket `%s`", path);
+	/* For those who send more than fits into the buffer. */
+	if (fcntl(sock, F_SETFL, 0) < 0 ||
+	    setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &send_limit, sizeof(send_limit)) < 0)
+		return err_sys(err, -errno, "set up socket `%s`", path);
 	return take_fd(&sock);
 }
 

@@ -45,7 +45,7 @@ static void keep_children(struct launch *l)
 
 static int launch_begin(struct launch *l, const struct libcrun_context *ctx, const char *id,
 			const struct libcrun_create_options *opts, bool is_run,
-			struct crun_error *err)
+			const sigset_t *callers_mask, struct crun_error *err)
 {
 	int r;
 
@@ -67,6 +67,7 @@ static int launch_begin(struct launch *l, const struct libcrun_context *ctx, con
 		.master = FD_NONE,
 		.pid = -1,
 		.pidfd = FD_NONE,
+		.interrupts = {.fd = FD_NONE},
 	};
 	for (int i = 0; i < NS_COUNT; i++)
 		l->ns_fds[i] = FD_NONE;
@@ -77,6 +78,10 @@ static int launch_begin(struct launch *l, const struct libcrun_context *ctx, con
 		if (r < 0)
 			return r;
 	}
+	r = interrupts_begin(&l->interrupts, callers_mask, err);
+	if (r < 0)
+		return r;
+	l->deadline.cancel_fd = l->interrupts.fd;
 	r = launch_load(l, err);
 	if (r < 0)
 		return launch_locate(l, err);
@@ -95,7 +100,7 @@ int libcrun_create(const struct libcrun_context *ctx, const char *id,
 		   const struct libcrun_create_options *opts, struct crun_error *err)
 {
 	struct launch l;
-	int r = launch_begin(&l, ctx, id, opts, false, err);
+	int r = launch_begin(&l, ctx, id, opts, false, NULL, err);
 
 	launch_done(&l);
 	return r;
@@ -104,7 +109,7 @@ int libcrun_create(const struct libcrun_context *ctx, const char *id,
 static int await_payload(struct launch *l, struct crun_error *err)
 {
 	struct hook_state state;
-	int r = channel_expect_eof(&l->channel, err);
+	int r = launch_expect_eof(l, err);
 
 	if (r < 0)
 		return r;
@@ -117,14 +122,14 @@ static int await_payload(struct launch *l, struct crun_error *err)
 	/* A hook may well call us about this container. */
 	state_unlock(&l->dir);
 	launch_hook_state(l, l->pid, &state);
-	return lifecycle_hooks_poststart(l->plan->config->hooks, &state, err);
+	return lifecycle_hooks_poststart(l->plan->config->hooks, &state, &l->deadline, err);
 }
 
 /* The payload has ended (or never began): the container goes, as `delete` would do it. */
 static int remove_container(struct launch *l, struct crun_error *err)
 {
 	struct hook_state state;
-	int r = state_lock(&l->dir, err);
+	int r = state_lock(&l->dir, NULL, err);
 
 	/* Somebody else may have deleted it meanwhile. */
 	if (r == -ENOENT)
@@ -138,7 +143,7 @@ static int remove_container(struct launch *l, struct crun_error *err)
 		return r;
 	netdevs_return(&l->record, FD_NONE);
 	launch_hook_state(l, 0, &state);
-	lifecycle_hooks_poststop(l->plan->config->hooks, &state);
+	lifecycle_hooks_poststop(l->plan->config->hooks, &state, &l->deadline);
 	return state_remove(&l->dir, err);
 }
 
@@ -155,8 +160,7 @@ static int wait_in_foreground(struct launch *l, struct run_wait *wait, int *exit
 
 	if (r < 0) {
 		/* Nobody would wait for the payload any more. */
-		(void)sys_pidfd_send_signal(l->pidfd, SIGKILL);
-		(void)sys_waitpid(l->pid, NULL, 0);
+		launch_kill_init(l);
 		(void)remove_container(l, ERR_IGNORED);
 		return r;
 	}
@@ -171,9 +175,13 @@ static int run_container(struct launch *l, struct run_wait *wait, int *exit_stat
 	int r = await_payload(l, err);
 
 	if (r < 0) {
+		launch_name_phase(l, "payload", err);
 		launch_undo(l);
 		return r;
 	}
+	/* From here on signals are the payload's, and its time is not ours. */
+	l->deadline = deadline_none();
+	interrupts_end(&l->interrupts);
 	/* They hold the container's network namespace, whose end gives physical interfaces back. */
 	netdevs_free(l->netdevs);
 	l->netdevs = NULL;
@@ -195,7 +203,7 @@ int libcrun_run(const struct libcrun_context *ctx, const char *id,
 		if (r < 0)
 			return r;
 	}
-	r = launch_begin(&l, ctx, id, opts, true, err);
+	r = launch_begin(&l, ctx, id, opts, true, wait.prepared ? &wait.mask : NULL, err);
 	if (r == 0)
 		r = run_container(&l, &wait, exit_status, err);
 	launch_done(&l);

@@ -83,7 +83,7 @@ static int delete_unknown(struct container *c, bool force, const struct crun_err
 		*err = *why;
 		return -err->errnum;
 	}
-	r = state_lock(&c->dir, err);
+	r = state_lock(&c->dir, &c->deadline, err);
 	if (r < 0)
 		return r;
 	/* It may have got its record while we waited. */

@@ -5,6 +5,7 @@
 #include "base/buf.h"
 #include "sys/file.h"
 #include "sys/io.h"
+#include "sys/pidfd.h"
 #include "sys/process.h"
 
 #include <errno.h>
@@ -124,11 +125,29 @@ static int start_helper(struct map_helper *h, pid_t pid, struct crun_error *err)
 	return spawn_helper(h, path, argv, err);
 }
 
-static int finish_helper(const struct map_helper *h, struct crun_error *err)
+/* They look users up, which may ask a server that does not answer. */
+static int await_helper(const struct map_helper *h, const struct deadline *d,
+			struct crun_error *err)
 {
-	int status = 0;
+	struct deadline limit = deadline_or(d, DEADLINE_INIT_MS);
+	_cleanup_close_ int pidfd = sys_pidfd_open(h->pid);
+	int r = pidfd < 0 ? 0 : sys_pidfd_wait(&limit, pidfd);
+
+	if (r == 0)
+		return 0;
+	/* It is setuid, but its real user is still ours. */
+	(void)sys_pidfd_send_signal(pidfd, SIGKILL);
+	return deadline_err(&limit, r, err, "waiting for %s", h->name);
+}
+
+static int finish_helper(const struct map_helper *h, const struct deadline *d,
+			 struct crun_error *err)
+{
+	int status = 0, waited = await_helper(h, d, err);
 	pid_t r = sys_waitpid(h->pid, &status, 0);
 
+	if (waited < 0)
+		return waited;
 	if (r < 0)
 		return err_sys(err, r, "wait for %s", h->name);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
@@ -140,7 +159,8 @@ static int finish_helper(const struct map_helper *h, struct crun_error *err)
 	return err_at(err, "/linux/%s", h->field);
 }
 
-static int write_with_helpers(const struct launch_plan *plan, pid_t pid, struct crun_error *err)
+static int write_with_helpers(const struct launch_plan *plan, pid_t pid, const struct deadline *d,
+			      struct crun_error *err)
 {
 	struct map_helper helpers[2] = {
 		{"newuidmap", "uidMappings", plan->uid_map, plan->uid_map_len, 0},
@@ -154,7 +174,7 @@ static int write_with_helpers(const struct launch_plan *plan, pid_t pid, struct 
 	for (size_t i = 0; i < ARRAY_LEN(helpers); i++) {
 		if (helpers[i].pid <= 0)
 			continue;
-		r = finish_helper(&helpers[i], &late);
+		r = finish_helper(&helpers[i], d, &late);
 		if (r < 0 && result == 0) {
 			*err = late;
 			result = r;
@@ -163,13 +183,14 @@ static int write_with_helpers(const struct launch_plan *plan, pid_t pid, struct 
 	return result;
 }
 
-int idmaps_write(const struct launch_plan *plan, pid_t pid, struct crun_error *err)
+int idmaps_write(const struct launch_plan *plan, pid_t pid, const struct deadline *d,
+		 struct crun_error *err)
 {
 	switch (plan->id_map_writer) {
 	case ID_MAP_DIRECT:
 		return write_directly(plan, pid, err);
 	case ID_MAP_HELPERS:
-		return write_with_helpers(plan, pid, err);
+		return write_with_helpers(plan, pid, d, err);
 	default:
 		return 0;
 	}

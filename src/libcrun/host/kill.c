@@ -9,8 +9,6 @@
 #include <errno.h>
 #include <signal.h>
 
-#define KILL_WAIT_MS 10000
-
 static int not_running(const struct container *c, struct crun_error *err)
 {
 	/* containerd and CRI-O look for both halves, in this case of letters. */
@@ -106,7 +104,7 @@ int libcrun_kill(const struct libcrun_context *ctx, const char *id, int signal, 
 /* CG may be NULL. */
 static int kill_with_cgroup(struct container *c, struct cgroup *cg, struct crun_error *err)
 {
-	const struct deadline deadline = deadline_in(KILL_WAIT_MS);
+	struct deadline limit;
 	struct crun_error why;
 	int r;
 
@@ -119,15 +117,14 @@ static int kill_with_cgroup(struct container *c, struct cgroup *cg, struct crun_
 			       c->dir.id);
 	if (cg && c->status == LIBCRUN_PAUSED && cgroup_thaw(cg, &why) < 0)
 		log_debug("kill container `%s`: %s", c->dir.id, why.text);
-	r = sys_pidfd_wait(&deadline, c->pidfd);
-	if (r == -ETIMEDOUT)
-		return err_set(err, KIND_TIMEOUT, ETIMEDOUT,
-			       "process %d of container `%s` did not end within %d seconds of "
-			       "SIGKILL",
-			       (int)c->record->pid, c->dir.id, KILL_WAIT_MS / 1000);
+	limit = deadline_or(&c->deadline, DEADLINE_PROCESS_MS);
+	r = sys_pidfd_wait(&limit, c->pidfd);
 	if (r < 0)
-		return err_sys(err, r, "wait for process %d of container `%s`", (int)c->record->pid,
-			       c->dir.id);
+		return deadline_err(
+			&limit, r, err,
+			"waiting for the end of process %d of container `%s`, which was sent "
+			"SIGKILL",
+			(int)c->record->pid, c->dir.id);
 	close_fd(&c->pidfd);
 	return 0;
 }

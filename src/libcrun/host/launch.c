@@ -44,17 +44,18 @@ static void undo_state(struct launch *l)
 static int connect_sockets(struct launch *l, struct crun_error *err)
 {
 	if (l->opts->console_socket) {
-		l->console_sock = console_socket_connect(l->opts->console_socket, err);
+		l->console_sock =
+			console_socket_connect(l->opts->console_socket, &l->deadline, err);
 		if (l->console_sock < 0)
 			return l->console_sock;
 	}
 	if (l->plan->pidfd_receiver) {
-		l->pidfd_sock = console_socket_connect(l->plan->pidfd_receiver, err);
+		l->pidfd_sock = console_socket_connect(l->plan->pidfd_receiver, &l->deadline, err);
 		if (l->pidfd_sock < 0)
 			return l->pidfd_sock;
 	}
 	if (l->plan->sync_listener) {
-		l->listener_sock = seccomp_listener_connect(&l->plan->seccomp, err);
+		l->listener_sock = seccomp_listener_connect(&l->plan->seccomp, &l->deadline, err);
 		if (l->listener_sock < 0)
 			return l->listener_sock;
 	}
@@ -192,10 +193,14 @@ static int give_birth(struct launch *l, struct crun_error *err)
 		.child = init_main,
 		.arg = &args,
 	};
-	int r = channel_pair(&l->channel, &l->init_channel, err);
+	int r = launch_share_progress(l, err);
 
 	if (r < 0)
 		return r;
+	r = channel_pair(&l->channel, &l->init_channel, err);
+	if (r < 0)
+		return r;
+	args.progress = l->progress;
 	args.channel = l->init_channel;
 	args.host_channel_fd = l->channel.fd;
 	l->pid = spawn_init(&request, &l->pidfd, err);
@@ -219,16 +224,16 @@ static int give_birth(struct launch *l, struct crun_error *err)
 /* Reaped before the error is printed: callers read our stderr to its end, which a surviving child would hold open. */
 static void undo_birth(struct launch *l)
 {
-	(void)sys_pidfd_send_signal(l->pidfd, SIGKILL);
-	(void)sys_waitpid(l->pid, NULL, 0);
+	launch_kill_init(l);
 	close_fd(&l->pidfd);
 	l->pid = -1;
 	/* runtime.md: what fails from the createRuntime hooks on is stopped and goes on to the poststop hooks. */
 	if (l->hooks_began) {
+		struct deadline d = launch_undo_deadline(l);
 		struct hook_state state;
 
 		launch_hook_state(l, 0, &state);
-		lifecycle_hooks_poststop(l->plan->config->hooks, &state);
+		lifecycle_hooks_poststop(l->plan->config->hooks, &state, &d);
 	}
 }
 
@@ -244,7 +249,7 @@ static int adopt(struct launch *l, struct crun_error *err)
 			return r;
 	}
 	if (l->plan->id_map_writer != ID_MAP_NONE) {
-		r = idmaps_write(l->plan, l->pid, err);
+		r = idmaps_write(l->plan, l->pid, &l->deadline, err);
 		if (r < 0)
 			return r;
 	}
@@ -286,9 +291,11 @@ static int move_netdevs(struct launch *l, struct crun_error *err)
 
 static void undo_netdevs(struct launch *l)
 {
+	struct deadline d = deadline_in(DEADLINE_PROCESS_MS);
+
 	/* Nobody in there may swap an interface for one of his own while we take it back. Our descriptor keeps the namespace alive. */
 	(void)sys_pidfd_send_signal(l->pidfd, SIGKILL);
-	(void)sys_poll_in(l->pidfd, -1);
+	(void)sys_pidfd_wait(&d, l->pidfd);
 	netdevs_restore(l->netdevs);
 }
 
@@ -308,6 +315,22 @@ static int copy_config(struct launch *l, struct crun_error *err)
 	return state_write_config(&l->dir, l->text.data, l->text.len, err);
 }
 
+static int write_pid_file(struct launch *l, struct crun_error *err)
+{
+	int r = l->opts->pid_file ? pidfile_write(l->opts->pid_file, l->pid, err) : 0;
+
+	l->pid_file_written = r >= 0 && l->opts->pid_file;
+	return r;
+}
+
+/* Not one of the caller's that we have not replaced yet. */
+static void undo_pid_file(struct launch *l)
+{
+	if (l->pid_file_written)
+		(void)unlink(l->opts->pid_file);
+	l->pid_file_written = false;
+}
+
 /*
  * For run this is the whole record and the pid file: init goes on to the payload once it hears SETTLED, which follows. For create
  * it names init, in case we are killed between its READY and the final record.
@@ -317,15 +340,7 @@ static int publish(struct launch *l, struct crun_error *err)
 	int r = record_write(l, l->is_run ? OCI_RECORD_PHASE_RUNNING : OCI_RECORD_PHASE_CREATING,
 			     err);
 
-	if (r < 0 || !l->is_run || !l->opts->pid_file)
-		return r;
-	return pidfile_write(l->opts->pid_file, l->pid, err);
-}
-
-static void undo_publish(struct launch *l)
-{
-	if (l->is_run && l->opts->pid_file)
-		(void)unlink(l->opts->pid_file);
+	return r < 0 || !l->is_run ? r : write_pid_file(l, err);
 }
 
 static int compile_seccomp(struct launch *l, struct crun_error *err)
@@ -353,13 +368,13 @@ void launch_hook_state(const struct launch *l, pid_t pid, struct hook_state *ret
 static int run_create_hooks(struct launch *l, struct crun_error *err)
 {
 	struct hook_state state;
-	int r = channel_expect(&l->channel, MSG_PAUSED, -1, NULL, err);
+	int r = launch_expect(l, MSG_PAUSED, NULL, err);
 
 	if (r < 0)
 		return r;
 	l->hooks_began = true;
 	launch_hook_state(l, l->pid, &state);
-	r = lifecycle_hooks_create(l->plan->config->hooks, &state, err);
+	r = lifecycle_hooks_create(l->plan->config->hooks, &state, &l->deadline, err);
 	if (r < 0)
 		return r;
 	return channel_send(&l->channel, MSG_RESUME, FD_NONE, err);
@@ -390,7 +405,7 @@ static int pass_listener(struct launch *l, struct crun_error *err)
 {
 	_cleanup_close_ int fd = FD_NONE;
 	struct hook_state state;
-	int r = channel_expect(&l->channel, MSG_LISTENER, -1, &fd, err);
+	int r = launch_expect(l, MSG_LISTENER, &fd, err);
 
 	if (r < 0)
 		return r;
@@ -404,7 +419,7 @@ static int pass_listener(struct launch *l, struct crun_error *err)
 
 static int await_ready(struct launch *l, struct crun_error *err)
 {
-	int r = channel_expect(&l->channel, MSG_READY, -1, &l->master, err);
+	int r = launch_expect(l, MSG_READY, &l->master, err);
 
 	if (r < 0)
 		return r;
@@ -432,17 +447,13 @@ static int set_deadline(struct launch *l, struct crun_error *err)
 
 static int publish_create(struct launch *l, struct crun_error *err)
 {
-	int r = record_write(l, OCI_RECORD_PHASE_CREATED, err);
+	/* The last moment at which the creation can be called off. */
+	int r = deadline_check(&l->deadline);
 
-	if (r < 0 || !l->opts->pid_file)
-		return r;
-	return pidfile_write(l->opts->pid_file, l->pid, err);
-}
-
-static void undo_publish_create(struct launch *l)
-{
-	if (l->opts->pid_file)
-		(void)unlink(l->opts->pid_file);
+	if (r < 0)
+		return deadline_err(&l->deadline, r, err, "create container `%s`", l->id);
+	r = record_write(l, OCI_RECORD_PHASE_CREATED, err);
+	return r < 0 ? r : write_pid_file(l, err);
 }
 
 /* run: said early, so that nobody waits, unless there is something left to be done to a ready init. */
@@ -480,7 +491,7 @@ const struct host_phase host_phases[] = {
 	{.name = "netdevs", .when = wants_netdevs, .run = move_netdevs, .undo = undo_netdevs},
 	{.name = "go", .when = wants_go, .run = send_go, .says = {SENDS(MSG_GO)}},
 	{.name = "config.copy", .run = copy_config},
-	{.name = "publish", .run = publish, .undo = undo_publish},
+	{.name = "publish", .run = publish, .undo = undo_pid_file},
 	{.name = "seccomp.compile", .when = wants_seccomp, .run = compile_seccomp},
 	{.name = "hooks",
 	 .when = wants_hooks,
@@ -494,7 +505,7 @@ const struct host_phase host_phases[] = {
 	{.name = "named", .when = settles_early, .run = settle, .says = {SENDS(MSG_SETTLED)}},
 	{.name = "ready", .run = await_ready, .says = {EXPECTS(MSG_READY)}},
 	{.name = "deadline", .when = wants_deadline, .run = set_deadline},
-	{.name = "record", .when = wants_gate, .run = publish_create, .undo = undo_publish_create},
+	{.name = "record", .when = wants_gate, .run = publish_create, .undo = undo_pid_file},
 	{.name = "settle", .when = settles_late, .run = settle, .says = {SENDS(MSG_SETTLED)}},
 	{0},
 };
@@ -521,7 +532,7 @@ static void prefer_inits_word(struct launch *l, struct crun_error *err)
 	/* EPIPE may be another socket's: init is well then, and waits for us. */
 	if (!channel_is_hung_up(&l->channel))
 		return;
-	if (channel_expect_eof(&l->channel, &word) == 0)
+	if (channel_expect_eof(&l->channel, NULL, &word) == 0)
 		err_set(err, KIND_INTERNAL, EPIPE,
 			"read from the init process: it ended without a word");
 	else if (word.kind != KIND_INTERNAL)
@@ -539,6 +550,8 @@ int launch_run_phases(struct launch *l, struct crun_error *err)
 		r = host_phases[i].run(l, err);
 		if (r < 0) {
 			prefer_inits_word(l, err);
+			launch_name_phase(l, host_phases[i].name, err);
+			launch_begin_undo(l);
 			undo_phases(l, i);
 			return -err->errnum;
 		}
@@ -548,6 +561,7 @@ int launch_run_phases(struct launch *l, struct crun_error *err)
 
 void launch_undo(struct launch *l)
 {
+	launch_begin_undo(l);
 	undo_phases(l, HOST_PHASES);
 }
 
@@ -568,6 +582,8 @@ void launch_done(struct launch *l)
 	close_fd(&l->pidfd);
 	if (l->seccomp)
 		munmap(l->seccomp, sizeof(*l->seccomp));
+	if (l->progress)
+		munmap(l->progress, sizeof(*l->progress));
 	netdevs_free(l->netdevs);
 	close_fd(&l->rdt.base_fd);
 	cgroup_free(l->cgroup);
@@ -575,4 +591,5 @@ void launch_done(struct launch *l)
 	oci_arena_free(&l->arena);
 	if (l->chld_saved)
 		sigaction(SIGCHLD, &l->callers_chld, NULL);
+	interrupts_end(&l->interrupts);
 }

@@ -8,6 +8,7 @@
 #include "cgroup/cgroup.h"
 #include "hooks/oci_state_json.h"
 #include "host/intelrdt.h"
+#include "host/interrupts.h"
 #include "host/netdev.h"
 #include "libcrun.h"
 #include "plan/birth.h"
@@ -24,8 +25,10 @@ struct launch {
 	const struct libcrun_context *ctx;
 	const struct libcrun_create_options *opts;
 	const char *id;
-	struct deadline deadline; /* until when we may wait, by --timeout; and what interrupts us */
-	bool is_run;		  /* run: there is no gate, init goes on by itself after READY */
+	struct interrupts interrupts; /* signals that call the creation off */
+	struct deadline
+		deadline; /* until when we may wait, by --timeout; its cancel_fd is that of interrupts */
+	bool is_run;	  /* run: there is no gate, init goes on by itself after READY */
 
 	struct oci_arena arena; /* owns text, config and plan */
 	struct oci_text text;	/* config.json as read */
@@ -48,16 +51,18 @@ struct launch {
 	int *mount_fds; /* plan->mounts_len, see struct outside */
 	int root_source_fd;
 	struct seccomp_area *seccomp;
-	int console_sock;  /* connected --console-socket, or FD_NONE */
-	int pidfd_sock;	   /* connected --pidfd-socket, or FD_NONE */
-	int listener_sock; /* connected to the listener for seccomp notifications, or FD_NONE */
-	int master;	   /* the container's terminal, after READY, or FD_NONE */
+	uint32_t *progress; /* where init is, see init_phase_name() */
+	int console_sock;   /* connected --console-socket, or FD_NONE */
+	int pidfd_sock;	    /* connected --pidfd-socket, or FD_NONE */
+	int listener_sock;  /* connected to the listener for seccomp notifications, or FD_NONE */
+	int master;	    /* the container's terminal, after READY, or FD_NONE */
 	pid_t pid;
 	pid_t payload; /* the thread of init that becomes the payload, where that is not its first; or 0 */
 	int pidfd;
 	struct sigaction callers_chld; /* what SIGCHLD did when we were called */
 	bool chld_saved;
-	bool keep_state;  /* something could not be undone: the record must stay */
+	bool keep_state; /* something could not be undone: the record must stay */
+	bool pid_file_written;
 	bool hooks_began; /* the host side's hooks ran: poststop ones follow whatever happens */
 };
 
@@ -98,8 +103,9 @@ void launch_hook_state(const struct launch *l, pid_t pid, struct hook_state *ret
 int facts_gather(const struct oci_config *config, struct host_facts *ret,
 		 struct crun_error *err) CRUN_NODISCARD;
 
-/* host/idmaps.c: writes the id maps of the new user namespace of PID, as the plan says. */
-int idmaps_write(const struct launch_plan *plan, pid_t pid, struct crun_error *err) CRUN_NODISCARD;
+/* host/idmaps.c: writes the id maps of the new user namespace of PID, as the plan says. D: for newuidmap and newgidmap. */
+int idmaps_write(const struct launch_plan *plan, pid_t pid, const struct deadline *d,
+		 struct crun_error *err) CRUN_NODISCARD;
 
 /* Writes MAP to FILE ("uid_map", "gid_map") of PID, which is a child of ours in a new user namespace. */
 int idmaps_write_one(pid_t pid, const char *file, const struct oci_id_mapping *map, size_t len,
@@ -125,3 +131,25 @@ int namespaces_open(struct launch *l, struct crun_error *err) CRUN_NODISCARD;
 int record_prepare(struct launch *l, struct crun_error *err) CRUN_NODISCARD;
 int record_write(struct launch *l, enum oci_record_phase phase,
 		 struct crun_error *err) CRUN_NODISCARD;
+
+/* ---- host/launch_wait.c: until when is waited, and how the error names it when that takes too long ---- */
+
+/* Before birth: a word of memory in which init says where it is. */
+int launch_share_progress(struct launch *l, struct crun_error *err) CRUN_NODISCARD;
+
+/* channel_expect and channel_expect_eof on our end of the channel, until the deadline of the launch or the one that suits init. */
+int launch_expect(struct launch *l, enum message_kind kind, int *ret_fd,
+		  struct crun_error *err) CRUN_NODISCARD;
+int launch_expect_eof(struct launch *l, struct crun_error *err) CRUN_NODISCARD;
+
+/* Puts "phase `ready`, init in phase `outside.mounts`" in front of an error that is about time or an interruption. */
+void launch_name_phase(const struct launch *l, const char *phase, struct crun_error *err);
+
+/* From here on everything is undone: that has its own time, and what interrupted us does not interrupt it. */
+void launch_begin_undo(struct launch *l);
+
+/* Until when hooks may run while a launch is undone: a second interruption ends them. */
+struct deadline launch_undo_deadline(const struct launch *l);
+
+/* SIGKILL to init, and a bounded wait for its end. When there is none the state is kept, for `delete --force`. */
+void launch_kill_init(struct launch *l);

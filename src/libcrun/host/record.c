@@ -93,6 +93,8 @@ int record_prepare(struct launch *l, struct crun_error *err)
 		.oci_config_copied = true,
 		.has_terminal = true,
 		.terminal = plan->process.terminal,
+		.has_start_container = true,
+		.start_container = plan->config->hooks && plan->config->hooks->start_container_len,
 		.has_poststart = true,
 		.poststart = plan->config->hooks && plan->config->hooks->poststart_len,
 		.has_poststop = true,

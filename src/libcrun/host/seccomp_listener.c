@@ -15,9 +15,10 @@
 /* For all of the message: a time for each piece would let a listener that reads byte by byte hold us for as long as it likes. */
 #define SEND_MS 10000
 
-int seccomp_listener_connect(const struct plan_seccomp *plan, struct crun_error *err)
+int seccomp_listener_connect(const struct plan_seccomp *plan, const struct deadline *d,
+			     struct crun_error *err)
 {
-	int r = console_socket_connect(plan->listener, err);
+	int r = console_socket_connect(plan->listener, d, err);
 
 	if (r >= 0)
 		return r;

@@ -11,7 +11,7 @@
  * Connects to PLAN's listener, early: one that is not there is better found before anything was made. Returns the socket, which the
  * caller closes after its one message; errors as console_socket_connect(), with the place in the configuration.
  */
-int seccomp_listener_connect(const struct plan_seccomp *plan,
+int seccomp_listener_connect(const struct plan_seccomp *plan, const struct deadline *d,
 			     struct crun_error *err) CRUN_NODISCARD;
 
 /*

@@ -2,10 +2,10 @@
 // crun start: lets the init process of a created container go on to the payload, and waits until it is there.
 #include "host/verbs.h"
 
+#include "base/log.h"
 #include "host/payload.h"
 #include "state/gate.h"
 #include "sync/channel.h"
-#include "sys/process.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -34,10 +34,7 @@ static int check_start_was_read(const struct channel *ch, struct crun_error *err
 {
 	int error = 0;
 	socklen_t len = sizeof(error);
-	int r = sys_poll_in(ch->fd, -1);
 
-	if (r < 0)
-		return err_sys(err, r, "wait for %s", ch->peer);
 	if (getsockopt(ch->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
 		return err_sys(err, -errno, "getsockopt SO_ERROR");
 	if (error)
@@ -46,7 +43,41 @@ static int check_start_was_read(const struct channel *ch, struct crun_error *err
 	return 0;
 }
 
-static int open_gate(const struct container *c, struct crun_error *err)
+/* config.md, "POSIX-platform Hooks": one without a timeout is waited for. Init runs those of startContainer. */
+static struct deadline start_deadline(const struct container *c)
+{
+	bool no_hooks = c->record->has_start_container && !c->record->start_container;
+
+	return deadline_or(&c->deadline, no_hooks ? DEADLINE_INIT_MS : DEADLINE_NEVER);
+}
+
+/* START was said. An init that takes too long to get to its execve cannot be started again, so it is ended. */
+static int await_execve(struct container *c, struct channel *ch, struct crun_error *err)
+{
+	struct deadline limit = start_deadline(c);
+	struct crun_error why;
+	int r = deadline_wait_in(&limit, ch->fd);
+
+	if (r < 0) {
+		deadline_err(&limit, r, err, "waiting for %s", ch->peer);
+	} else {
+		r = check_start_was_read(ch, err);
+		if (r == 0)
+			r = channel_expect_eof(ch, &limit, err);
+	}
+	if (r >= 0 || err->kind != KIND_TIMEOUT)
+		return r;
+	c->deadline = deadline_none();
+	if (container_kill(c, &why) < 0)
+		log_warning("%s", why.text);
+	return err_in(
+		err,
+		"start container `%s`: neither its startContainer hooks nor the execve of the "
+		"payload came to an end, it was killed",
+		c->dir.id);
+}
+
+static int open_gate(struct container *c, struct crun_error *err)
 {
 	_cleanup_(channel_close) struct channel ch = {.fd = FD_NONE, .peer = "the init process"};
 	int r;
@@ -64,10 +95,7 @@ static int open_gate(const struct container *c, struct crun_error *err)
 	r = channel_send(&ch, MSG_START, FD_NONE, err);
 	if (r < 0)
 		return r;
-	r = check_start_was_read(&ch, err);
-	if (r < 0)
-		return r;
-	r = channel_expect_eof(&ch, err);
+	r = await_execve(c, &ch, err);
 	if (r < 0)
 		return r;
 	return payload_check_began(c->record->pid, err);

@@ -161,7 +161,7 @@ int container_open(const struct libcrun_context *ctx, const char *id, struct con
 
 int container_lock(struct container *c, struct crun_error *err)
 {
-	int r = state_lock(&c->dir, err);
+	int r = state_lock(&c->dir, &c->deadline, err);
 
 	if (r < 0)
 		return r;

@@ -48,7 +48,7 @@ static int run_poststart(struct container *c, struct crun_error *err)
 
 	if (r < 0)
 		return r;
-	return lifecycle_hooks_poststart(hooks, &state, err);
+	return lifecycle_hooks_poststart(hooks, &state, &c->deadline, err);
 }
 
 int container_poststart(struct container *c, struct crun_error *err)
@@ -78,5 +78,5 @@ void container_poststop(struct container *c)
 		log_warning("poststop hooks: %s", why.text);
 		return;
 	}
-	lifecycle_hooks_poststop(hooks, &state);
+	lifecycle_hooks_poststop(hooks, &state, &c->deadline);
 }

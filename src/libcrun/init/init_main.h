@@ -6,6 +6,10 @@
 #include "plan/seccomp.h"
 #include "sync/channel.h"
 
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 /* The name by which the host side can tell a process that has not reached its execve (host/payload.c). */
 #define INIT_COMM "crun:[INIT]"
 
@@ -20,8 +24,12 @@ struct init_args {
 	int *ns_fds;
 	const char *cgroup_path;
 	const struct seccomp_area *seccomp; /* or NULL */
-	int log_level; /* messages up to this level are sent to the host side */
+	uint32_t *progress; /* shared with the host side: where init is, for init_phase_name() */
+	int log_level;	    /* messages up to this level are sent to the host side */
 };
+
+/* Writes the name of the phase that a progress word stands for ("outside.mounts") into BUF; false when it stands for none. */
+bool init_phase_name(uint32_t progress, char *buf, size_t size);
 
 /* Runs the three tables of phases and executes the payload. ARGS: a struct init_args. Never returns. */
 void init_main(void *args) __attribute__((noreturn));

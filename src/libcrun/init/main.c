@@ -11,6 +11,7 @@
 #include "sys/file.h"
 #include "sys/process.h"
 
+#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -22,18 +23,58 @@ static void send_log(void *data, enum crun_log_level level, const char *text)
 	(void)channel_send_log(channel, level, text);
 }
 
-#define RUN_PHASES(table, context, domain, err)                                            \
-	({                                                                                 \
-		int r_ = 0;                                                                \
-		for (size_t i_ = 0; r_ >= 0 && (table)[i_].name; i_++) {                   \
-			if ((table)[i_].when && !(table)[i_].when((context)->plan))        \
-				continue;                                                  \
-			log_debug("init: " domain ".%s", (table)[i_].name);                \
-			r_ = (table)[i_].run((context), (err));                            \
-			if (r_ < 0)                                                        \
-				log_debug("init: " domain ".%s failed", (table)[i_].name); \
-		}                                                                          \
-		r_;                                                                        \
+/* The progress word: the domain, and the number of the phase counted from 1. */
+enum domain { DOMAIN_OUTSIDE = 1, DOMAIN_INSIDE, DOMAIN_LAST };
+#define DOMAIN_SHIFT 8
+
+static const char *const domain_names[] = {
+	[DOMAIN_OUTSIDE] = "outside", [DOMAIN_INSIDE] = "inside", [DOMAIN_LAST] = "last"};
+
+#define FIND_PHASE(table, number, ret)                      \
+	do {                                                \
+		for (size_t i_ = 0; (table)[i_].name; i_++) \
+			if (i_ + 1 == (number))             \
+				(ret) = (table)[i_].name;   \
+	} while (0)
+
+bool init_phase_name(uint32_t progress, char *buf, size_t size)
+{
+	uint32_t domain = progress >> DOMAIN_SHIFT, number = progress & ((1U << DOMAIN_SHIFT) - 1);
+	const char *name = NULL;
+
+	/* The word is init's to write, so anything may be in it. */
+	if (domain == DOMAIN_OUTSIDE)
+		FIND_PHASE(outside_phases, number, name);
+	else if (domain == DOMAIN_INSIDE)
+		FIND_PHASE(inside_phases, number, name);
+	else if (domain == DOMAIN_LAST)
+		FIND_PHASE(last_phases, number, name);
+	if (name)
+		snprintf(buf, size, "%s.%s", domain_names[domain], name);
+	return name != NULL;
+}
+
+static void tell_progress(const struct init_args *args, enum domain domain, size_t phase)
+{
+	uint32_t word = (uint32_t)domain << DOMAIN_SHIFT | (uint32_t)(phase + 1);
+
+	__atomic_store_n(args->progress, word, __ATOMIC_RELAXED);
+}
+
+#define RUN_PHASES(table, context, domain, args, err)                                   \
+	({                                                                              \
+		const char *in_ = domain_names[domain];                                 \
+		int r_ = 0;                                                             \
+		for (size_t i_ = 0; r_ >= 0 && (table)[i_].name; i_++) {                \
+			if ((table)[i_].when && !(table)[i_].when((context)->plan))     \
+				continue;                                               \
+			tell_progress((args), (domain), i_);                            \
+			log_debug("init: %s.%s", in_, (table)[i_].name);                \
+			r_ = (table)[i_].run((context), (err));                         \
+			if (r_ < 0)                                                     \
+				log_debug("init: %s.%s failed", in_, (table)[i_].name); \
+		}                                                                       \
+		r_;                                                                     \
 	})
 
 /* The first act of the child: nothing that the caller leaked, and nothing of the host side that init has no use for, stays open. */
@@ -101,7 +142,7 @@ static int run_outside(const struct init_args *args, struct outside *o, struct c
 		return o->proc_fd;
 	if (runs_hooks(args->plan))
 		o->host_pid = outside_own_pid(o->proc_fd);
-	return RUN_PHASES(outside_phases, o, "outside", err);
+	return RUN_PHASES(outside_phases, o, DOMAIN_OUTSIDE, args, err);
 }
 
 /* Takes over what may be known inside and closes every fd of the host's file system. */
@@ -162,11 +203,11 @@ static int run_all(const struct init_args *args, struct channel *channel, struct
 	r = become_inside(&o, &in, err);
 	if (r < 0)
 		return r;
-	r = RUN_PHASES(inside_phases, &in, "inside", err);
+	r = RUN_PHASES(inside_phases, &in, DOMAIN_INSIDE, args, err);
 	if (r < 0)
 		return r;
 	become_last(&in, &last);
-	return RUN_PHASES(last_phases, &last, "last", err);
+	return RUN_PHASES(last_phases, &last, DOMAIN_LAST, args, err);
 }
 
 void init_main(void *data)

@@ -8,11 +8,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <time.h>
 #include <unistd.h>
 
 #define ID_MAX	      1024
@@ -105,14 +103,6 @@ static bool still_linked(const struct state_dir *dir)
 	       ours.st_ino == named.st_ino;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static int try_lock(int fd, int how)
 {
 	int r;
@@ -123,9 +113,9 @@ static int try_lock(int fd, int how)
 	return r < 0 ? -errno : 0;
 }
 
-int state_lock(struct state_dir *dir, struct crun_error *err)
+int state_lock(struct state_dir *dir, const struct deadline *d, struct crun_error *err)
 {
-	int64_t deadline = now_ms() + LOCK_WAIT_MS;
+	struct deadline limit = deadline_or(d, LOCK_WAIT_MS);
 	int r;
 
 	if (dir->locked)
@@ -136,14 +126,13 @@ int state_lock(struct state_dir *dir, struct crun_error *err)
 			break;
 		if (r != -EWOULDBLOCK)
 			return err_sys(err, r, "lock the state of container `%s`", dir->id);
-		if (now_ms() >= deadline)
-			return err_set(
-				err, KIND_TIMEOUT, ETIMEDOUT,
-				"container `%s` is busy: another command has been working on "
-				"it for more than %d seconds",
-				dir->id, LOCK_WAIT_MS / 1000);
 		/* flock(2) has no deadline and no event that comes after the release, hence the short pauses. */
-		poll(NULL, 0, LOCK_RETRY_MS);
+		r = deadline_pause(&limit, LOCK_RETRY_MS);
+		if (r < 0)
+			return deadline_err(
+				&limit, r, err,
+				"container `%s` is busy, another command is working on it",
+				dir->id);
 	}
 	dir->locked = true;
 	if (still_linked(dir))
@@ -185,7 +174,7 @@ static int reserve_once(struct state_dir *dir, struct crun_error *err)
 		sys_unlinkat(dir->root_fd, dir->id, AT_REMOVEDIR);
 		return err_sys(err, r, "open the state directory of container `%s`", dir->id);
 	}
-	r = state_lock(dir, err);
+	r = state_lock(dir, NULL, err);
 	if (r == -ENOENT) {
 		close_fd(&dir->fd);
 		return -EAGAIN;
@@ -265,7 +254,7 @@ int state_open(const char *root, const char *id, bool lock, struct state_dir *re
 	else
 		r = check_owner(ret, err);
 	if (r >= 0 && lock)
-		r = state_lock(ret, err);
+		r = state_lock(ret, NULL, err);
 	if (r < 0)
 		state_close(ret);
 	return r;

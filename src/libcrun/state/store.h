@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "sys/deadline.h"
 
 #include <libocispec/oci.h>
 
@@ -41,10 +42,11 @@ int state_open(const char *root, const char *id, bool lock, struct state_dir *re
 	       struct crun_error *err) CRUN_NODISCARD;
 
 /*
- * Takes the lock, waiting up to 30 seconds for whoever holds it: KIND_TIMEOUT after that, KIND_NOT_FOUND when the container was
+ * Takes the lock, waiting until D, or without an end of D up to 30 seconds, for whoever holds it: KIND_TIMEOUT after that, KIND_NOT_FOUND when the container was
  * deleted meanwhile. What was read before is stale now. No-op when the lock is held already.
  */
-int state_lock(struct state_dir *dir, struct crun_error *err) CRUN_NODISCARD;
+int state_lock(struct state_dir *dir, const struct deadline *d,
+	       struct crun_error *err) CRUN_NODISCARD;
 
 /* Gives the lock back and keeps the directory open. No-op when it isn't held. */
 void state_unlock(struct state_dir *dir);

@@ -9,7 +9,6 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 struct message {
@@ -149,33 +148,14 @@ static ssize_t receive(int sock, struct message *msg, int *ret_fd)
 	return n;
 }
 
-static int64_t now_ms(void)
+static int wait_readable(const struct channel *ch, const struct deadline *d, struct crun_error *err)
 {
-	struct timespec ts;
+	int r;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
-static int wait_readable(const struct channel *ch, int64_t deadline, struct crun_error *err)
-{
-	struct pollfd p = {.fd = ch->fd, .events = POLLIN};
-
-	for (;;) {
-		int64_t left = deadline < 0 ? -1 : deadline - now_ms();
-		int r;
-
-		if (deadline >= 0 && left < 0)
-			left = 0;
-		r = poll(&p, 1, (int)left);
-		if (r > 0)
-			return 0;
-		if (r == 0)
-			return err_set(err, KIND_TIMEOUT, ETIMEDOUT, "%s did not answer in time",
-				       ch->peer);
-		if (errno != EINTR)
-			return err_sys(err, -errno, "poll");
-	}
+	if (!d || (d->at < 0 && d->cancel_fd < 0))
+		return 0;
+	r = deadline_wait_in(d, ch->fd);
+	return r < 0 ? deadline_err(d, r, err, "waiting for %s", ch->peer) : 0;
 }
 
 /* Takes in what any message may be. Returns 1 when it was a log line, a failure as its negative errno, else 0. */
@@ -197,22 +177,18 @@ static int common_message(struct message *msg, ssize_t len, struct crun_error *e
 	return 0;
 }
 
-int channel_expect(struct channel *ch, enum message_kind kind, int timeout_ms, int *ret_fd,
-		   struct crun_error *err)
+int channel_expect(struct channel *ch, enum message_kind kind, const struct deadline *d,
+		   int *ret_fd, struct crun_error *err)
 {
-	int64_t deadline = timeout_ms < 0 ? -1 : now_ms() + timeout_ms;
-
 	for (;;) {
 		_cleanup_close_ int fd = FD_NONE;
 		struct message msg;
 		ssize_t n;
 		int r;
 
-		if (deadline >= 0) {
-			r = wait_readable(ch, deadline, err);
-			if (r < 0)
-				return r;
-		}
+		r = wait_readable(ch, d, err);
+		if (r < 0)
+			return r;
 		n = receive(ch->fd, &msg, &fd);
 		if (n < 0)
 			return err_sys(err, (int)n, "read from %s", ch->peer);
@@ -234,14 +210,18 @@ int channel_expect(struct channel *ch, enum message_kind kind, int timeout_ms, i
 	}
 }
 
-int channel_expect_eof(struct channel *ch, struct crun_error *err)
+int channel_expect_eof(struct channel *ch, const struct deadline *d, struct crun_error *err)
 {
 	for (;;) {
 		_cleanup_close_ int fd = FD_NONE;
 		struct message msg;
-		ssize_t n = receive(ch->fd, &msg, &fd);
+		ssize_t n;
 		int r;
 
+		r = wait_readable(ch, d, err);
+		if (r < 0)
+			return r;
+		n = receive(ch->fd, &msg, &fd);
 		if (n < 0)
 			return err_sys(err, (int)n, "read from %s", ch->peer);
 		if (n == 0)

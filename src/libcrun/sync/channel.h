@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "sys/deadline.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -43,13 +44,14 @@ int channel_send_log(struct channel *ch, int level, const char *text);
 /*
  * Waits for a message of KIND. MSG_LOG is passed to the log on the way. MSG_FAILED becomes *err. End of file is -EPIPE of
  * KIND_INTERNAL ("read from the init process: ..."). *ret_fd, if asked for, receives the attached fd or FD_NONE.
- * TIMEOUT_MS -1 = no limit; on expiry KIND_TIMEOUT.
+ * Until D (NULL: no limit): KIND_TIMEOUT, KIND_INTERRUPTED.
  */
-int channel_expect(struct channel *ch, enum message_kind kind, int timeout_ms, int *ret_fd,
-		   struct crun_error *err) CRUN_NODISCARD;
+int channel_expect(struct channel *ch, enum message_kind kind, const struct deadline *d,
+		   int *ret_fd, struct crun_error *err) CRUN_NODISCARD;
 
-/* Waits for end of file, which is what a successful execve of the payload looks like, or MSG_FAILED. Returns 0 on end of file. */
-int channel_expect_eof(struct channel *ch, struct crun_error *err) CRUN_NODISCARD;
+/* Waits for end of file, which is what a successful execve of the payload looks like, or MSG_FAILED. Returns 0 on end of file. D as above. */
+int channel_expect_eof(struct channel *ch, const struct deadline *d,
+		       struct crun_error *err) CRUN_NODISCARD;
 
 /* Whether the peer has closed its end: all that it had to say is there to be read, and no wait for it can last. */
 bool channel_is_hung_up(const struct channel *ch);

@@ -89,15 +89,26 @@ int deadline_poll(const struct deadline *d, struct pollfd *fds, unsigned n)
 			return -errno;
 		if (r < 0)
 			continue;
-		if (all[n].revents)
-			return -ECANCELED;
 		if (n)
 			memcpy(fds, all, n * sizeof(*fds));
-		if (r > 0)
-			return r;
+		/* What has come about counts more than the wish that it be called off. */
+		if (r > (all[n].revents != 0))
+			return r - (all[n].revents != 0);
+		if (all[n].revents)
+			return -ECANCELED;
 		if (left != INT_MAX)
 			return -ETIMEDOUT;
 	}
+}
+
+int deadline_check(const struct deadline *d)
+{
+	struct deadline now = {.at = 0, .cancel_fd = d ? d->cancel_fd : FD_NONE};
+	int r = now.cancel_fd < 0 ? -ETIMEDOUT : deadline_poll(&now, NULL, 0);
+
+	if (r != -ETIMEDOUT)
+		return r;
+	return deadline_left(d) == 0 ? -ETIMEDOUT : 0;
 }
 
 int deadline_wait_in(const struct deadline *d, int fd)

@@ -43,9 +43,12 @@ int deadline_left(const struct deadline *d);
 
 /*
  * poll(2) until the deadline, EINTR retried; N may be 0. D NULL: without an end. Returns the number of ready descriptors (> 0),
- * -ETIMEDOUT, -ECANCELED when a signal came by cancel_fd (which is not read), or another negative errno.
+ * -ETIMEDOUT, -ECANCELED when a signal came by cancel_fd (which is not read) and no descriptor is ready, or another negative errno.
  */
 int deadline_poll(const struct deadline *d, struct pollfd *fds, unsigned n);
+
+/* Whether it is over, without waiting: 0, -ETIMEDOUT or -ECANCELED. For loops over something that is always ready. */
+int deadline_check(const struct deadline *d);
 
 /* Waits for FD to become readable or to hang up. Returns 0 or as deadline_poll. */
 int deadline_wait_in(const struct deadline *d, int fd);

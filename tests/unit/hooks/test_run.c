@@ -60,7 +60,7 @@ static int run_script(const char *stage, const char *script, const char **env, s
 	};
 
 	memset(&err, 0, sizeof(err));
-	return hooks_run_list(stage, &hook, 1, st, &err);
+	return hooks_run_list(stage, &hook, 1, st, NULL, &err);
 }
 
 static const char *content(const char *name)
@@ -181,7 +181,7 @@ TEST(args_default_to_the_path)
 	struct hook_state st = state();
 	struct oci_hook hook = {.path = "/bin/true"};
 
-	CHECK_INT(hooks_run_list("prestart", &hook, 1, &st, &err), 0);
+	CHECK_INT(hooks_run_list("prestart", &hook, 1, &st, NULL, &err), 0);
 }
 
 TEST(no_descriptor_leaks)
@@ -275,7 +275,7 @@ TEST(what_cannot_be_executed_is_reported)
 	struct hook_state st = state();
 	struct oci_hook hooks[] = {{.path = "/bin/true"}, {.path = "/nonexistent/hook"}};
 
-	CHECK_INT(hooks_run_list("prestart", hooks, 2, &st, &err), -ENOENT);
+	CHECK_INT(hooks_run_list("prestart", hooks, 2, &st, NULL, &err), -ENOENT);
 	CHECK_INT(err.kind, KIND_HOOK);
 	CHECK(strstr(err.text, "prestart hook 1 `/nonexistent/hook`: No such file") != NULL);
 	CHECK_STR(err.at, "/hooks/prestart/1");
@@ -289,10 +289,10 @@ TEST(the_first_failure_ends_the_list)
 				   {.path = "/usr/bin/touch", .args = args, .args_len = 2}};
 	struct oci_hooks all = {.poststop = hooks, .poststop_len = 2};
 
-	CHECK(hooks_run_list("createRuntime", hooks, 2, &st, &err) < 0);
+	CHECK(hooks_run_list("createRuntime", hooks, 2, &st, NULL, &err) < 0);
 	CHECK(access(in_dir("ran"), F_OK) < 0);
 	/* poststop is the exception. */
-	lifecycle_hooks_poststop(&all, &st);
+	lifecycle_hooks_poststop(&all, &st, NULL);
 	CHECK(access(in_dir("ran"), F_OK) == 0);
 }
 
@@ -351,5 +351,5 @@ int main(void)
 	if (!mkdtemp(dir))
 		return 1;
 	r = test_run_all();
-	return hooks_run_list("poststop", &cleanup, 1, &st, &err) < 0 ? 1 : r;
+	return hooks_run_list("poststop", &cleanup, 1, &st, NULL, &err) < 0 ? 1 : r;
 }

@@ -85,7 +85,7 @@ static int round_trip(const char *path, int listener)
 
 	if (pipe2(pipe_fds, O_CLOEXEC) < 0 || fstat(pipe_fds[0], &a) < 0)
 		return -1;
-	sock = console_socket_connect(path, &err);
+	sock = console_socket_connect(path, NULL, &err);
 	r = sock < 0 ? sock : console_socket_send(sock, pipe_fds[0], &err);
 	if (sock >= 0 && !(fcntl(sock, F_GETFD) & FD_CLOEXEC))
 		r = -1;
@@ -168,12 +168,12 @@ TEST(missing_listener_is_named)
 
 	CHECK_INT(setup(), 0);
 	snprintf(path, sizeof(path), "%s/missing", top);
-	CHECK_INT(console_socket_connect(path, &err), -ENOENT);
+	CHECK_INT(console_socket_connect(path, NULL, &err), -ENOENT);
 	CHECK(strstr(err.text, path) != NULL);
 	snprintf(path, sizeof(path), "%s/missing", deep);
-	CHECK_INT(console_socket_connect(path, &err), -ENOENT);
+	CHECK_INT(console_socket_connect(path, NULL, &err), -ENOENT);
 	CHECK(strstr(err.text, path) != NULL);
-	CHECK_INT(console_socket_connect("", &err), -ENOENT);
+	CHECK_INT(console_socket_connect("", NULL, &err), -ENOENT);
 }
 
 TEST(closed_listener_is_an_error_not_a_signal)
@@ -186,12 +186,12 @@ TEST(closed_listener_is_an_error_not_a_signal)
 	snprintf(path, sizeof(path), "%s/closed", top);
 	listener = listen_in(top, "closed", 1);
 	CHECK(listener >= 0);
-	sock = console_socket_connect(path, &err);
+	sock = console_socket_connect(path, NULL, &err);
 	CHECK(sock >= 0);
 	close(listener); /* without accepting */
 	CHECK_INT(console_socket_send(sock, STDIN_FILENO, &err), -EPIPE);
 	close(sock);
-	CHECK_INT(console_socket_connect(path, &err), -ECONNREFUSED);
+	CHECK_INT(console_socket_connect(path, NULL, &err), -ECONNREFUSED);
 	CHECK(strstr(err.text, path) != NULL);
 }
 

@@ -421,7 +421,7 @@ static pid_t locker(const char *root, int ready_fd)
 		_exit(3);
 	if (write(ready_fd, "x", 1) != 1)
 		_exit(4);
-	_exit(state_lock(&dir, &err) == 0 ? 0 : err.kind == KIND_NOT_FOUND ? 2 : 1);
+	_exit(state_lock(&dir, NULL, &err) == 0 ? 0 : err.kind == KIND_NOT_FOUND ? 2 : 1);
 }
 
 static int lock_outcome(bool delete)
@@ -482,7 +482,7 @@ TEST(the_lock_of_a_killed_process_is_free)
 	CHECK(state_is_busy(&dir));
 	kill(pid, SIGKILL);
 	CHECK_INT(waitpid(pid, &status, 0), pid);
-	CHECK_INT(state_lock(&dir, &err), 0);
+	CHECK_INT(state_lock(&dir, NULL, &err), 0);
 	CHECK(dir.locked);
 	state_close(&dir);
 	close(pair[0]);

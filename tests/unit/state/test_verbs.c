@@ -41,7 +41,7 @@ static void init_main(enum init_does does, int gate)
 		poll(&(struct pollfd){.fd = ch.fd, .events = POLLIN}, 1, -1);
 		_exit(1);
 	}
-	if (channel_expect(&ch, MSG_START, -1, NULL, &failure) < 0)
+	if (channel_expect(&ch, MSG_START, NULL, NULL, &failure) < 0)
 		_exit(1);
 	if (does == INIT_FAIL) {
 		err_set(&failure, KIND_HOOK, EIO, "the hook did not like it");

@@ -18,6 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* A deadline as a value. */
+#define IN_MS(ms) (&(struct deadline){.at = clock_ms() + (ms), .cancel_fd = -1})
+
 static struct crun_error err;
 static struct channel host, init;
 
@@ -107,10 +110,10 @@ TEST(each_kind_arrives_once_in_order)
 	for (size_t i = 0; i < ARRAY_LEN(plain); i++) {
 		int fd = 77;
 
-		CHECK_INT(channel_expect(&host, plain[i], -1, &fd, &err), 0);
+		CHECK_INT(channel_expect(&host, plain[i], NULL, &fd, &err), 0);
 		CHECK_INT(fd, FD_NONE);
 	}
-	CHECK_INT(channel_expect(&host, MSG_GO, 0, NULL, &err), -ETIMEDOUT);
+	CHECK_INT(channel_expect(&host, MSG_GO, IN_MS(0), NULL, &err), -ETIMEDOUT);
 	close_pair();
 }
 
@@ -124,7 +127,8 @@ TEST(each_pair_of_kinds_names_both)
 				continue;
 			open_pair();
 			CHECK_INT(channel_send(&init, plain[sent], FD_NONE, &err), 0);
-			CHECK_INT(channel_expect(&host, plain[expected], -1, NULL, &err), -EPROTO);
+			CHECK_INT(channel_expect(&host, plain[expected], NULL, NULL, &err),
+				  -EPROTO);
 			snprintf(want, sizeof(want), "expected %s from the init process, got %s",
 				 plain_names[expected], plain_names[sent]);
 			CHECK_STR(err.text, want);
@@ -142,7 +146,7 @@ TEST(an_fd_is_passed_once)
 	open_pair();
 	fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	CHECK_INT(channel_send(&init, MSG_READY, fd, &err), 0);
-	CHECK_INT(channel_expect(&host, MSG_READY, -1, &got, &err), 0);
+	CHECK_INT(channel_expect(&host, MSG_READY, NULL, &got, &err), 0);
 	CHECK(got >= 0 && got != fd);
 	CHECK(fstat(fd, &a) == 0 && fstat(got, &b) == 0);
 	CHECK(a.st_ino == b.st_ino && a.st_dev == b.st_dev);
@@ -169,13 +173,13 @@ TEST(an_fd_that_is_not_taken_is_closed)
 		CHECK_INT(channel_send(&init, MSG_READY, fd, &err), 0);
 		close(fd);
 		if (way == 0)
-			CHECK_INT(channel_expect(&host, MSG_READY, -1, NULL, &err), 0);
+			CHECK_INT(channel_expect(&host, MSG_READY, NULL, NULL, &err), 0);
 		else if (way == 1)
-			CHECK_INT(channel_expect(&host, MSG_GO, -1, &got, &err), -EPROTO);
+			CHECK_INT(channel_expect(&host, MSG_GO, NULL, &got, &err), -EPROTO);
 		else if (way == 2)
-			CHECK_INT(channel_expect(&host, MSG_READY, -1, NULL, &err), 0);
+			CHECK_INT(channel_expect(&host, MSG_READY, NULL, NULL, &err), 0);
 		else if (way == 3)
-			CHECK_INT(channel_expect_eof(&host, &err), -EPROTO);
+			CHECK_INT(channel_expect_eof(&host, NULL, &err), -EPROTO);
 		/* 4: nobody reads */
 		CHECK_INT(got, 77);
 		close_pair();
@@ -198,7 +202,7 @@ TEST(of_many_fds_none_leaks)
 		send_raw(message, sizeof(message), fds, n);
 		for (size_t i = 0; i < n; i++)
 			close(fds[i]);
-		CHECK_INT(channel_expect(&host, MSG_READY, -1, &got, &err), 0);
+		CHECK_INT(channel_expect(&host, MSG_READY, NULL, &got, &err), 0);
 		CHECK(got >= 0);
 		close(got);
 		close_pair();
@@ -218,7 +222,7 @@ TEST(a_message_without_room_for_its_fd)
 	none = limit;
 	none.rlim_cur = 3;
 	setrlimit(RLIMIT_NOFILE, &none);
-	r = channel_expect(&host, MSG_READY, -1, &got, &err);
+	r = channel_expect(&host, MSG_READY, NULL, &got, &err);
 	setrlimit(RLIMIT_NOFILE, &limit);
 	CHECK_INT(r, 0);
 	CHECK_INT(got, FD_NONE);
@@ -230,11 +234,11 @@ TEST(the_end_is_named)
 {
 	open_pair();
 	channel_close(&init);
-	CHECK_INT(channel_expect(&host, MSG_READY, -1, NULL, &err), -EPIPE);
+	CHECK_INT(channel_expect(&host, MSG_READY, NULL, NULL, &err), -EPIPE);
 	CHECK_INT(err.kind, KIND_INTERNAL);
 	CHECK(strstr(err.text, "read from the init process"));
 	CHECK(strstr(err.text, "READY"));
-	CHECK_INT(channel_expect_eof(&host, &err), 0);
+	CHECK_INT(channel_expect_eof(&host, NULL, &err), 0);
 	CHECK_INT(channel_send(&host, MSG_GO, FD_NONE, &err), -EPIPE);
 	CHECK(strstr(err.text, "send GO to the init process"));
 	close_pair();
@@ -245,13 +249,13 @@ TEST(the_end_after_unread_messages_of_ours)
 	open_pair();
 	CHECK_INT(channel_send(&host, MSG_GO, FD_NONE, &err), 0);
 	channel_close(&init);
-	CHECK_INT(channel_expect(&host, MSG_READY, -1, NULL, &err), -EPIPE);
+	CHECK_INT(channel_expect(&host, MSG_READY, NULL, NULL, &err), -EPIPE);
 	CHECK(strstr(err.text, "read from the init process"));
 	close_pair();
 	open_pair();
 	CHECK_INT(channel_send(&host, MSG_GO, FD_NONE, &err), 0);
 	channel_close(&init);
-	CHECK_INT(channel_expect_eof(&host, &err), 0);
+	CHECK_INT(channel_expect_eof(&host, NULL, &err), 0);
 	close_pair();
 }
 
@@ -264,7 +268,7 @@ TEST(what_was_said_before_the_end_is_heard)
 	CHECK_INT(channel_send_error(&init, &failure), 0);
 	channel_close(&init);
 	CHECK_INT(channel_send(&host, MSG_GO, FD_NONE, &err), -EPIPE);
-	CHECK_INT(channel_expect_eof(&host, &err), -EINTR);
+	CHECK_INT(channel_expect_eof(&host, NULL, &err), -EINTR);
 	CHECK_STR(err.text, "hook failed");
 	close_pair();
 }
@@ -278,10 +282,10 @@ TEST(a_failure_travels_whole)
 	err_in(&failure, "mount to `/y`");
 	err_at(&failure, "/mounts/7");
 	CHECK_INT(channel_send_error(&init, &failure), 0);
-	CHECK_INT(channel_expect(&host, MSG_READY, -1, NULL, &err), -EACCES);
+	CHECK_INT(channel_expect(&host, MSG_READY, NULL, NULL, &err), -EACCES);
 	CHECK(memcmp(&err, &failure, sizeof(err)) == 0);
 	CHECK_INT(channel_send_error(&init, &failure), 0);
-	CHECK_INT(channel_expect_eof(&host, &err), -EACCES);
+	CHECK_INT(channel_expect_eof(&host, NULL, &err), -EACCES);
 	CHECK(memcmp(&err, &failure, sizeof(err)) == 0);
 	close_pair();
 }
@@ -295,12 +299,12 @@ TEST(a_broken_failure_is_a_failure)
 	memset(&failure, 'x', sizeof(failure));
 	failure.errnum = 0;
 	CHECK_INT(channel_send_error(&init, &failure), 0);
-	CHECK_INT(channel_expect(&host, MSG_READY, -1, NULL, &err), -EPROTO);
+	CHECK_INT(channel_expect(&host, MSG_READY, NULL, NULL, &err), -EPROTO);
 	CHECK_INT(strlen(err.text), sizeof(err.text) - 1);
 	CHECK_INT(strlen(err.at), sizeof(err.at) - 1);
 	failure.errnum = INT32_MIN;
 	CHECK_INT(channel_send_error(&init, &failure), 0);
-	CHECK_INT(channel_expect(&host, MSG_READY, -1, NULL, &err), -EPROTO);
+	CHECK_INT(channel_expect(&host, MSG_READY, NULL, NULL, &err), -EPROTO);
 	close_pair();
 }
 
@@ -315,7 +319,7 @@ TEST(log_lines_are_passed_on)
 	CHECK_INT(channel_send_log(&init, LOG_LEVEL_DEBUG, "detail"), 0);
 	CHECK_INT(channel_send_log(&init, LOG_LEVEL_DEBUG, ""), 0);
 	CHECK_INT(channel_send(&init, MSG_READY, FD_NONE, &err), 0);
-	CHECK_INT(channel_expect(&host, MSG_READY, -1, NULL, &err), 0);
+	CHECK_INT(channel_expect(&host, MSG_READY, NULL, NULL, &err), 0);
 	CHECK_INT(logged.n, 3);
 	CHECK_STR(logged.text, "");
 	CHECK_INT(logged.level, LOG_LEVEL_DEBUG);
@@ -325,7 +329,7 @@ TEST(log_lines_are_passed_on)
 	CHECK_INT(channel_send_log(&init, LOG_LEVEL_WARNING, long_text), 0);
 	CHECK_INT(channel_send_log(&init, LOG_LEVEL_WARNING, "100 %s %n"), 0);
 	channel_close(&init);
-	CHECK_INT(channel_expect_eof(&host, &err), 0);
+	CHECK_INT(channel_expect_eof(&host, NULL, &err), 0);
 	CHECK_INT(logged.n, 5);
 	CHECK_STR(logged.text, "100 %s %n");
 	log_set_sink(NULL, NULL, LOG_LEVEL_ERROR);
@@ -347,7 +351,7 @@ TEST(a_log_line_without_its_end)
 	CHECK_INT(channel_send_log(&init, LOG_LEVEL_WARNING, "something longer"), 0);
 	send_raw(&message, offsetof(typeof(message), text) + 3, NULL, 0);
 	CHECK_INT(channel_send(&init, MSG_READY, FD_NONE, &err), 0);
-	CHECK_INT(channel_expect(&host, MSG_READY, -1, NULL, &err), 0);
+	CHECK_INT(channel_expect(&host, MSG_READY, NULL, NULL, &err), 0);
 	CHECK_STR(logged.text, "abc");
 	log_set_sink(NULL, NULL, LOG_LEVEL_ERROR);
 	close_pair();
@@ -362,10 +366,10 @@ TEST(garbage_is_refused)
 			memset(big, fill ? 0xee : 0, sizeof(big));
 			open_pair();
 			send_raw(big, len, NULL, 0);
-			CHECK_INT(channel_expect(&host, MSG_GO, -1, NULL, &err), -EPROTO);
+			CHECK_INT(channel_expect(&host, MSG_GO, NULL, NULL, &err), -EPROTO);
 			CHECK_STR(err.text, "expected GO from the init process, got garbage");
 			send_raw(big, len, NULL, 0);
-			CHECK_INT(channel_expect_eof(&host, &err), -EPROTO);
+			CHECK_INT(channel_expect_eof(&host, NULL, &err), -EPROTO);
 			CHECK_STR(err.text, "unexpected garbage from the init process");
 			close_pair();
 		}
@@ -380,7 +384,7 @@ TEST(short_messages_are_no_messages)
 		for (size_t len = 1; len < sizeof(message); len++) {
 			open_pair();
 			send_raw(message, len, NULL, 0);
-			CHECK_INT(channel_expect(&host, (enum message_kind)kind, -1, NULL, &err),
+			CHECK_INT(channel_expect(&host, (enum message_kind)kind, NULL, NULL, &err),
 				  -EPROTO);
 			close_pair();
 		}
@@ -396,7 +400,7 @@ TEST(a_cut_failure_is_named)
 	memcpy(message, &kind, sizeof(kind));
 	open_pair();
 	send_raw(message, sizeof(message) - 1, NULL, 0);
-	CHECK_INT(channel_expect(&host, MSG_READY, -1, NULL, &err), -EPROTO);
+	CHECK_INT(channel_expect(&host, MSG_READY, NULL, NULL, &err), -EPROTO);
 	CHECK_STR(err.text, "expected READY from the init process, got FAILED");
 	close_pair();
 }
@@ -415,12 +419,12 @@ TEST(a_deadline_passes)
 
 	open_pair();
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	CHECK_INT(channel_expect(&host, MSG_READY, 30, NULL, &err), -ETIMEDOUT);
+	CHECK_INT(channel_expect(&host, MSG_READY, IN_MS(30), NULL, &err), -ETIMEDOUT);
 	CHECK(elapsed_ms(&start) >= 29);
 	CHECK_INT(err.kind, KIND_TIMEOUT);
-	CHECK_STR(err.text, "the init process did not answer in time");
+	CHECK_STR(err.text, "waiting for the init process: not done after 0 s");
 	CHECK_INT(channel_send(&init, MSG_READY, FD_NONE, &err), 0);
-	CHECK_INT(channel_expect(&host, MSG_READY, 0, NULL, &err), 0);
+	CHECK_INT(channel_expect(&host, MSG_READY, IN_MS(0), NULL, &err), 0);
 	close_pair();
 }
 
@@ -443,7 +447,7 @@ TEST(a_deadline_passes_whatever_comes)
 	CHECK_INT(timer_create(CLOCK_MONOTONIC, NULL, &timer), 0);
 	timer_settime(timer, 0, &every, NULL);
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	CHECK_INT(channel_expect(&host, MSG_READY, 60, NULL, &err), -ETIMEDOUT);
+	CHECK_INT(channel_expect(&host, MSG_READY, IN_MS(60), NULL, &err), -ETIMEDOUT);
 	timer_delete(timer);
 	sigaction(SIGALRM, &old, NULL);
 	CHECK(elapsed_ms(&start) >= 59);
@@ -469,8 +473,8 @@ TEST(a_closed_channel_says_so)
 	struct channel none = {.fd = FD_NONE, .peer = "nobody"};
 
 	CHECK_INT(channel_send(&none, MSG_GO, FD_NONE, &err), -EBADF);
-	CHECK_INT(channel_expect(&none, MSG_GO, -1, NULL, &err), -EBADF);
-	CHECK_INT(channel_expect_eof(&none, &err), -EBADF);
+	CHECK_INT(channel_expect(&none, MSG_GO, NULL, NULL, &err), -EBADF);
+	CHECK_INT(channel_expect_eof(&none, NULL, &err), -EBADF);
 }
 
 TEST_MAIN()

@@ -31,7 +31,10 @@ struct family {
 	struct launch launch;
 };
 
-#define FAMILY 256
+/* A deadline as a value. */
+#define IN_MS(ms) (&(struct deadline){.at = clock_ms() + (ms), .cancel_fd = -1})
+
+#define FAMILY	  256
 
 /* Bits of N: go, hooks on the host side, filter, gate (create), hooks of init, terminal, privileged, listener. */
 static void make_plan(unsigned n, struct family *f)
@@ -333,10 +336,10 @@ static void check_peer(struct channel *peer, const struct ladder_step *says, con
 {
 	for (int i = 0; i < LADDER_STEPS; i++) {
 		if (says[i].verb == LADDER_SEND &&
-		    channel_expect(peer, says[i].kind, 0, NULL, &err) < 0)
+		    channel_expect(peer, says[i].kind, IN_MS(0), NULL, &err) < 0)
 			TEST_FAIL("%s: %s", name, err.text);
 	}
-	if (channel_expect(peer, MSG_GO, 0, NULL, &err) != -ETIMEDOUT)
+	if (channel_expect(peer, MSG_GO, IN_MS(0), NULL, &err) != -ETIMEDOUT)
 		TEST_FAIL("%s says more than it declares", name);
 }
 
@@ -479,10 +482,10 @@ TEST(the_gate_does_what_it_declares)
 	prepare_peer(&start, gate->says);
 	CHECK_INT(gate->run(&last, &err), 0);
 	CHECK_INT(last.gate_fd, FD_NONE);
-	CHECK_INT(channel_expect_eof(&host, &err), 0);
+	CHECK_INT(channel_expect_eof(&host, NULL, &err), 0);
 	err_set(&err, KIND_SYSTEM, ENOEXEC, "exec failed");
 	CHECK_INT(channel_send_error(last.channel, &err), 0);
-	CHECK_INT(channel_expect_eof(&start, &err), -ENOEXEC);
+	CHECK_INT(channel_expect_eof(&start, NULL, &err), -ENOEXEC);
 	channel_close(&host);
 	channel_close(&start);
 	channel_close(&ours);

@@ -29,8 +29,11 @@ TEST(an_end)
 
 	CHECK(deadline_left(&d) > LONG_MS / 2);
 	CHECK(deadline_left(&d) <= LONG_MS);
+	CHECK_INT(deadline_check(&d), 0);
 	d = deadline_in(0);
 	CHECK_INT(deadline_left(&d), 0);
+	CHECK_INT(deadline_check(&d), -ETIMEDOUT);
+	CHECK_INT(deadline_check(NULL), 0);
 	/* poll(2) takes an int. */
 	d = deadline_in(INT64_C(1) << 40);
 	CHECK(deadline_left(&d) > 0);
@@ -119,6 +122,9 @@ TEST(a_signal_cancels)
 	d.cancel_fd = sigfd;
 	CHECK_INT(raise(SIGTERM), 0);
 	CHECK_INT(deadline_poll(&d, NULL, 0), -ECANCELED);
+	CHECK_INT(deadline_check(&d), -ECANCELED);
+	/* What is ready counts more. */
+	CHECK_INT(deadline_wait_in(&d, sigfd), 0);
 	/* Not read yet: whoever waits next is told as well. */
 	CHECK_INT(deadline_pause(&d, SHORT_MS), -ECANCELED);
 	CHECK_INT(deadline_err(&d, -ECANCELED, &err, "waiting for %s", "Godot"), -EINTR);
@@ -126,6 +132,7 @@ TEST(a_signal_cancels)
 	CHECK_INT(err.kind, KIND_INTERRUPTED);
 	CHECK_INT(err.signal, SIGTERM);
 	CHECK_INT(deadline_pause(&d, 1), 0);
+	CHECK_INT(deadline_check(&d), 0);
 	CHECK_INT(sigprocmask(SIG_SETMASK, &old, NULL), 0);
 }
 

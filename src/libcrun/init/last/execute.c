@@ -18,7 +18,7 @@ int phase_start_container_hooks(struct last *last, struct crun_error *err)
 
 	init_hook_state(last->plan, last->host_pid, "created", &state);
 	return hooks_run_list("startContainer", hooks->start_container, hooks->start_container_len,
-			      &state, err);
+			      &state, NULL, err);
 }
 
 int phase_seccomp(struct last *last, struct crun_error *err)

@@ -13,7 +13,7 @@
 
 int phase_filter(struct last *last, struct crun_error *err)
 {
-	return channel_expect(last->channel, MSG_FILTER, -1, NULL, err);
+	return channel_expect(last->channel, MSG_FILTER, NULL, NULL, err);
 }
 
 int phase_ready(struct last *last, struct crun_error *err)
@@ -37,7 +37,7 @@ int phase_ready(struct last *last, struct crun_error *err)
 
 int phase_settled(struct last *last, struct crun_error *err)
 {
-	return channel_expect(last->channel, MSG_SETTLED, -1, NULL, err);
+	return channel_expect(last->channel, MSG_SETTLED, NULL, NULL, err);
 }
 
 int phase_gate(struct last *last, struct crun_error *err)
@@ -54,5 +54,5 @@ int phase_gate(struct last *last, struct crun_error *err)
 	/* Whoever comes second finds nobody listening. */
 	close_fd(&last->gate_fd);
 	*last->channel = (struct channel){.fd = fd, .peer = "start"};
-	return channel_expect(last->channel, MSG_START, -1, NULL, err);
+	return channel_expect(last->channel, MSG_START, NULL, NULL, err);
 }

@@ -12,7 +12,7 @@ int phase_hook_pause(struct outside *o, struct crun_error *err)
 
 	if (r < 0)
 		return r;
-	return channel_expect(o->channel, MSG_RESUME, -1, NULL, err);
+	return channel_expect(o->channel, MSG_RESUME, NULL, NULL, err);
 }
 
 int phase_create_container_hooks(struct outside *o, struct crun_error *err)
@@ -22,5 +22,5 @@ int phase_create_container_hooks(struct outside *o, struct crun_error *err)
 
 	init_hook_state(o->plan, o->host_pid, "creating", &state);
 	return hooks_run_list("createContainer", hooks->create_container,
-			      hooks->create_container_len, &state, err);
+			      hooks->create_container_len, &state, NULL, err);
 }

@@ -11,7 +11,7 @@
 
 int phase_go(struct outside *o, struct crun_error *err)
 {
-	return channel_expect(o->channel, MSG_GO, -1, NULL, err);
+	return channel_expect(o->channel, MSG_GO, NULL, NULL, err);
 }
 
 int phase_session(struct outside *o, struct crun_error *err)

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// The waits of a launch: see the end of launch.h.
+#include "host/launch.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "host/verbs.h"
+#include "init/init_main.h"
+#include "sys/pidfd.h"
+#include "sys/process.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+int launch_share_progress(struct launch *l, struct crun_error *err)
+{
+	void *word = mmap(NULL, sizeof(*l->progress), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (word == MAP_FAILED)
+		return err_sys(err, -errno, "map memory for init's progress");
+	l->progress = word;
+	return 0;
+}
+
+/* Adds the time that the hooks of one list may take; false: no limit. */
+static bool add_hooks(const struct oci_hook *list, size_t len, int64_t *ms)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (!list[i].has_timeout || list[i].timeout <= 0)
+			return false;
+		*ms += (int64_t)list[i].timeout * 1000;
+	}
+	return true;
+}
+
+/* config.md, "POSIX-platform Hooks": a hook without a timeout is waited for, and init runs hooks too. */
+static int64_t init_limit(const struct launch *l)
+{
+	const struct oci_hooks *hooks = l->plan->config->hooks;
+	int64_t ms = DEADLINE_INIT_MS;
+
+	if (hooks && !add_hooks(hooks->create_container, hooks->create_container_len, &ms))
+		return DEADLINE_NEVER;
+	if (hooks && !l->plan->gate &&
+	    !add_hooks(hooks->start_container, hooks->start_container_len, &ms))
+		return DEADLINE_NEVER;
+	return ms;
+}
+
+int launch_expect(struct launch *l, enum message_kind kind, int *ret_fd, struct crun_error *err)
+{
+	struct deadline d = deadline_or(&l->deadline, init_limit(l));
+
+	return channel_expect(&l->channel, kind, &d, ret_fd, err);
+}
+
+int launch_expect_eof(struct launch *l, struct crun_error *err)
+{
+	struct deadline d = deadline_or(&l->deadline, init_limit(l));
+
+	return channel_expect_eof(&l->channel, &d, err);
+}
+
+void launch_name_phase(const struct launch *l, const char *phase, struct crun_error *err)
+{
+	char name[64];
+
+	if (err->kind != KIND_TIMEOUT && err->kind != KIND_INTERRUPTED)
+		return;
+	if (l->pid > 0 && l->progress &&
+	    init_phase_name(__atomic_load_n(l->progress, __ATOMIC_RELAXED), name, sizeof(name)))
+		err_in(err, "phase `%s`, init in phase `%s`", phase, name);
+	else
+		err_in(err, "phase `%s`", phase);
+}
+
+void launch_begin_undo(struct launch *l)
+{
+	l->deadline = deadline_none();
+}
+
+struct deadline launch_undo_deadline(const struct launch *l)
+{
+	struct deadline d = command_deadline(l->ctx);
+
+	d.cancel_fd = l->interrupts.fd;
+	return d;
+}
+
+void launch_kill_init(struct launch *l)
+{
+	struct deadline d = deadline_in(DEADLINE_PROCESS_MS);
+
+	(void)sys_pidfd_send_signal(l->pidfd, SIGKILL);
+	if (sys_pidfd_wait(&d, l->pidfd) == 0) {
+		(void)sys_waitpid(l->pid, NULL, 0);
+		return;
+	}
+	l->keep_state = true;
+	log_warning("undo: process %d has not ended %d seconds after SIGKILL; `crun delete --force "
+		    "%s` tries again",
+		    (int)l->pid, DEADLINE_PROCESS_MS / 1000, l->id);
+}

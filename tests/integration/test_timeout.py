@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever a command waits for has an end: --timeout, and signals, end it, and nothing is left."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+
+import hostside
+from harness import flavors, timeout
+
+SLEEP = ["sleep", "1000"]
+HANG = "exec sleep 1000"
+STAGES_OF_CREATE = ("prestart", "createRuntime", "createContainer")
+# The hook stops init, which then never says another word.
+STOP_INIT = "kill -STOP $(sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/')"
+
+
+def hook(script, **more):
+    return [dict({"path": "/bin/sh", "args": ["sh", "-c", script]}, **more)]
+
+
+def hanging(t, stage, script=HANG, args=None, **more):
+    bundle = t.bundle(args or SLEEP)
+    bundle.config["hooks"] = {stage: hook(script, **more)}
+    return bundle.save()
+
+
+def gives_up(t, *args, within=5, has=()):
+    """The command must end by its deadline, soon after it."""
+    began = time.monotonic()
+    result = t.fails(*args, has=["not done after"] + list(has), timeout=30)
+    took = time.monotonic() - began
+    assert 0.3 < took < within, f"{took} s: {result}"
+    assert len(result.err.strip().splitlines()) == 1, result
+    return result
+
+
+@flavors("root", "rootless")
+def test_hook_without_a_timeout_ends_with_the_command(t):
+    for stage in STAGES_OF_CREATE:
+        for command in (["create"], ["run"], ["run", "-d"]):
+            bundle = hanging(t, stage)
+            gives_up(t, "--timeout", "0.4", *command, "-b", bundle.path, bundle.id,
+                     has=["0.400 s", "phase `"])
+            t.assert_no_trace(bundle)
+
+
+def test_error_names_the_phases(t):
+    def error(stage, **kwargs):
+        bundle = hanging(t, stage, **kwargs)
+        result = gives_up(t, "--timeout=400ms", "run", "-b", bundle.path, bundle.id)
+        t.assert_no_trace(bundle)
+        return result.err
+    text = error("createRuntime")
+    assert "phase `hooks`" in text and "createRuntime hook 0 `/bin/sh`" in text, text
+    text = error("createContainer")
+    assert "phase `ready`, init in phase `outside.createContainer`" in text, text
+    text = error("startContainer")
+    assert "init in phase `last.startContainer`" in text, text
+    text = error("createRuntime", script=STOP_INIT)
+    assert "phase `ready`, init in phase `outside.hook_pause`" in text, text
+
+
+def test_init_that_stops_for_good_does_not_hang_create(t):
+    bundle = hanging(t, "createRuntime", STOP_INIT)
+    for command in ("create", "run"):
+        gives_up(t, "--timeout", "0.5s", command, "-b", bundle.path, bundle.id)
+        t.assert_no_trace(bundle)
+
+
+def test_a_hooks_own_timeout_comes_first_when_it_is_shorter(t):
+    bundle = hanging(t, "createRuntime", timeout=1)
+    result = t.fails("--timeout", "15", "create", "-b", bundle.path, bundle.id,
+                     has="not done after 1 seconds")
+    assert "phase `hooks`" in result.err, result
+    t.assert_no_trace(bundle)
+
+
+def test_start_kills_a_container_whose_hook_hangs(t):
+    bundle = hanging(t, "startContainer")
+    t.create(bundle)
+    gives_up(t, "--timeout", "0.4", "start", bundle.id, has=["startContainer hooks"])
+    state = t.state(bundle)
+    assert (state["pid"], state["status"]) == (0, "stopped"), state
+    t.delete(bundle)
+    t.assert_no_trace(bundle)
+
+
+def test_poststart_hook_that_hangs_ends_the_container(t):
+    bundle = hanging(t, "poststart")
+    t.create(bundle)
+    gives_up(t, "--timeout", "0.4", "start", bundle.id, has=["poststart hook 0"])
+    t.wait_status(bundle, "stopped")
+    t.delete(bundle)
+    gives_up(t, "--timeout", "0.4", "run", "-d", "-b", bundle.path, bundle.id,
+             has=["poststart hook 0"])
+    t.assert_no_trace(bundle)
+
+
+def test_poststop_hook_that_hangs_is_a_warning_and_delete_goes_on(t):
+    bundle = hanging(t, "poststop", args=["true"])
+    t.rt("run", "-d", "-b", bundle.path, bundle.id)
+    t.wait_status(bundle, "stopped")
+    began = time.monotonic()
+    result = t.rt("--timeout", "0.5", "--log-level", "warning", "delete", bundle.id)
+    assert time.monotonic() - began < 5
+    assert "poststop hook 0" in result.err, result
+    t.assert_no_trace(bundle)
+
+
+def test_creation_that_fails_runs_poststop_hooks_for_a_limited_time_only(t):
+    bundle = hanging(t, "createRuntime")
+    bundle.config["hooks"]["poststop"] = hook(HANG)
+    bundle.save()
+    began = time.monotonic()
+    t.fails("--timeout", "0.4", "run", "-b", bundle.path, bundle.id, has="createRuntime hook")
+    assert time.monotonic() - began < 6
+    t.assert_no_trace(bundle)
+
+
+def test_payload_may_run_longer_than_the_timeout(t):
+    bundle = t.bundle("sleep 1; echo done")
+    assert t.run_container(bundle).out == "done\n"
+    result = t.rt("--timeout", "0.5", "run", "-b", bundle.path, bundle.id + "-b")
+    assert result.out == "done\n", result
+
+
+def test_timeout_that_is_long_enough_changes_nothing(t):
+    bundle = t.bundle(SLEEP)
+    for form in ("20", "20s", "1m", "1h", "20000ms", "20.5", "0"):
+        t.rt("--timeout", form, "create", "-b", bundle.path, bundle.id)
+        t.rt("--timeout", form, "start", bundle.id)
+        t.rt("--timeout", form, "delete", "--force", bundle.id)
+        t.assert_no_trace(bundle)
+
+
+def test_nonsense_is_no_timeout(t):
+    for form in ("x", "-1", "1d", "s", ".", "1 s", "99999999999h", "1e3", "0x10", ".5"):
+        t.fails("--timeout", form, "list", has="--timeout")
+
+
+def test_listener_that_accepts_nobody(t):
+    path = t.path("full.sock")
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen(0)
+    queued = socket.socket(socket.AF_UNIX)
+    queued.connect(path)
+    bundle = t.bundle(SLEEP)
+    bundle.config["process"]["terminal"] = True
+    bundle.save()
+    gives_up(t, "--timeout", "0.5", "create", "--console-socket", path, "-b", bundle.path,
+             bundle.id, has=["phase `sockets`", path])
+    t.assert_no_trace(bundle)
+    queued.close()
+    listener.close()
+
+
+def test_busy_container_is_waited_for_until_the_timeout(t):
+    # A hook of its creation keeps it locked.
+    bundle = hanging(t, "poststop", args=["true"])
+    t.rt("run", "-d", "-b", bundle.path, bundle.id)
+    t.wait_status(bundle, "stopped")
+    holder = t.popen("delete", bundle.id)
+    t.wait_until(lambda: not t.cgroup_dirs(bundle), "the other delete")
+    gives_up(t, "--timeout", "0.5", "delete", bundle.id, has=["busy"])
+    hostside.kill_tree(holder.pid)
+    holder.wait()
+    t.rt("--timeout", "0.5", "delete", bundle.id)
+    t.assert_no_trace(bundle)
+
+
+# ---- signals -------------------------------------------------------------------------------
+
+
+def interrupted(t, bundle, *command, number=signal.SIGTERM, when=None):
+    """Sends the signal when the mark is there; the command must die of it, and leave nothing."""
+    with open(t.path("err"), "w+", encoding="utf-8") as err:
+        child = t.popen(*command, "-b", bundle.path, bundle.id, stderr=err)
+        t.wait_until(when or (lambda: os.path.exists(t.path("mark", "here"))), "the hook")
+        child.send_signal(number)
+        began = time.monotonic()
+        rc = child.wait(10)
+        assert time.monotonic() - began < 5
+        err.seek(0)
+        text = err.read()
+    assert rc == -number, (rc, text)
+    assert f"interrupted by signal {int(number)}" in text and "phase `" in text, text
+    t.assert_no_trace(bundle)
+    if os.path.exists(t.path("mark", "here")):
+        os.unlink(t.path("mark", "here"))
+    return text
+
+
+def marking(t, stage):
+    mark = t.mkdir("mark", 0o777)
+    os.chmod(mark, 0o777)
+    bundle = t.bundle(SLEEP)
+    bundle.config["mounts"].append({"destination": "/mark", "type": "bind", "source": mark,
+                                    "options": ["bind"]})
+    where = "/mark" if stage == "startContainer" else mark
+    bundle.config["hooks"] = {stage: hook(f"touch {where}/here; {HANG}")}
+    return bundle.save()
+
+
+@timeout(120)
+@flavors("root", "rootless")
+def test_signal_ends_a_creation_and_leaves_nothing(t):
+    for stage in STAGES_OF_CREATE:
+        for command in ("create", "run"):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                interrupted(t, marking(t, stage), command, number=number)
+
+
+def test_signal_ends_run_while_start_hooks_hang(t):
+    for stage in ("startContainer", "poststart"):
+        for opts in ([], ["-d"]):
+            interrupted(t, marking(t, stage), "run", *opts, number=signal.SIGINT)
+
+
+def test_poststop_hooks_run_after_an_interruption(t):
+    bundle = marking(t, "createRuntime")
+    bundle.config["hooks"]["poststop"] = hook(f"touch {t.path('mark')}/stopped")
+    bundle.save()
+    interrupted(t, bundle, "create")
+    assert os.path.exists(t.path("mark", "stopped"))
+
+
+def test_second_signal_ends_a_poststop_hook_of_the_undoing(t):
+    bundle = marking(t, "createRuntime")
+    bundle.config["hooks"]["poststop"] = hook(f"touch {t.path('mark')}/stopped; {HANG}")
+    bundle.save()
+    child = t.popen("create", "-b", bundle.path, bundle.id, stderr=subprocess.DEVNULL)
+    t.wait_until(lambda: os.path.exists(t.path("mark", "here")), "the hook")
+    child.send_signal(signal.SIGTERM)
+    t.wait_until(lambda: os.path.exists(t.path("mark", "stopped")), "the poststop hook")
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(10) == -signal.SIGTERM
+    t.assert_no_trace(bundle)
+
+
+def test_ignored_signals_stay_ignored(t):
+    bundle = marking(t, "createRuntime")
+    bundle.config["hooks"]["createRuntime"] = hook(f"touch {t.path('mark')}/here; sleep 1")
+    bundle.save()
+    child = t.popen("create", "-b", bundle.path, bundle.id,
+                    preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    t.wait_until(lambda: os.path.exists(t.path("mark", "here")), "the hook")
+    child.send_signal(signal.SIGHUP)
+    assert child.wait(10) == 0
+    assert t.state(bundle)["status"] == "created"
+
+
+def test_signals_after_the_start_are_the_payloads(t):
+    bundle = t.bundle("trap 'echo got it; exit 7' TERM; echo ready; while :; do sleep 0.1; done")
+    with open(t.path("out"), "w+", encoding="utf-8") as out:
+        child = t.popen("run", "-b", bundle.path, bundle.id, stdout=out)
+        t.wait_until(lambda: "ready" in open(t.path("out"), encoding="utf-8").read(), "payload")
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(10) == 7
+        out.seek(0)
+        assert out.read() == "ready\ngot it\n"
+    t.assert_no_trace(bundle)
+
+
+def test_id_is_free_after_an_interruption(t):
+    bundle = marking(t, "createRuntime")
+    interrupted(t, bundle, "create")
+    del bundle.config["hooks"]
+    bundle.save()
+    t.create(bundle)
+    t.delete(bundle, force=True)
