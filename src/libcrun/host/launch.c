@@ -522,23 +522,6 @@ static void undo_phases(struct launch *l, size_t n)
 	}
 }
 
-/* A later phase may fail because init did: what init has to say about it is the better reason. */
-static void prefer_inits_word(struct launch *l, struct crun_error *err)
-{
-	struct crun_error word;
-
-	if (l->pid <= 0 || l->channel.fd < 0 || err->errnum != EPIPE)
-		return;
-	/* EPIPE may be another socket's: init is well then, and waits for us. */
-	if (!channel_is_hung_up(&l->channel))
-		return;
-	if (channel_expect_eof(&l->channel, NULL, &word) == 0)
-		err_set(err, KIND_INTERNAL, EPIPE,
-			"read from the init process: it ended without a word");
-	else if (word.kind != KIND_INTERNAL)
-		*err = word;
-}
-
 int launch_run_phases(struct launch *l, struct crun_error *err)
 {
 	for (size_t i = 0; i < HOST_PHASES; i++) {
@@ -549,7 +532,7 @@ int launch_run_phases(struct launch *l, struct crun_error *err)
 		log_debug("host: %s", host_phases[i].name);
 		r = host_phases[i].run(l, err);
 		if (r < 0) {
-			prefer_inits_word(l, err);
+			launch_prefer_inits_word(l, err);
 			launch_name_phase(l, host_phases[i].name, err);
 			launch_begin_undo(l);
 			undo_phases(l, i);

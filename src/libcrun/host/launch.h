@@ -145,6 +145,9 @@ int launch_expect_eof(struct launch *l, struct crun_error *err) CRUN_NODISCARD;
 /* Puts "phase `ready`, init in phase `outside.mounts`" in front of an error that is about time or an interruption. */
 void launch_name_phase(const struct launch *l, const char *phase, struct crun_error *err);
 
+/* A later phase may fail because init did: what init has to say about it is the better reason. */
+void launch_prefer_inits_word(struct launch *l, struct crun_error *err);
+
 /* From here on everything is undone: that has its own time, and what interrupted us does not interrupt it. */
 void launch_begin_undo(struct launch *l);
 

@@ -75,6 +75,22 @@ void launch_name_phase(const struct launch *l, const char *phase, struct crun_er
 		err_in(err, "phase `%s`", phase);
 }
 
+void launch_prefer_inits_word(struct launch *l, struct crun_error *err)
+{
+	struct crun_error word;
+
+	if (l->pid <= 0 || l->channel.fd < 0 || err->errnum != EPIPE)
+		return;
+	/* EPIPE may be another socket's: init is well then, and waits for us. */
+	if (!channel_is_hung_up(&l->channel))
+		return;
+	if (channel_expect_eof(&l->channel, NULL, &word) == 0)
+		err_set(err, KIND_INTERNAL, EPIPE,
+			"read from the init process: it ended without a word");
+	else if (word.kind != KIND_INTERNAL)
+		*err = word;
+}
+
 void launch_begin_undo(struct launch *l)
 {
 	l->deadline = deadline_none();
