@@ -7,6 +7,7 @@
 
 #include "base/cleanup.h"
 #include "host/run_wait.h"
+#include "sys/pidfd.h"
 #include "sys/process.h"
 #include "sys/tty.h"
 

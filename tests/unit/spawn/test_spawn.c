@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "spawn/helper.h"
 #include "sys/file.h"
+#include "sys/pidfd.h"
 #include "sys/process.h"
 
 #include "../test.h"
