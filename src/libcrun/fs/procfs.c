@@ -3,6 +3,7 @@
 #include "fs/procfs.h"
 
 #include "base/cleanup.h"
+#include "fs/walk.h"
 #include "sys/file.h"
 #include "sys/mount.h"
 
@@ -63,7 +64,7 @@ int procfs_open_private(struct crun_error *err)
 
 int procfs_open(int proc_fd, const char *path, int flags)
 {
-	return sys_openat2(proc_fd, path, flags, 0,
+	return lookup_open(proc_fd, path, flags,
 			   RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV);
 }
 

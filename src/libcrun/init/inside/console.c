@@ -3,6 +3,7 @@
 #include "init/inside/phase.h"
 
 #include "base/cleanup.h"
+#include "fs/walk.h"
 #include "sys/file.h"
 #include "sys/mount.h"
 #include "sys/tty.h"
@@ -39,7 +40,7 @@ static int open_master_with(struct inside *in, int flags, struct crun_error *err
 	int r;
 
 	for (size_t i = 0; i < ARRAY_LEN(paths) && fd < 0; i++)
-		fd = sys_openat2(in->root_fd, paths[i], flags, 0,
+		fd = lookup_open(in->root_fd, paths[i], flags,
 				 RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
 	if (fd < 0)
 		return err_sys(err, fd,
@@ -95,7 +96,7 @@ static int mount_on_console(struct inside *in, int slave, struct crun_error *err
 	struct stat st;
 	int r;
 
-	dev = sys_openat2(in->root_fd, "dev", O_PATH | O_DIRECTORY, 0,
+	dev = lookup_open(in->root_fd, "dev", O_PATH | O_DIRECTORY,
 			  RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
 	if (dev < 0)
 		return err_sys(err, dev, "open `/dev`");

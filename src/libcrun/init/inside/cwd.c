@@ -3,6 +3,7 @@
 #include "init/inside/phase.h"
 
 #include "base/cleanup.h"
+#include "fs/inroot.h"
 #include "sys/file.h"
 
 #include <errno.h>
@@ -18,10 +19,7 @@ int phase_cwd(struct inside *in, struct crun_error *err)
 	int r;
 
 	/* Magic links are how /proc/self/fd/N leads out of the root (CVE-2024-21626): an in-root look-up has none. */
-	fd = sys_openat2(in->root_fd, cwd, O_PATH | O_DIRECTORY, 0,
-			 RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
-	if (fd == -ENOSYS)
-		fd = sys_openat(FD_NONE, cwd, O_PATH | O_DIRECTORY, 0);
+	fd = inroot_open(in->root_fd, cwd, O_PATH | O_DIRECTORY);
 	in->cwd_fd = fd < 0 ? FD_NONE : fd;
 	r = fd < 0 ? fd : sys_fchdir(fd);
 	if (r < 0) {

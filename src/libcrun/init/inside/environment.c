@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "fs/inroot.h"
 #include "sys/file.h"
 #include "sys/io.h"
 
@@ -55,8 +56,7 @@ static const char *home_in_passwd(char *text, uid_t uid)
 static int read_passwd(int root_fd, char *text)
 {
 	_cleanup_close_ int fd =
-		sys_openat2(root_fd, "etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY, 0,
-			    RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+		inroot_open(root_fd, "etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY);
 	struct stat st;
 	ssize_t n;
 

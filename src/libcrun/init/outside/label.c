@@ -2,9 +2,10 @@
 // Opens the LSM attribute file of our own process, through the host's procfs and before anything of the image can lie over it.
 #include "init/outside/phase.h"
 
-#include "sys/file.h"
+#include "fs/procfs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 
 int phase_label(struct outside *o, struct crun_error *err)
 {
@@ -13,15 +14,13 @@ int phase_label(struct outside *o, struct crun_error *err)
 
 	if (plan_label_is_apparmor(o->plan)) {
 		/* attr/apparmor since 5.1: with several LSMs the plain file belongs to the first one. */
-		fd = sys_openat2(o->proc_fd, "self/attr/apparmor/exec", O_RDWR, 0, RESOLVE_NO_XDEV);
+		fd = procfs_open(o->proc_fd, "self/attr/apparmor/exec", O_RDWR);
 		if (fd >= 0) {
 			o->label_fd = fd;
 			return 0;
 		}
 	}
-	fd = sys_openat2(o->proc_fd, path, O_RDWR, 0, RESOLVE_NO_XDEV);
-	if (fd == -ENOSYS)
-		fd = sys_openat(o->proc_fd, path, O_RDWR, 0);
+	fd = procfs_open(o->proc_fd, path, O_RDWR);
 	if (fd < 0)
 		return err_sys(err, fd, "open `/proc/self/attr/exec`");
 	o->label_fd = fd;

@@ -3,6 +3,7 @@
 #include "init/outside/phase.h"
 
 #include "base/cleanup.h"
+#include "fs/walk.h"
 #include "sys/file.h"
 #include "sys/io.h"
 
@@ -41,10 +42,8 @@ static int write_sysctl(const struct outside *o, const char *key, const char *va
 
 	if (r < 0)
 		return r;
-	fd = sys_openat2(o->proc_fd, path, O_WRONLY, 0,
+	fd = lookup_open(o->proc_fd, path, O_WRONLY,
 			 RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
-	if (fd == -ENOSYS)
-		fd = sys_openat(o->proc_fd, path, O_WRONLY | O_NOFOLLOW, 0);
 	if (fd < 0)
 		return fd;
 	return io_write_all(fd, value, strlen(value));
