@@ -192,6 +192,37 @@ int mount_attr_verify(int fd, uint64_t attrs, struct crun_error *err)
 	return 0;
 }
 
+int mount_attr_verify_atime(int fd, uint64_t set, uint64_t clr, struct crun_error *err)
+{
+	static const struct {
+		uint64_t mode;
+		const char *name;
+	} modes[] = {
+		{MOUNT_ATTR_RELATIME, "relatime"},
+		{MOUNT_ATTR_NOATIME, "noatime"},
+		{MOUNT_ATTR_STRICTATIME, "strictatime"},
+	};
+	uint64_t wanted = set & MOUNT_ATTR__ATIME, got = MOUNT_ATTR_STRICTATIME;
+	struct statfs st;
+
+	if ((!(clr & MOUNT_ATTR__ATIME) && !(set & MOUNT_ATTR_NODIRATIME)) ||
+	    sys_fstatfs(fd, &st) < 0)
+		return 0;
+	if (st.f_flags & ST_NOATIME_)
+		got = MOUNT_ATTR_NOATIME;
+	else if (st.f_flags & ST_RELATIME_)
+		got = MOUNT_ATTR_RELATIME;
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+		if ((clr & MOUNT_ATTR__ATIME) && modes[i].mode == wanted && wanted != got)
+			return err_set(err, KIND_SYSTEM, EIO,
+				       "mount option `%s` did not take effect", modes[i].name);
+	}
+	if ((set & MOUNT_ATTR_NODIRATIME) && !(st.f_flags & ST_NODIRATIME_))
+		return err_set(err, KIND_SYSTEM, EIO,
+			       "mount option `nodiratime` did not take effect");
+	return 0;
+}
+
 const char *mount_attr_name(uint64_t attrs)
 {
 	for (size_t i = 0; i < ARRAY_LEN(attr_names); i++) {

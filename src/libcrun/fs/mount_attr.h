@@ -51,5 +51,12 @@ int mount_attr_get(int fd, uint64_t *ret) CRUN_NODISCARD;
  */
 int mount_attr_verify(int fd, uint64_t attrs, struct crun_error *err) CRUN_NODISCARD;
 
+/*
+ * The same for access times: the mode of MOUNT_ATTR__ATIME in SET, if CLR says that one was asked for, and MOUNT_ATTR_NODIRATIME if it is in
+ * SET.
+ */
+int mount_attr_verify_atime(int fd, uint64_t set, uint64_t clr,
+			    struct crun_error *err) CRUN_NODISCARD;
+
 /* The mount option of the lowest bit of ATTRS, for messages: "ro", "nosuid", ... */
 const char *mount_attr_name(uint64_t attrs);

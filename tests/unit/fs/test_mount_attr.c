@@ -104,6 +104,19 @@ TEST(remount_does_the_same_by_the_old_call)
 	CHECK_INT(sys_umount2("/tmp", MNT_DETACH), 0);
 }
 
+/* The mount has the kernel's own mode, relatime. */
+static void check_atime(int fd)
+{
+	CHECK_INT(mount_attr_verify_atime(fd, 0, 0, &err), 0);
+	CHECK_INT(mount_attr_verify_atime(fd, MOUNT_ATTR_RELATIME, MOUNT_ATTR__ATIME, &err), 0);
+	CHECK_INT(mount_attr_verify_atime(fd, MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME, &err), -EIO);
+	CHECK_STR(err.text, "mount option `noatime` did not take effect");
+	CHECK_INT(mount_attr_verify_atime(fd, MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME, &err),
+		  -EIO);
+	CHECK_STR(err.text, "mount option `strictatime` did not take effect");
+	CHECK_INT(mount_attr_verify_atime(fd, MOUNT_ATTR_NODIRATIME, 0, &err), -EIO);
+}
+
 TEST(verify_names_the_flag_that_is_missing)
 {
 	int fd, proc;
@@ -116,6 +129,7 @@ TEST(verify_names_the_flag_that_is_missing)
 	CHECK_INT(mount_attr_verify(fd, MOUNT_ATTR_RDONLY, &err), 0);
 	CHECK_INT(mount_attr_verify(fd, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC, &err), -EIO);
 	CHECK(strstr(err.text, "`noexec`"));
+	check_atime(fd);
 	close(fd);
 	close(proc);
 	CHECK_INT(sys_umount2("/tmp", MNT_DETACH), 0);

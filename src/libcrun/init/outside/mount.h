@@ -38,6 +38,10 @@ int mount_attach(struct outside *o, const struct mount_op *op, int mount_fd,
 		 const struct mount_target *target, const struct mount_change *needs,
 		 struct crun_error *err) CRUN_NODISCARD;
 
+/* Makes sure that the attached mount FD has what op asks for: flags, and access times where the kernel leaves them to us. */
+int mount_verify(const struct outside *o, const struct mount_op *op, int fd,
+		 struct crun_error *err) CRUN_NODISCARD;
+
 /* One function for each kind of mount. */
 int mount_bind(struct outside *o, const struct mount_op *op, struct crun_error *err) CRUN_NODISCARD;
 int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *err) CRUN_NODISCARD;

@@ -89,5 +89,5 @@ int mount_long(struct outside *o, const struct mount_op *op, const struct mount_
 		if (r < 0)
 			return err_sys(err, r, "set the propagation of the mount");
 	}
-	return mount_attr_verify(fd, op->attr_set, err);
+	return mount_verify(o, op, fd, err);
 }

@@ -165,6 +165,32 @@ static uint64_t wanted_flags(const struct mount_op *op)
 	return op->attr_set | (op->rec_set & ~op->attr_clr);
 }
 
+/*
+ * In a user namespace a new proc or sysfs gets the access time mode of one that is visible already, whatever was asked for
+ * (mnt_already_visible() of the kernel), and that of a bind mount is locked together with its other flags: there is nothing to insist on,
+ * and it protects nothing.
+ */
+static bool kernel_chooses_atime(const struct outside *o, const struct mount_op *op)
+{
+	bool in_userns = o->plan->facts.in_userns || o->plan->ns[NS_USER].action != NS_SHARE;
+
+	return in_userns &&
+	       (op->kind != MOUNT_FS || str_eq(op->fstype, "proc") || str_eq(op->fstype, "sysfs"));
+}
+
+int mount_verify(const struct outside *o, const struct mount_op *op, int fd, struct crun_error *err)
+{
+	bool own_mode = op->attr_clr & MOUNT_ATTR__ATIME;
+	uint64_t clr = own_mode ? op->attr_clr : op->rec_clr;
+	uint64_t set = (own_mode ? op->attr_set : op->rec_set) & MOUNT_ATTR__ATIME;
+	int r = mount_attr_verify(fd, wanted_flags(op), err);
+
+	if (r < 0 || kernel_chooses_atime(o, op))
+		return r;
+	set |= wanted_flags(op) & MOUNT_ATTR_NODIRATIME;
+	return mount_attr_verify_atime(fd, set, clr, err);
+}
+
 /* The words of move_mount(2) are meagre: a directory over a file, or a file over a directory, is EINVAL or ENOTDIR. */
 static int attach_failed(int r, int mount_fd, const struct mount_target *t, struct crun_error *err)
 {
@@ -205,7 +231,7 @@ int mount_attach(struct outside *o, const struct mount_op *op, int mount_fd,
 		if (r < 0)
 			return err_sys(err, r, "set the propagation of the mount");
 	}
-	return mount_attr_verify(mount_fd, wanted_flags(op), err);
+	return mount_verify(o, op, mount_fd, err);
 }
 
 static int remount(struct outside *o, const struct mount_op *op, struct crun_error *err)
@@ -233,7 +259,7 @@ static int remount(struct outside *o, const struct mount_op *op, struct crun_err
 	r = mount_attr_apply(o->proc_fd, fd, &change);
 	if (r < 0)
 		return err_sys(err, r, "change the flags of the mount");
-	return mount_attr_verify(fd, wanted_flags(op), err);
+	return mount_verify(o, op, fd, err);
 }
 
 int mount_open_sources(struct outside *o, struct crun_error *err)
