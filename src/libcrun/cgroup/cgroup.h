@@ -24,10 +24,10 @@ void cgroup_set_deadline(struct cgroup *cg, const struct deadline *deadline);
 /*
  * Decides which directories the container will live in, and which of them have to be made; touches nothing. *ret may be a
  * cgroup with no directories (manager disabled, or plan->optional and nothing possible): all calls below then succeed and do
- * nothing. The caller releases it with cgroup_free.
+ * nothing. DEADLINE (or NULL) is as for cgroup_set_deadline. The caller releases it with cgroup_free.
  */
-int cgroup_select(const struct plan_cgroup *plan, struct cgroup **ret,
-		  struct crun_error *err) CRUN_NODISCARD;
+int cgroup_select(const struct plan_cgroup *plan, const struct deadline *deadline,
+		  struct cgroup **ret, struct crun_error *err) CRUN_NODISCARD;
 
 /* Takes a pointer into the configuration, and what is said of the value there. */
 typedef void (*cgroup_finding_fn)(void *data, const char *at, const char *text);
@@ -40,6 +40,9 @@ void cgroup_check(const struct plan_cgroup *plan, cgroup_finding_fn found, void 
 
 /* The path below the hierarchies' roots ("/a/b"), NULL when there is none. Goes into the state record. */
 const char *cgroup_path(const struct cgroup *cg);
+
+/* The systemd scope, or NULL for the other drivers. Goes into the state record. */
+const char *cgroup_scope(const struct cgroup *cg);
 
 /*
  * The directories (absolute host paths) that cgroup_create is going to make, parents first, NULL-terminated; owned by CG. They
@@ -62,11 +65,17 @@ void cgroup_cannot_clone(struct cgroup *cg);
 /* An fd of the cgroup2 directory for CLONE_INTO_CGROUP (owned by CG), or FD_NONE when init must be adopted instead. */
 int cgroup_clone_fd(const struct cgroup *cg);
 
-/* True when the child must be moved by cgroup_adopt after its birth (v1 and hybrid layouts, old kernels). */
+/* True when the child must be moved by cgroup_adopt after its birth (v1 and hybrid layouts, the systemd driver). */
 bool cgroup_needs_adopt(const struct cgroup *cg);
 
-/* Moves PID into every hierarchy's directory. */
+/* Moves PID into every hierarchy's directory; with the systemd driver everything that cgroup_create does otherwise happens here. */
 int cgroup_adopt(struct cgroup *cg, pid_t pid, struct crun_error *err) CRUN_NODISCARD;
+
+/*
+ * Annotation run.oci.delegate-cgroup: moves PID into a directory below its cgroup, which belongs to the payload's user. After init has
+ * made its cgroup namespace, whose root is then the directory above. No-op without that annotation.
+ */
+int cgroup_delegate(struct cgroup *cg, pid_t pid, struct crun_error *err) CRUN_NODISCARD;
 
 /* Reopens the cgroup of an existing container from its state record (manager, path, created directories). */
 int cgroup_open(const struct oci_record *record, struct cgroup **ret,

@@ -71,3 +71,6 @@ int cg_v1_cpuset_inherit(const struct cgroup *cg, const struct cg_hier *h,
 
 /* cpu.weight for SHARES: 10^((log2(s)^2 + 125 log2(s)) / 612 - 7/34), rounded up, so that 2, 1024, 262144 are 1, 100, 10000. */
 uint64_t cg_v2_weight_of_shares(uint64_t shares);
+
+/* io.weight (1 ... 10000) for blockIO.weight (10 ... 1000): a straight line through both ends. */
+uint64_t cg_v2_io_weight(uint16_t weight);

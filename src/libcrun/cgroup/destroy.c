@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "cgroup/systemd.h"
 #include "sys/file.h"
 
 #include <errno.h>
@@ -92,6 +93,15 @@ static int open_created(struct cgroup *cg, const char *dir, struct crun_error *e
 	return r == -ENOENT ? 0 : err_sys(err, r, "open cgroup `%s`", dir);
 }
 
+static int open_scope(struct cgroup *cg, const struct oci_record *record, struct crun_error *err)
+{
+	cg->scope = strdup(record->systemd_scope);
+	if (!cg->scope)
+		return err_sys(err, -ENOMEM, "scope of container `%s`", record->id);
+	cg_systemd_find_scope(cg);
+	return cg_systemd_describe(cg, record->id, record->runtime_pid, record->annotations, err);
+}
+
 int cgroup_open(const struct oci_record *record, struct cgroup **ret, struct crun_error *err)
 {
 	struct cgroup *cg = calloc(1, sizeof(*cg));
@@ -101,6 +111,8 @@ int cgroup_open(const struct oci_record *record, struct cgroup **ret, struct cru
 		return err_sys(err, -ENOMEM, "cgroup of container `%s`", record->id);
 	if (record->cgroup_path && record->cgroup_path[0])
 		r = cg_set_path(cg, record->cgroup_path, err);
+	if (r >= 0 && record->systemd_scope && cg->path)
+		r = open_scope(cg, record, err);
 	for (size_t i = 0; r >= 0 && cg->path && i < record->cgroup_created_len; i++)
 		r = open_created(cg, record->cgroup_created[i], err);
 	if (r < 0) {
@@ -259,7 +271,7 @@ static int destroy_in(struct cgroup *cg, struct cg_hier *h, int64_t deadline,
 	return 0;
 }
 
-int cgroup_destroy(struct cgroup *cg, struct crun_error *err)
+static int destroy_dirs(struct cgroup *cg, struct crun_error *err)
 {
 	int64_t deadline = cg_now_ms() + CG_DESTROY_MS;
 	int first = 0;
@@ -279,4 +291,17 @@ int cgroup_destroy(struct cgroup *cg, struct crun_error *err)
 		}
 	}
 	return first;
+}
+
+int cgroup_destroy(struct cgroup *cg, struct crun_error *err)
+{
+	int r;
+
+	if (!cg->scope || !cg->scope_depth)
+		return destroy_dirs(cg, err);
+	r = cg_systemd_owns(cg, err);
+	if (r <= 0)
+		return r;
+	r = destroy_dirs(cg, err);
+	return r < 0 ? r : cg_systemd_stop(cg, err);
 }

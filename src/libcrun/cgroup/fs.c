@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "cgroup/changes.h"
+#include "cgroup/systemd.h"
 #include "sys/file.h"
 #include "sys/io.h"
 #include "sys/xattr.h"
@@ -175,6 +176,8 @@ static int make_path(const struct cgroup *cg, struct cg_hier *h)
 			h->made |= UINT64_C(1) << d++;
 			if (d < cg->depth)
 				mark_parent(h, rel);
+		} else if (r == -EEXIST && d + 1 == cg->scope_depth) {
+			h->made |= UINT64_C(1) << d++; /* by systemd, for us */
 		} else if (r == -EEXIST && d + 1 < cg->depth) {
 			d++; /* made by a container next to us, whose it is */
 		} else if (r == -ENOENT && d > 0 && tries-- > 0) {
@@ -234,7 +237,7 @@ static bool can_drop(const struct cgroup *cg, const struct cg_hier *h, unsigned 
 	return h->v2 ? v1 && !(needed & ~v1) : !(needed & h->controllers);
 }
 
-static int create_all(struct cgroup *cg, struct crun_error *err)
+static int make_all(struct cgroup *cg, struct crun_error *err)
 {
 	unsigned needed = cg_needed(cg->plan);
 	size_t made = 0;
@@ -253,9 +256,14 @@ static int create_all(struct cgroup *cg, struct crun_error *err)
 		log_debug("%s: not used", err->text);
 		drop_hier(cg, i);
 	}
-	if (!made)
-		return -err->errnum;
-	return cg_apply(cg, err);
+	return made ? 0 : -err->errnum;
+}
+
+static int create_all(struct cgroup *cg, struct crun_error *err)
+{
+	int r = make_all(cg, err);
+
+	return r < 0 ? r : cg_apply(cg, err);
 }
 
 static void undo_create(struct cgroup *cg)
@@ -277,6 +285,8 @@ int cgroup_create(struct cgroup *cg, struct crun_error *err)
 
 	if (!cg->path)
 		return 0;
+	if (cg->scope)
+		return cg_systemd_create(cg, err);
 	r = create_all(cg, err);
 	if (r >= 0)
 		return 0;
@@ -297,7 +307,7 @@ void cgroup_cannot_clone(struct cgroup *cg)
 
 bool cgroup_needs_adopt(const struct cgroup *cg)
 {
-	if (cg->adopt && cg->hier_len > 0)
+	if (cg->scope || (cg->adopt && cg->hier_len > 0))
 		return true;
 	for (size_t i = 0; i < cg->hier_len; i++) {
 		if (!cg->hier[i].v2)
@@ -313,7 +323,7 @@ int cgroup_clone_fd(const struct cgroup *cg)
 	return cg->hier[0].dir_fd;
 }
 
-int cgroup_adopt(struct cgroup *cg, pid_t pid, struct crun_error *err)
+static int move_in(struct cgroup *cg, pid_t pid, struct crun_error *err)
 {
 	char text[16];
 
@@ -336,4 +346,19 @@ int cgroup_adopt(struct cgroup *cg, pid_t pid, struct crun_error *err)
 				       h->root, cg->path);
 	}
 	return 0;
+}
+
+int cg_place(struct cgroup *cg, pid_t pid, struct crun_error *err)
+{
+	int r = make_all(cg, err);
+
+	/* Before the controllers are handed down: a v2 cgroup that gives them away must have no process itself. */
+	if (r >= 0)
+		r = move_in(cg, pid, err);
+	return r < 0 ? r : cg_apply(cg, err);
+}
+
+int cgroup_adopt(struct cgroup *cg, pid_t pid, struct crun_error *err)
+{
+	return cg->scope ? cg_systemd_adopt(cg, pid, err) : move_in(cg, pid, err);
 }

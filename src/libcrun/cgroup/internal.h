@@ -79,6 +79,12 @@ struct cgroup {
 	const struct deadline
 		*deadline; /* the command's, or NULL: deadline_or(cg->deadline, CG_..._MS) */
 	bool adopt; /* this kernel lets nobody be born in a cgroup: as on v1, init is moved there */
+	/* The systemd driver's (systemd.h): all NULL and 0 without it. */
+	char *slice, *scope; /* the unit, and the slice that it is in */
+	char *description;
+	size_t scope_depth; /* components of the path up to the scope; what is above is systemd's */
+	bool stale_unit, stale_dirs; /* left by a dead container */
+	bool scope_began;	     /* systemd was asked to start it */
 	bool absent; /* could not be made and need not be: path and planned, which callers may hold, live on */
 };
 
@@ -115,6 +121,9 @@ int cg_set_path(struct cgroup *cg, const char *path, struct crun_error *err) CRU
 
 /* Writes the relative path of the first N components ("a/b") into BUF. */
 void cg_prefix(const struct cgroup *cg, size_t n, char buf[CG_PATH_SIZE]);
+
+/* Fills cg->planned from h->existing of each hierarchy. */
+int cg_list_planned(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;
 
 /* Closes all and forgets every hierarchy. */
 void cg_close(struct cgroup *cg);
@@ -155,11 +164,18 @@ unsigned cg_v1_controllers(const struct cgroup *cg);
  */
 void cg_rmdir_made(const struct cgroup *cg, struct cg_hier *h);
 
+/*
+ * For a cgroup that can be filled only once it exists: makes the directories that are missing, moves PID into them, and writes all limits
+ * and the device filter.
+ */
+int cg_place(struct cgroup *cg, pid_t pid, struct crun_error *err) CRUN_NODISCARD;
+
 /* ---- v2/enable.c ---- */
 
 /*
  * Makes controllers available in the container's directory: writes cgroup.subtree_control from the root down to its parent. REQUIRED
- * ones that cannot be had are an error that names the file; the usual others are enabled where that works. Sets h->controllers.
+ * ones that cannot be had are an error that names the file; the usual others are enabled where that works. Above a scope of systemd
+ * nothing is written. Sets h->controllers.
  */
 int cg_v2_enable(const struct cgroup *cg, struct cg_hier *h, unsigned required,
 		 struct crun_error *err) CRUN_NODISCARD;

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "cgroup/systemd.h"
 #include "sys/file.h"
 
 #include <errno.h>
@@ -42,6 +43,9 @@ void cgroup_free(struct cgroup *cg)
 	if (!cg)
 		return;
 	cg_clear(cg);
+	free(cg->slice);
+	free(cg->scope);
+	free(cg->description);
 	free(cg);
 }
 
@@ -161,7 +165,7 @@ static int find_existing(struct cgroup *cg, struct cg_hier *h, struct crun_error
 	return 0;
 }
 
-static int list_planned(struct cgroup *cg, struct crun_error *err)
+int cg_list_planned(struct cgroup *cg, struct crun_error *err)
 {
 	char rel[CG_PATH_SIZE];
 	size_t n = 0;
@@ -210,24 +214,45 @@ static int select_dirs(struct cgroup *cg, struct crun_error *err)
 	} else {
 		r = default_path(cg, plan->id, err);
 	}
-	return r < 0 ? r : list_planned(cg, err);
+	return r < 0 ? r : cg_list_planned(cg, err);
 }
 
-int cgroup_select(const struct plan_cgroup *plan, struct cgroup **ret, struct crun_error *err)
+/* A part of the cgroup for the payload to manage: v1 has no way to give one away. */
+static int check_delegate(const struct cgroup *cg, struct crun_error *err)
+{
+	const char *name = cg->plan->delegate;
+
+	if (!name || !cg->path)
+		return 0;
+	if (cg->plan->layout != CGROUP_V2)
+		err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+			"annotation `run.oci.delegate-cgroup` needs cgroup v2");
+	else if (!str_is_filename(name))
+		err_set(err, KIND_SPEC, EINVAL,
+			"annotation `run.oci.delegate-cgroup`: `%s` is not the name of a cgroup",
+			name);
+	else
+		return 0;
+	return err_at(err, "/annotations/run.oci.delegate-cgroup");
+}
+
+int cgroup_select(const struct plan_cgroup *plan, const struct deadline *deadline,
+		  struct cgroup **ret, struct crun_error *err)
 {
 	struct cgroup *cg;
 	int r = 0;
 
-	if (plan->manager == CGROUP_MANAGER_SYSTEMD)
-		return err_set(
-			err, KIND_UNSUPPORTED, EOPNOTSUPP,
-			"this build has no systemd cgroup driver; use --cgroup-manager=cgroupfs");
 	cg = calloc(1, sizeof(*cg));
 	if (!cg)
 		return err_sys(err, -ENOMEM, "cgroup of container `%s`", plan->id);
 	cg->plan = plan;
+	cg->deadline = deadline;
 	if (plan->manager == CGROUP_MANAGER_CGROUPFS)
 		r = select_dirs(cg, err);
+	else if (plan->manager == CGROUP_MANAGER_SYSTEMD)
+		r = cg_systemd_select(cg, err);
+	if (r >= 0)
+		r = check_delegate(cg, err);
 	if (r < 0) {
 		cgroup_free(cg);
 		return r;
@@ -239,6 +264,11 @@ int cgroup_select(const struct plan_cgroup *plan, struct cgroup **ret, struct cr
 void cgroup_set_deadline(struct cgroup *cg, const struct deadline *deadline)
 {
 	cg->deadline = deadline;
+}
+
+const char *cgroup_scope(const struct cgroup *cg)
+{
+	return cg->scope;
 }
 
 const char *cgroup_path(const struct cgroup *cg)

@@ -71,11 +71,10 @@ static void plan_birth(struct launch *l)
 
 static int select_cgroup(struct launch *l, struct crun_error *err)
 {
-	int r = cgroup_select(&l->plan->cgroup, &l->cgroup, err);
+	int r = cgroup_select(&l->plan->cgroup, &l->deadline, &l->cgroup, err);
 
 	if (r < 0)
 		return r;
-	cgroup_set_deadline(l->cgroup, &l->deadline);
 	plan_birth(l);
 	return 0;
 }
@@ -435,6 +434,16 @@ static int await_ready(struct launch *l, struct crun_error *err)
 	return 0;
 }
 
+static bool wants_delegate(const struct launch *l)
+{
+	return l->plan->cgroup.delegate;
+}
+
+static int delegate_cgroup(struct launch *l, struct crun_error *err)
+{
+	return cgroup_delegate(l->cgroup, l->pid, err);
+}
+
 static bool wants_deadline(const struct launch *l)
 {
 	return sched_is_deadline(&l->plan->process);
@@ -459,7 +468,7 @@ static int publish_create(struct launch *l, struct crun_error *err)
 /* run: said early, so that nobody waits, unless there is something left to be done to a ready init. */
 static bool settles_early(const struct launch *l)
 {
-	return l->is_run && !wants_deadline(l);
+	return l->is_run && !wants_deadline(l) && !wants_delegate(l);
 }
 
 static bool settles_late(const struct launch *l)
@@ -504,6 +513,7 @@ const struct host_phase host_phases[] = {
 	 .says = {EXPECTS(MSG_LISTENER)}},
 	{.name = "named", .when = settles_early, .run = settle, .says = {SENDS(MSG_SETTLED)}},
 	{.name = "ready", .run = await_ready, .says = {EXPECTS(MSG_READY)}},
+	{.name = "delegate", .when = wants_delegate, .run = delegate_cgroup},
 	{.name = "deadline", .when = wants_deadline, .run = set_deadline},
 	{.name = "record", .when = wants_gate, .run = publish_create, .undo = undo_pid_file},
 	{.name = "settle", .when = settles_late, .run = settle, .says = {SENDS(MSG_SETTLED)}},

@@ -118,6 +118,7 @@ static void describe_cgroup(struct launch *l)
 	const char *const *planned = cgroup_planned(l->cgroup);
 
 	rec->cgroup_path = cgroup_path(l->cgroup);
+	rec->systemd_scope = cgroup_scope(l->cgroup);
 	rec->cgroup_created = (const char **)planned;
 	rec->cgroup_created_len = 0;
 	while (planned && planned[rec->cgroup_created_len])

@@ -101,6 +101,7 @@ static void plan_cgroup(struct launch_plan *plan, const struct plan_options *opt
 	bool unprivileged = !plan->facts.privileged || plan->facts.in_userns;
 	bool has_path = lx->cgroups_path && lx->cgroups_path[0];
 	int64_t owner = cgroup_owner(plan);
+	const char *delegate = plan_annotation(plan->config, "run.oci.delegate-cgroup");
 
 	/* Who may not give it away keeps it. */
 	if (unprivileged && owner != (int64_t)plan->facts.euid)
@@ -113,6 +114,8 @@ static void plan_cgroup(struct launch_plan *plan, const struct plan_options *opt
 		.resources = lx->resources,
 		.devices = plan->devices,
 		.devices_len = plan->devices_len,
+		.annotations = plan->config->annotations,
+		.delegate = delegate && delegate[0] ? delegate : NULL,
 		.optional = unprivileged && !has_path && !has_resources(lx->resources),
 		.unprivileged = unprivileged,
 		.owner = owner < 0 ? (uid_t)-1 : (uid_t)owner,

@@ -125,6 +125,10 @@ struct plan_cgroup {
 	const struct oci_linux_resources *resources; /* or NULL */
 	const struct plan_device *devices;	     /* nodes the payload must be able to use */
 	size_t devices_len;
+	const struct oci_string_map
+		*annotations; /* or NULL: org.systemd.property.*, run.oci.systemd.* */
+	const char *
+		delegate; /* annotation run.oci.delegate-cgroup: a cgroup below for the payload to manage; or NULL */
 	bool optional; /* unprivileged, no path and no resources asked for: go without a cgroup when it cannot be made */
 	bool unprivileged; /* no power over the host's devices: device filters are left out */
 	/* Where a writable cgroup is the container's own (spec "Cgroup ownership"): chown to this host uid, or -1. */

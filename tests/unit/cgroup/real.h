@@ -83,7 +83,7 @@ static inline struct cgroup *create(const struct plan_cgroup *plan)
 {
 	struct cgroup *cg = NULL;
 
-	if (cgroup_select(plan, &cg, &err) < 0 || cgroup_create(cg, &err) < 0) {
+	if (cgroup_select(plan, NULL, &cg, &err) < 0 || cgroup_create(cg, &err) < 0) {
 		printf("# %s (at %s)\n", err.text, err.at);
 		cgroup_free(cg);
 		return NULL;

@@ -66,11 +66,11 @@ static void nothing_mounted(void)
 	struct cgroup *cg;
 
 	CHECK(mount("tmpfs", CG_ROOT, "tmpfs", 0, NULL) == 0);
-	CHECK_INT(cgroup_select(&plan, &cg, &err), 0);
+	CHECK_INT(cgroup_select(&plan, NULL, &cg, &err), 0);
 	CHECK_STR(cgroup_path(cg), NULL);
 	cgroup_free(cg);
 	plan.optional = false;
-	CHECK_INT(cgroup_select(&plan, &cg, &err), -EOPNOTSUPP);
+	CHECK_INT(cgroup_select(&plan, NULL, &cg, &err), -EOPNOTSUPP);
 	CHECK(strstr(err.text, "--cgroup-manager=disabled"));
 }
 

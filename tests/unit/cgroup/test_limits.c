@@ -175,7 +175,7 @@ static void unified(void)
 	CHECK(!any_left(cg));
 	cgroup_free(cg);
 	pair.key = "cgroup.nothing";
-	CHECK_INT(cgroup_select(&plan, &cg, &err), 0);
+	CHECK_INT(cgroup_select(&plan, NULL, &cg, &err), 0);
 	CHECK_INT(cgroup_create(cg, &err), -EOPNOTSUPP);
 	CHECK_STR(err.at, "/linux/resources/unified/cgroup.nothing");
 	CHECK(!strstr(err.text, "No such file"));
@@ -197,7 +197,7 @@ static void missing_controller(void)
 	    (io_read_file_at(AT_FDCWD, CG_ROOT "/cgroup.controllers", text, sizeof(text)) > 0 &&
 	     strstr(text, "rdma")))
 		SKIP("this host has the rdma controller");
-	CHECK_INT(cgroup_select(&plan, &cg, &err), 0);
+	CHECK_INT(cgroup_select(&plan, NULL, &cg, &err), 0);
 	CHECK_INT(cgroup_create(cg, &err), -EOPNOTSUPP);
 	CHECK_INT(err.kind, KIND_UNSUPPORTED);
 	CHECK(strstr(err.text, "`rdma`"));
@@ -235,13 +235,13 @@ static void unprivileged(void)
 	if (setresgid(65534, 65534, 65534) < 0 || setresuid(65534, 65534, 65534) < 0)
 		SKIP("cannot become an ordinary user");
 	plan.unprivileged = true;
-	CHECK_INT(cgroup_select(&plan, &cg, &err), 0);
+	CHECK_INT(cgroup_select(&plan, NULL, &cg, &err), 0);
 	CHECK(cgroup_create(cg, &err) < 0);
 	CHECK_INT(err.kind, KIND_PERMISSION);
 	cgroup_free(cg);
 	plan.path = NULL;
 	plan.optional = true;
-	CHECK_INT(cgroup_select(&plan, &cg, &err), 0);
+	CHECK_INT(cgroup_select(&plan, NULL, &cg, &err), 0);
 	path = cgroup_path(cg);
 	CHECK_STR(path, "/crun-test");
 	CHECK_INT(cgroup_create(cg, &err), 0);

@@ -181,7 +181,7 @@ static void foreign(void)
 	struct cgroup *cg = create(&plan), *other = NULL;
 
 	CHECK(cg);
-	CHECK_INT(cgroup_select(&plan, &other, &err), -EEXIST);
+	CHECK_INT(cgroup_select(&plan, NULL, &other, &err), -EEXIST);
 	CHECK_INT(err.kind, KIND_EXISTS);
 	CHECK_STR(err.at, "/linux/cgroupsPath");
 	/* A neighbour below the shared parent keeps the parent. */
@@ -209,7 +209,7 @@ static void made_meanwhile(void)
 	struct cgroup *cg;
 	size_t n = 0;
 
-	CHECK_INT(cgroup_select(&plan, &cg, &err), 0);
+	CHECK_INT(cgroup_select(&plan, NULL, &cg, &err), 0);
 	for (planned = cgroup_planned(cg); planned[n];)
 		n++;
 	snprintf(last, sizeof(last), "%s", planned[n - 1]);
@@ -229,7 +229,7 @@ static void half_made(void)
 	struct plan_cgroup plan = plan_for("half", NULL);
 	struct cgroup *cg, *again;
 
-	CHECK_INT(cgroup_select(&plan, &cg, &err), 0);
+	CHECK_INT(cgroup_select(&plan, NULL, &cg, &err), 0);
 	again = reopen(cg);
 	CHECK(again);
 	CHECK_INT(cgroup_destroy(again, &err), 0);
@@ -283,7 +283,7 @@ static void parent_goes(void)
 	snprintf(parent, sizeof(parent), "%s", plan.path);
 	plan.path = parent;
 	parent[strlen(parent) - 1] = 'q';
-	CHECK_INT(cgroup_select(&plan, &next, &err), 0);
+	CHECK_INT(cgroup_select(&plan, NULL, &next, &err), 0);
 	CHECK_INT(cgroup_destroy(cg, &err), 0);
 	CHECK(!any_left(cg));
 	CHECK_INT(cgroup_create(next, &err), 0);
@@ -326,7 +326,7 @@ static void neighbours(void)
 	int status, bad = 0;
 
 	snprintf(parent, sizeof(parent), "%s", plan.path);
-	CHECK_INT(cgroup_select(&plan, &cg, &err), 0);
+	CHECK_INT(cgroup_select(&plan, NULL, &cg, &err), 0);
 	fflush(stdout);
 	for (int n = 0; n < 8; n++) {
 		if (fork() == 0)

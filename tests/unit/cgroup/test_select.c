@@ -95,7 +95,7 @@ TEST(systemd_is_refused)
 	struct crun_error err = {0};
 	struct cgroup *cg;
 
-	CHECK(cgroup_select(&plan, &cg, &err) < 0);
+	CHECK(cgroup_select(&plan, NULL, &cg, &err) < 0);
 	CHECK_INT(err.kind, KIND_UNSUPPORTED);
 	CHECK(strstr(err.text, "cgroupfs"));
 }
@@ -110,7 +110,7 @@ TEST(disabled_does_nothing)
 	pid_t *pids = NULL;
 	size_t len = 1;
 
-	CHECK_INT(cgroup_select(&plan, &cg, &err), 0);
+	CHECK_INT(cgroup_select(&plan, NULL, &cg, &err), 0);
 	CHECK_STR(cgroup_path(cg), NULL);
 	CHECK(!cgroup_planned(cg)[0]);
 	CHECK_INT(cgroup_create(cg, &err), 0);

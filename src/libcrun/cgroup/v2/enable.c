@@ -82,6 +82,16 @@ static int not_available(const struct level *l, unsigned c, struct crun_error *e
 			  "is mounted as a cgroup v1 hierarchy");
 }
 
+static int check_available(const struct level *l, unsigned available, unsigned required,
+			   struct crun_error *err)
+{
+	for (unsigned c = 0; c < CG_CONTROLLERS; c++) {
+		if (required & ~available & CG_BIT(c))
+			return not_available(l, c, err);
+	}
+	return 0;
+}
+
 /* Enables what of WANTED is available and missing. Returns the bits that are enabled then. */
 static int enable_level(const struct level *l, unsigned wanted, unsigned required,
 			struct crun_error *err)
@@ -94,10 +104,9 @@ static int enable_level(const struct level *l, unsigned wanted, unsigned require
 	if (available < 0 || enabled < 0)
 		return err_sys(err, available < 0 ? available : enabled,
 			       "read the controllers of cgroup `%s/%s`", l->root, l->dir);
-	for (unsigned c = 0; c < CG_CONTROLLERS; c++) {
-		if (required & ~(unsigned)available & CG_BIT(c))
-			return not_available(l, c, err);
-	}
+	r = check_available(l, (unsigned)available, required, err);
+	if (r < 0)
+		return r;
 	missing = wanted & (unsigned)available & ~(unsigned)enabled;
 	if (!missing)
 		return enabled;
@@ -132,7 +141,17 @@ int cg_v2_enable(const struct cgroup *cg, struct cg_hier *h, unsigned required,
 			return 0;
 		}
 	}
-	for (size_t n = 0; n < cg->depth; n++) {
+	/* systemd has given the scope what there is, and is the only one to write above it. */
+	if (cg->scope_depth == cg->depth) {
+		level_init(&l, cg, h, cg->depth);
+		bits = read_bits(&l, "cgroup.controllers");
+		if (bits < 0)
+			return err_sys(err, bits, "read the controllers of cgroup `%s/%s`", l.root,
+				       l.dir);
+		h->controllers = (unsigned)bits;
+		return check_available(&l, (unsigned)bits, required, err);
+	}
+	for (size_t n = cg->scope_depth; n < cg->depth; n++) {
 		level_init(&l, cg, h, n);
 		bits = enable_level(&l, wanted, required, err);
 		if (bits < 0)

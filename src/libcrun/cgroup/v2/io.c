@@ -5,8 +5,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-/* blockIO.weight is 10 ... 1000, io.weight 1 ... 10000: a straight line through both ends. BFQ takes the number as it is. */
-static uint64_t io_weight(uint16_t weight)
+/* BFQ takes blockIO.weight as it is. */
+uint64_t cg_v2_io_weight(uint16_t weight)
 {
 	return 1 + (uint64_t)(weight < 10 ? 0 : weight - 10) * 9999 / 990;
 }
@@ -24,7 +24,7 @@ static bool has_weight_files(const struct cg_dir *dir)
 
 static uint64_t weight_for(const struct weight_file *file, uint16_t weight)
 {
-	return file->as_it_is ? weight : io_weight(weight);
+	return file->as_it_is ? weight : cg_v2_io_weight(weight);
 }
 
 static int write_weight(const struct cg_dir *dir, uint16_t weight, struct crun_error *err)
