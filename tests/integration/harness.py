@@ -67,6 +67,8 @@ import terminals
 from results import Result, fields, sections   # noqa: F401  pylint: disable=unused-import
 
 SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|\.c:\d+:\d+: runtime error:")
+# Deadlines are for a real machine; an emulated one is ten times as slow.
+PATIENCE = float(os.environ.get("CRUN_TEST_PATIENCE") or 1)
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -158,7 +160,7 @@ class Test:
         print(*words, file=sys.stderr, flush=True)
 
     def wait_until(self, function, what="condition", timeout=10):
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * PATIENCE
         while True:
             value = function()
             if value:
@@ -249,7 +251,7 @@ class Test:
             kwargs.setdefault("stderr", err)
             child = self.popen(*args, **kwargs)
         try:
-            child.communicate(input, timeout=timeout)
+            child.communicate(input, timeout=timeout * PATIENCE)
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()
@@ -426,7 +428,7 @@ class Test:
         return changed
 
     def left_processes(self):
-        deadline = time.monotonic() + 2
+        deadline = time.monotonic() + 2 * PATIENCE
         while True:
             hostside.reap()
             below = hostside.descendants(os.getpid())

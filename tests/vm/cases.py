@@ -101,7 +101,7 @@ class Case:
     def prepare(self):
         root.image()
 
-    def payload(self, runtime, folder):
+    def payload(self, runtime, folder, kvm):
         """The image that the guest sees as /vm."""
         top = os.path.join(folder, "payload")
         os.makedirs(f"{top}/bin")
@@ -116,6 +116,8 @@ class Case:
         if spec and os.path.isdir(spec):
             shutil.copytree(spec, f"{top}/oci-spec")
             self.env["OCI_SPEC_DIR"] = "/vm/oci-spec"
+        if not kvm:
+            self.env["CRUN_TEST_PATIENCE"] = "6"
         with open(f"{top}/case.json", "w", encoding="utf-8") as out:
             json.dump({"commands": self.commands, "swap": True, "linger": True,
                        "selinux": self.lsm == "selinux", "env": self.env}, out)
@@ -128,7 +130,7 @@ class Case:
              say=print):
         common.need(machine.QEMU)
         image = root.image()
-        payload = self.payload(runtime, folder)
+        payload = self.payload(runtime, folder, machine.has_kvm(kernel))
         swap = os.path.join(folder, "swap")
         with open(swap, "wb") as out:
             out.truncate(256 << 20)

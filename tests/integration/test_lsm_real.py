@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""AppArmor profiles and SELinux labels in force: for hosts whose kernel has one of them switched on."""
+
+import os
+import shutil
+import subprocess
+
+from harness import timeout
+
+LABEL = "system_u:system_r:container_t:s0:c1,c2"
+FILES = "system_u:object_r:container_file_t:s0:c1,c2"
+FOREIGN = "system_u:object_r:container_file_t:s0:c3"
+PROFILE = """
+profile %s flags=(attach_disconnected,mediate_deleted) {
+  file,
+  capability,
+  network,
+  mount,
+  umount,
+  pivot_root,
+  signal,
+  ptrace,
+  unix,
+  deny /**/secret rw,
+  deny /secret rw,
+  deny mount fstype=tmpfs,
+}
+"""
+
+
+def read(path):
+    with open(path, encoding="ascii") as source:
+        return source.read().strip("\0\n")
+
+
+# ---- AppArmor -------------------------------------------------------------------------------
+
+
+def profile(t):
+    """Name of a profile that is loaded for this test and gone after it, with `with`."""
+    switch = "/sys/module/apparmor/parameters/enabled"
+    if not os.path.exists(switch) or read(switch) != "Y":
+        t.skip("AppArmor is not switched on")
+    if not os.path.exists("/sys/kernel/security/apparmor/.load"):
+        t.skip("securityfs is not mounted, or we may not load profiles")
+    if not shutil.which("apparmor_parser"):
+        t.skip("apparmor_parser is not installed")
+    return Loaded(t, t.prefix + "-profile")
+
+
+class Loaded:
+    def __init__(self, t, name):
+        self.t, self.name = t, name
+
+    def parser(self, option):
+        path = self.t.file("profile", PROFILE % self.name)
+        subprocess.run(["apparmor_parser", "--skip-cache", option, path], check=True)
+
+    def __enter__(self):
+        self.parser("--replace")
+        return self.name
+
+    def __exit__(self, *_what):
+        self.parser("--remove")
+
+
+def confined(t, name, args):
+    bundle = t.bundle(args, own_rootfs=True, mutate={"process": {"apparmorProfile": name}})
+    t.file(os.path.join(bundle.rootfs, "secret"), "hidden\n")
+    return bundle
+
+
+@timeout(120)
+def test_apparmor_profile_is_in_force(t):
+    with profile(t) as name:
+        script = ["sh", "-c", "cat /proc/self/attr/current; cat /secret"]
+        result = t.run_container(confined(t, name, script), check=False)
+        assert result.out == f"{name} (enforce)\n", result
+        assert "Permission denied" in result.err, result
+        result = t.run_container(confined(t, None, script))
+        assert result.out.endswith("hidden\n") and name not in result.out, result
+
+
+@timeout(120)
+def test_apparmor_profile_comes_before_the_payload_without_new_privileges_too(t):
+    with profile(t) as name:
+        for value in (True, False):
+            bundle = confined(t, name, ["cat", "/proc/self/attr/current"])
+            bundle.config["process"]["noNewPrivileges"] = value
+            bundle.save()
+            assert t.run_container(bundle).out == f"{name} (enforce)\n", value
+
+
+@timeout(120)
+def test_apparmor_does_not_confine_what_the_runtime_does_itself(t):
+    with profile(t) as name:
+        bundle = confined(t, name, ["true"])
+        bundle.config["mounts"].append({"destination": "/tmp", "type": "tmpfs",
+                                        "source": "tmpfs"})
+        bundle.save()
+        t.create(bundle)
+        assert t.state(bundle)["status"] == "created"
+        t.start(bundle)
+        t.wait_status(bundle, "stopped")
+
+
+def test_apparmor_profile_that_is_not_loaded_fails_create(t):
+    with profile(t):
+        bundle = confined(t, "crun-test-no-such-profile", ["true"])
+        t.fails("create", "-b", bundle.path, bundle.id,
+                has=["crun-test-no-such-profile", "/process/apparmorProfile"])
+        t.assert_no_trace(bundle)
+
+
+# ---- SELinux --------------------------------------------------------------------------------
+
+
+def enforcing(t):
+    if not os.path.exists("/sys/fs/selinux/enforce") or read("/sys/fs/selinux/enforce") != "1":
+        t.skip("SELinux is not enforcing")
+    try:
+        with open("/sys/fs/selinux/context", "wb", 0) as check:
+            check.write(LABEL.encode() + b"\0")
+    except OSError:
+        t.skip("the policy has no container_t")
+
+
+def labelled(t, args, label=LABEL, **process):
+    """A bundle whose files have the container's label; one file is of another container's."""
+    bundle = t.bundle(args, own_rootfs=True, mutate={
+        "process": dict(process, selinuxLabel=label), "linux": {"mountLabel": FILES}})
+    t.file(os.path.join(bundle.rootfs, "foreign"), "hidden\n")
+    for here, dirs, files in os.walk(bundle.rootfs):
+        for name in [here] + [os.path.join(here, n) for n in dirs + files]:
+            text = FOREIGN if name.endswith("/foreign") else FILES
+            os.setxattr(name, "security.selinux", text.encode() + b"\0", follow_symlinks=False)
+    return bundle
+
+
+def piped(t, bundle):
+    """stdout and stderr through pipes: a file of the host is closed to the container."""
+    child = t.popen("run", "--bundle", bundle.path, bundle.id, stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE, text=True)
+    out, err = child.communicate(timeout=100)
+    return out.replace("\0", "\n").split("\n"), err
+
+
+@timeout(120)
+def test_selinux_label_is_in_force(t):
+    enforcing(t)
+    script = ["sh", "-c", "cat /proc/self/attr/current; echo; cat /foreign"]
+    out, err = piped(t, labelled(t, script))
+    assert out[0] == LABEL and "hidden" not in out, out
+    assert "Permission denied" in err, err
+    bundle = labelled(t, script)
+    bundle.config["process"].pop("selinuxLabel")
+    bundle.config["linux"].pop("mountLabel")
+    bundle.save()
+    out, err = piped(t, bundle)
+    assert "hidden" in out and LABEL not in out, (out, err)
+
+
+@timeout(120)
+def test_selinux_label_does_not_depend_on_new_privileges(t):
+    enforcing(t)
+    for value in (True, False):
+        bundle = labelled(t, ["cat", "/proc/self/attr/current"], noNewPrivileges=value)
+        assert piped(t, bundle)[0][0] == LABEL, value
+
+
+@timeout(120)
+def test_selinux_mount_label_is_on_what_is_mounted(t):
+    enforcing(t)
+    bundle = labelled(t, ["sleep", "1000"])
+    t.create(bundle)
+    t.start(bundle)
+    root = f"/proc/{t.pid(bundle)}/root"
+    for name in ("/dev", "/dev/shm"):
+        found = os.getxattr(root + name, "security.selinux").rstrip(b"\0").decode()
+        assert found == FILES, (name, found)
+    with open(f"/proc/{t.pid(bundle)}/attr/current", encoding="ascii") as source:
+        assert source.read().strip("\0\n") == LABEL
+
+
+def test_selinux_label_that_the_policy_does_not_know_fails_create(t):
+    enforcing(t)
+    bundle = labelled(t, ["true"], label="system_u:system_r:no_such_type_t:s0")
+    t.fails("create", "-b", bundle.path, bundle.id, has=["no_such_type_t", "/process/selinuxLabel"])
+    t.assert_no_trace(bundle)
