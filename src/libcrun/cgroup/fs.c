@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "cgroup/changes.h"
+#include "cgroup/controllers.h"
 #include "cgroup/systemd.h"
 #include "sys/file.h"
 #include "sys/io.h"
@@ -348,10 +349,26 @@ static int move_in(struct cgroup *cg, pid_t pid, struct crun_error *err)
 	return 0;
 }
 
+/* An empty cpuset of v1 takes no process. */
+static int fill_cpusets(struct cgroup *cg, struct crun_error *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < cg->hier_len; i++) {
+		const struct cg_hier *h = &cg->hier[i];
+
+		if (!h->v2 && h->dir_fd >= 0 && (h->controllers & CG_BIT(CG_CPUSET)))
+			r = cg_v1_cpuset_inherit(cg, h, err);
+	}
+	return r;
+}
+
 int cg_place(struct cgroup *cg, pid_t pid, struct crun_error *err)
 {
 	int r = make_all(cg, err);
 
+	if (r >= 0)
+		r = fill_cpusets(cg, err);
 	/* Before the controllers are handed down: a v2 cgroup that gives them away must have no process itself. */
 	if (r >= 0)
 		r = move_in(cg, pid, err);

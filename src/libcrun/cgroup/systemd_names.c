@@ -112,7 +112,7 @@ static int slice_name(const char *path, const char *text, char **ret, struct cru
 	slice = str_printf("%s%s", text, ends_in(text, SLICE) ? "" : SLICE);
 	if (!slice)
 		return no_memory(err);
-	if (!cg_slice_is_valid(slice))
+	if (str_eq(text, SLICE) || !cg_slice_is_valid(slice))
 		return bad_path(err, path, "does not begin with the name of a slice");
 	*ret = take_ptr(slice);
 	return 0;
