@@ -247,3 +247,19 @@ def difference(before, after):
         elif before[name] != after[name]:
             lines.append(f"changed: {name}: {before[name]} -> {after[name]}")
     return lines
+
+
+def cpu_ticks(pid):
+    """The processor time that a process has used."""
+    with open(f"/proc/{pid}/stat", encoding="ascii") as source:
+        fields = source.read().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def needs_userfaultfd(t):
+    """Without it a profile with a listener has to allow futex."""
+    number = {"x86_64": 323, "aarch64": 282}.get(os.uname().machine, -1)
+    fd = LIBC.syscall(number, os.O_CLOEXEC | 1)
+    if fd < 0:
+        t.skip("no userfaultfd for ordinary users on this kernel")
+    os.close(fd)

@@ -13,6 +13,7 @@ import struct
 import threading
 import time
 
+import hostside
 from harness import flavors
 
 # asm/unistd.h
@@ -340,15 +341,10 @@ def test_filter_needs_no_new_privileges_nor_the_capability(t):
 
 def test_without_futex_it_works_all_the_same(t):
     with Listener(t, answers={"getppid": 4711}) as listener:
+        hostside.needs_userfaultfd(t)
         bundle = notified(t, ["probe", "session"], listener, "getppid", rules=[
             {"names": ["futex", "sched_yield"], "action": "SCMP_ACT_ERRNO"}])
         assert ppid_of(t.run_container(bundle).out) == ["ppid 4711"]
-
-
-def cpu_ticks(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii") as source:
-        fields = source.read().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
 
 
 def test_waiting_payload_needs_no_system_call(t):
@@ -356,14 +352,15 @@ def test_waiting_payload_needs_no_system_call(t):
     waits = ["futex", "sched_yield", "nanosleep", "clock_nanosleep"]
     for action in ("SCMP_ACT_ERRNO", "SCMP_ACT_NOTIFY"):
         with Listener(t, answers={"getppid": 4711}) as listener:
+            hostside.needs_userfaultfd(t)
             bundle = notified(t, ["probe", "session"], listener, "getppid", rules=[
                 {"names": waits, "action": action}])
             t.create(bundle)
             pid = t.pid(bundle)
-            before = cpu_ticks(pid)
+            before = hostside.cpu_ticks(pid)
             time.sleep(0.7)
             # A hundredth of a second each: one that turns in circles takes seventy.
-            assert cpu_ticks(pid) - before <= 5, cpu_ticks(pid) - before
+            assert hostside.cpu_ticks(pid) - before <= 5, hostside.cpu_ticks(pid) - before
             t.start(bundle)
             t.wait_status(bundle, "stopped")
             assert NUMBERS["futex"] not in listener.asked or action == "SCMP_ACT_NOTIFY"
