@@ -51,6 +51,14 @@ __attribute__((warn_unused_result)) int oci_parse_fd(const struct oci_type *type
 						     struct oci_text *text, void **ret,
 						     struct oci_parse_error *err);
 
+/* Takes the JSON pointer of a member that the type does not have; without its own name when that has escapes in it. */
+typedef void (*oci_unknown_fn)(void *data, const char *pointer);
+
+/* Calls fn for each member of a document that oci_parse() skips as unknown, but not for what is inside of one.
+ * Returns as oci_parse(). */
+int oci_each_unknown(const struct oci_type *type, const char *data, size_t len, oci_unknown_fn fn,
+		     void *fn_data);
+
 /* Finds where the value of a JSON pointer (RFC 6901) begins in a document, for a check that fails
  * after parsing. Of several values with the same pointer it finds the last one.
  * Returns 0, or -ENOENT (no such value), -EINVAL (bad JSON) or -ENOMEM with both set to 0. */

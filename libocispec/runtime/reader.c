@@ -251,6 +251,14 @@ static int on_start_array(void *ctx)
 	return push_many(r, &t);
 }
 
+static void note_unknown(struct reader *r)
+{
+	char pointer[sizeof(r->err->pointer)];
+
+	oci_render_pointer(r, false, pointer, sizeof(pointer));
+	r->note(r->note_data, pointer);
+}
+
 static int on_map_key(void *ctx, const unsigned char *key, size_t len)
 {
 	const char *text = (const char *)key;
@@ -279,6 +287,8 @@ static int on_map_key(void *ctx, const unsigned char *key, size_t len)
 		/* A key with escapes is in yajl's buffer and will be overwritten. */
 		r->unknown = text >= r->place.data && text < r->place.data + r->size ? text : NULL;
 		r->unknown_len = len;
+		if (r->note)
+			note_unknown(r);
 		return 1;
 	}
 	f->field = &f->type->fields[index];
@@ -440,12 +450,15 @@ static int check_text(struct reader *r)
 			     (unsigned char)r->place.data[bad]);
 }
 
-int oci_parse(const struct oci_type *type, const char *name, const char *data, size_t len,
-	      struct oci_arena *arena, void **ret, struct oci_parse_error *err)
+static int parse(const struct oci_type *type, const char *name, const char *data, size_t len,
+		 struct oci_arena *arena, oci_unknown_fn note, void *note_data, void **ret,
+		 struct oci_parse_error *err)
 {
 	struct reader r;
 	int result;
 
+	r.note = note;
+	r.note_data = note_data;
 	r.root = type;
 	r.arena = r.memory.arena = arena;
 	r.err = err;
@@ -469,4 +482,22 @@ int oci_parse(const struct oci_type *type, const char *name, const char *data, s
 	if (result == 0)
 		*ret = r.result;
 	return result;
+}
+
+int oci_parse(const struct oci_type *type, const char *name, const char *data, size_t len,
+	      struct oci_arena *arena, void **ret, struct oci_parse_error *err)
+{
+	return parse(type, name, data, len, arena, NULL, NULL, ret, err);
+}
+
+int oci_each_unknown(const struct oci_type *type, const char *data, size_t len, oci_unknown_fn fn,
+		     void *fn_data)
+{
+	struct oci_parse_error why;
+	struct oci_arena arena = {NULL, NULL, NULL};
+	void *document;
+	int r = parse(type, NULL, data, len, &arena, fn, fn_data, &document, &why);
+
+	oci_arena_free(&arena);
+	return r;
 }

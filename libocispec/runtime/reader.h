@@ -29,6 +29,8 @@ struct reader {
 	void *result;
 	const char *unknown; /* current key, if it is unknown and has no escapes */
 	size_t unknown_len;
+	oci_unknown_fn note; /* of oci_each_unknown(), or NULL */
+	void *note_data;
 	unsigned depth;	  /* frames */
 	unsigned skipped; /* open objects and arrays of an unknown field */
 	bool failed;

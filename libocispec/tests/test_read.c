@@ -127,8 +127,34 @@ static void test_pipe(void)
 	waitpid(pid, NULL, 0);
 }
 
+static void append(void *data, const char *pointer)
+{
+	char *all = data;
+	size_t len = strlen(all);
+
+	snprintf(all + len, 512 - len, "%s ", pointer);
+}
+
+/* Members that the type does not have, whole, wherever they are. */
+static void test_unknown(void)
+{
+	static const char text[] =
+		"{\"memory\": {\"limit\": 1, \"lmit\": {\"x\": 2}}, \"frobs\": [{\"y\": 1}],"
+		" \"devices\": [{\"allow\": true}, {\"allow\": true, \"a/b\": 0}],"
+		" \"unified\": {\"any.thing\": \"1\"}, \"cpu\": {\"idle\": 0}}";
+	char all[512] = "";
+
+	check(oci_each_unknown(&oci_linux_resources_type, text, sizeof(text) - 1, append, all) == 0,
+	      "unknown members");
+	check_text(all, "/memory/lmit /frobs /devices/1/a~1b ", "pointers");
+	all[0] = '\0';
+	check(oci_each_unknown(&oci_linux_resources_type, "{", 1, append, all) == -EINVAL,
+	      "no document");
+}
+
 int main(void)
 {
+	test_unknown();
 	test_files();
 	test_large();
 	test_unreadable();

@@ -542,6 +542,10 @@ def test_mistakes_in_the_document(t):
         result = t.fails("update", "-r", "-", bundle.id, input=text)
         assert word in result.err or word == "resources", result
     t.fails("update", "-r", t.path("none.json"), bundle.id, has="none.json")
+    # The specification wants unknown members ignored, which the report tells.
+    keys = report(t, bundle, resources={"pids": {"limt": 5, "limit": 33}})
+    assert keys["/pids/limt"]["verdict"] == "ignored", keys
+    assert keys["/pids/limit"]["verdict"] == "unchanged", keys
     update(t, bundle, resources={})
     assert cgroup.value(t, "pids", "pids.max", "pids.max") == "33"
 

@@ -16,6 +16,7 @@
 struct update {
 	const struct libcrun_update_options *opts;
 	struct oci_arena arena;
+	struct oci_text text; /* the document, if that is what we got */
 	struct oci_linux_resources *resources;
 	struct oci_config *config; /* the copy that the container was created from, or NULL */
 	struct plan_cgroup request;
@@ -142,11 +143,34 @@ static int change(struct update *u, struct container *c, struct crun_error *err)
 	return r < 0 ? r : change_schemata(u, err);
 }
 
+static void note_unknown(void *data, const char *pointer)
+{
+	struct update *u = data;
+
+	if (update_report_add(&u->report, pointer + 1, UPDATE_IGNORED, NULL, NULL, NULL,
+			      "crun does not know this member") < 0)
+		log_debug("no memory for the report");
+	log_warning("`%s` of the new resources is ignored: crun does not know this member",
+		    pointer);
+}
+
+/* config.md, "Extensibility": unknown properties must be ignored; whoever misspelled one wants to know. */
+static int report_unknown(struct update *u, struct crun_error *err)
+{
+	int r = oci_each_unknown(&oci_linux_resources_type, u->text.data, u->text.len, note_unknown,
+				 u);
+
+	return r < 0 ? err_sys(err, r, "read the new resources") : 0;
+}
+
 static int run(const struct libcrun_context *ctx, const char *id, struct update *u,
 	       struct crun_error *err)
 {
 	_cleanup_container_ struct container c = CONTAINER_EMPTY;
-	int r = update_values_read(u->opts, true, &u->arena, &u->resources, err);
+	int r = update_values_read(u->opts, &u->arena, &u->text, &u->resources, err);
+
+	if (r >= 0 && u->text.data)
+		r = report_unknown(u, err);
 
 	if (r >= 0)
 		r = container_open(ctx, id, &c, err);
@@ -165,7 +189,7 @@ int libcrun_update_check(const struct libcrun_update_options *opts, struct crun_
 	_cleanup_(oci_arena_free) struct oci_arena arena = {0};
 	struct oci_linux_resources *res;
 
-	return update_values_read(opts, false, &arena, &res, err);
+	return update_values_read(opts, &arena, NULL, &res, err);
 }
 
 int libcrun_update(const struct libcrun_context *ctx, const char *id,

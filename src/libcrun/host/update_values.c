@@ -209,14 +209,13 @@ static int check_asks(const struct oci_linux_resources *res, const struct oci_te
 		name);
 }
 
-static int read_document(const char *path, struct oci_arena *arena,
+static int read_document(const char *path, struct oci_arena *arena, struct oci_text *text,
 			 struct oci_linux_resources **ret, struct crun_error *err)
 {
 	bool is_stdin = str_eq(path, "-");
 	const char *name = is_stdin ? "standard input" : path;
 	_cleanup_close_ int owned = FD_NONE;
 	struct oci_parse_error why;
-	struct oci_text text = {0};
 	int fd = 0, r;
 
 	if (!is_stdin) {
@@ -224,11 +223,11 @@ static int read_document(const char *path, struct oci_arena *arena,
 		if (fd < 0)
 			return err_sys(err, fd, "open `%s`", path);
 	}
-	r = oci_linux_resources_parse_fd(fd, name, arena, &text, ret, &why);
+	r = oci_linux_resources_parse_fd(fd, name, arena, text, ret, &why);
 	if (r < 0)
 		return err_set(err, r == -EINVAL ? KIND_SPEC : KIND_SYSTEM, why.errnum, "%s",
 			       why.text);
-	r = check_asks(*ret, &text, name, err);
+	r = check_asks(*ret, text, name, err);
 	if (r >= 0)
 		r = check_resources_update(*ret, err);
 	return r;
@@ -264,8 +263,8 @@ static int check_conflicts(const struct libcrun_update_options *opts, struct cru
 	return 0;
 }
 
-int update_values_read(const struct libcrun_update_options *opts, bool read,
-		       struct oci_arena *arena, struct oci_linux_resources **ret,
+int update_values_read(const struct libcrun_update_options *opts, struct oci_arena *arena,
+		       struct oci_text *text, struct oci_linux_resources **ret,
 		       struct crun_error *err)
 {
 	int r = check_conflicts(opts, err);
@@ -274,7 +273,7 @@ int update_values_read(const struct libcrun_update_options *opts, bool read,
 	if (r < 0)
 		return r;
 	if (opts->resources)
-		return read ? read_document(opts->resources, arena, ret, err) : 0;
+		return text ? read_document(opts->resources, arena, text, ret, err) : 0;
 	r = read_options(opts, arena, ret, err);
 	if (r < 0)
 		return r;

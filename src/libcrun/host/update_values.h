@@ -8,8 +8,9 @@
 
 /*
  * The resources that OPTS asks for, in ARENA, checked as far as that is possible without the host. KIND_SPEC names the option or the place
- * in the document. READ: read the document as well; otherwise *ret is NULL when there is one, and only the options are checked.
+ * in the document. With TEXT, which gets it, the document is read as well; otherwise *ret is NULL when there is one, and only the options
+ * are checked.
  */
-int update_values_read(const struct libcrun_update_options *opts, bool read,
-		       struct oci_arena *arena, struct oci_linux_resources **ret,
+int update_values_read(const struct libcrun_update_options *opts, struct oci_arena *arena,
+		       struct oci_text *text, struct oci_linux_resources **ret,
 		       struct crun_error *err) CRUN_NODISCARD;
