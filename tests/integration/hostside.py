@@ -61,7 +61,8 @@ def cgroup_mounts():
         if kind == "cgroup2":
             found.setdefault("unified", point)
         elif kind == "cgroup":
-            names = [o for o in options.split(",") if o not in ("rw", "ro", "xattr")]
+            names = [o for o in options.split(",") if o not in ("rw", "ro", "xattr")
+                     and not o.startswith("release_agent=")]
             found.setdefault(",".join(names), point)
     return found
 

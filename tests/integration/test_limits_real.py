@@ -324,7 +324,7 @@ def test_memory_beyond_the_limit_is_an_oom_kill_that_the_cgroup_counts(t):
     some(t, "memory")
     limits = {"limit": 20 * MIB, "swap": 20 * MIB}
     bundle = limited(t, {"memory": limits}, [
-        "sh", "-c", "tail -c 90000000 /dev/zero >/dev/null; echo status $?; exec sleep 1000"])
+        "sh", "-c", "dd if=/dev/zero of=/dev/null bs=90M count=1; echo status $?; exec sleep 1000"])
     result = t.rt("run", "-d", "-b", bundle.path, bundle.id, check=False)
     if re.search(r"memsw|memory\.swap\.max", result.err):   # the kernel does not account swap
         limits.pop("swap")
@@ -341,7 +341,8 @@ def test_memory_beyond_the_limit_is_an_oom_kill_that_the_cgroup_counts(t):
 @timeout(120)
 def test_container_whose_first_process_is_oom_killed_ends_with_137(t):
     some(t, "memory")
-    bundle = limited(t, {"memory": {"limit": 20 * MIB}}, ["tail", "-c", "90000000", "/dev/zero"])
+    bundle = limited(t, {"memory": {"limit": 20 * MIB}},
+                     ["dd", "if=/dev/zero", "of=/dev/null", "bs=90M", "count=1"])
     swaps = int(re.search(r"^SwapTotal:\s+(\d+)", read("/proc/meminfo"), re.M).group(1))
     if swaps:
         bundle.config["linux"]["resources"]["memory"]["swap"] = 20 * MIB
@@ -357,12 +358,13 @@ def test_swap_beyond_the_memory_is_used(t):
     if free < 100 << 10:
         t.skip("less than 100 MB of swap")
     bundle = limited(t, {"memory": {"limit": 16 * MIB, "swap": 96 * MIB}}, [
-        "sh", "-c", "tail -c 30000000 /dev/zero | { sleep 1; wc -c; }; exec sleep 1000"])
-    result = t.rt("run", "-d", "-b", bundle.path, bundle.id, check=False)
+        "dd", "if=/dev/zero", "of=/dev/null", "bs=40M", "count=1"])
+    result = t.run_container(bundle, check=False, timeout=90)
     if re.search(r"memsw|memory\.swap\.max", result.err):
         t.skip("the kernel does not account swap")
-    assert result.rc == 0, result
-    t.wait_until(lambda: "30000000" in result.output(), "the payload", 90)
+    assert result.rc == 0 and "1+0 records out" in result.err, result
+    bundle.config["linux"]["resources"]["memory"]["swap"] = 16 * MIB
+    assert t.run_container(bundle.save(), check=False, timeout=90).rc == 137
 
 
 @timeout(120)
