@@ -223,6 +223,16 @@ void oci_json_uint(struct oci_json *json, uint64_t value)
 	put(json, text, (size_t)snprintf(text, sizeof(text), "%" PRIu64, value));
 }
 
+void oci_json_hundredths(struct oci_json *json, uint64_t value)
+{
+	char text[32];
+
+	separate(json);
+	put(json, text,
+	    (size_t)snprintf(text, sizeof(text), "%" PRIu64 ".%02u", value / 100,
+			     (unsigned)(value % 100)));
+}
+
 void oci_json_bool(struct oci_json *json, bool value)
 {
 	separate(json);

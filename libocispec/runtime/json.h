@@ -35,6 +35,8 @@ void oci_json_string(struct oci_json *json, const char *value);
 void oci_json_string_n(struct oci_json *json, const char *value, size_t len);
 void oci_json_int(struct oci_json *json, int64_t value);
 void oci_json_uint(struct oci_json *json, uint64_t value);
+/* 1234 as 12.34: for the few values that have two decimals, without floating point. */
+void oci_json_hundredths(struct oci_json *json, uint64_t value);
 void oci_json_bool(struct oci_json *json, bool value);
 void oci_json_null(struct oci_json *json);
 

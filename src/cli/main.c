@@ -46,9 +46,23 @@ const struct option_spec global_options[] = {
 };
 
 const struct command *const commands[] = {
-	&command_create, &command_start, &command_run,	    &command_state,    &command_kill,
-	&command_delete, &command_pause, &command_resume,   &command_ps,       &command_update,
-	&command_list,	 &command_spec,	 &command_features, &command_validate, NULL,
+	&command_create,
+	&command_start,
+	&command_run,
+	&command_state,
+	&command_kill,
+	&command_delete,
+	&command_pause,
+	&command_resume,
+	&command_ps,
+	&command_events,
+	&command_stats,
+	&command_update,
+	&command_list,
+	&command_spec,
+	&command_features,
+	&command_validate,
+	NULL,
 };
 
 int usage_error(struct invocation *inv, struct crun_error *err, const char *fmt, ...)

@@ -134,6 +134,35 @@ int libcrun_update(const struct libcrun_context *ctx, const char *id,
 		   const struct libcrun_update_options *opts, enum libcrun_update_format format,
 		   FILE *out, struct crun_error *err) CRUN_NODISCARD;
 
+struct libcrun_events_options {
+	size_t size;
+	bool once;	     /* --stats: one object, and done */
+	int64_t interval_ms; /* between two objects; 0: five seconds */
+};
+
+/*
+ * Writes the statistics of a running container to OUT, one JSON object per line in the form that go-runc reads, and a line for each lack
+ * of memory as it happens, until the container stops or nobody reads any more.
+ */
+int libcrun_events(const struct libcrun_context *ctx, const char *id,
+		   const struct libcrun_events_options *opts, FILE *out, struct crun_error *err);
+
+enum libcrun_stats_format { LIBCRUN_STATS_TABLE, LIBCRUN_STATS_JSON };
+
+struct libcrun_stats_options {
+	size_t size;
+	enum libcrun_stats_format format;
+	bool watch; /* again and again, until the container stops or nobody reads any more */
+	int64_t interval_ms; /* of that; 0: two seconds */
+};
+
+/*
+ * Writes what the kernel counts for the container ID, or for all containers of the state root when it is NULL, to OUT. A stopped
+ * container is shown as long as it has its cgroup.
+ */
+int libcrun_stats(const struct libcrun_context *ctx, const char *id,
+		  const struct libcrun_stats_options *opts, FILE *out, struct crun_error *err);
+
 enum libcrun_list_format { LIBCRUN_LIST_TABLE, LIBCRUN_LIST_JSON, LIBCRUN_LIST_QUIET };
 
 /* Writes all containers of the state root, sorted by id, to OUT. One unreadable entry is a warning, not a failure. */

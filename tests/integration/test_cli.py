@@ -7,7 +7,7 @@ import subprocess
 from harness import flavors
 
 COMMANDS = ["create", "start", "run", "state", "kill", "delete", "list", "spec", "features",
-            "pause", "resume", "ps"]
+            "pause", "resume", "ps", "events", "stats"]
 
 
 def listed(t, *options, **kwargs):
