@@ -4,6 +4,7 @@
 #include "cgroup/devices.h"
 
 #include "base/log.h"
+#include "cgroup/systemd.h"
 
 #include <errno.h>
 
@@ -58,6 +59,19 @@ int cg_devices_prepare(struct cgroup *cg, struct cg_changes *changes, struct cg_
 	return verdict(changes, UPDATE_UNCHANGED, NULL, err);
 }
 
+/*
+ * systemd's filter holds besides ours on v2, and takes its place on v1. It never denies what the rules allow, so while the two are changed
+ * one after the other nothing is allowed that neither the old nor the new rules allow.
+ */
+static int tell_systemd(struct cg_device_change *c, struct crun_error *err)
+{
+	int r = c->cg->scope ? cg_systemd_set_devices(c->cg, &c->rules, err) : 0;
+
+	if (r >= 0 && c->cg->scope && !c->h->v2)
+		r = cg_v1_devices_read(c, err);
+	return r;
+}
+
 int cg_devices_change(struct cg_changes *changes, struct cg_device_change *c,
 		      struct crun_error *err)
 {
@@ -65,6 +79,9 @@ int cg_devices_change(struct cg_changes *changes, struct cg_device_change *c,
 
 	if (!c->h)
 		return 0;
+	r = tell_systemd(c, err);
+	if (r < 0)
+		return err_at(err, "/linux/resources/devices");
 	c->done = true;
 	r = c->h->v2 ? cg_v2_devices_change(c, err)
 		     : cg_v1_devices_change(c, &c->before, &c->after, err);

@@ -88,3 +88,15 @@ int cg_systemd_stop(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;
  */
 int cg_systemd_set_properties(struct cgroup *cg, const struct oci_linux_resources *res,
 			      struct crun_error *err) CRUN_NODISCARD;
+
+/* ---- systemd_update.c ---- */
+
+/*
+ * The properties for cg->plan->resources, an update: what it leaves out, and systemd needs, is read from the container's files, so they are
+ * written before. systemd writes some of them itself and may round: they are to be written again afterwards.
+ */
+int cg_systemd_update(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;
+
+/* DevicePolicy and DeviceAllow for RULES, instead of what was there. systemd applies them before it answers. */
+int cg_systemd_set_devices(struct cgroup *cg, const struct cg_rules *rules,
+			   struct crun_error *err) CRUN_NODISCARD;

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "cgroup/changes.h"
 #include "cgroup/devices.h"
+#include "cgroup/systemd.h"
 #include "sys/io.h"
 
 #include <errno.h>
@@ -34,7 +35,10 @@ static int enable(struct cgroup *cg, struct crun_error *err)
 		h->controllers = cg_controller_bits(list, " ", true);
 		if (!(required & ~h->controllers))
 			continue;
-		r = cg_v2_enable(cg, h, required, err);
+		/* Above its scope, systemd enables what the scope's properties need. */
+		r = cg->scope ? cg_systemd_update(cg, err) : 0;
+		if (r >= 0)
+			r = cg_v2_enable(cg, h, required, err);
 		/* The first pass names each key that cannot be had. */
 		if (r == -EOPNOTSUPP)
 			log_debug("%s", err->text);
@@ -144,6 +148,17 @@ static int complete(const struct cgroup *cg, struct update_report *report, int r
 	return result;
 }
 
+/* Its properties make the limits last; the files, which have the exact values, get them again in case it wrote them. */
+static int tell_systemd(struct cgroup *cg, struct cgroup_update *u, struct crun_error *err)
+{
+	int r = cg_systemd_update(cg, err);
+
+	if (r < 0)
+		return r;
+	r = cg_apply_limits(cg, &u->changes, err);
+	return r < 0 ? err_in(err, "scope `%s` has the new properties already", cg->scope) : 0;
+}
+
 static int run(struct cgroup *cg, struct cgroup_update *u, struct crun_error *err)
 {
 	int r = look(cg, &u->changes, err);
@@ -154,6 +169,8 @@ static int run(struct cgroup *cg, struct cgroup_update *u, struct crun_error *er
 		r = cg_apply_limits(cg, &u->changes, err);
 	if (r >= 0)
 		r = cg_devices_change(&u->changes, &u->devices, err);
+	if (r >= 0 && cg->scope)
+		r = tell_systemd(cg, u, err);
 	if (r < 0)
 		cgroup_update_undo(u, err);
 	return r;

@@ -138,6 +138,7 @@ static int change(struct update *u, struct container *c, struct crun_error *err)
 		r = cgroup_open(c->record, &u->cgroup, err);
 	if (r < 0)
 		return r;
+	cgroup_set_deadline(u->cgroup, &c->deadline);
 	u->request.resources = u->resources;
 	r = cgroup_update(u->cgroup, &u->request, &u->report, &u->done, err);
 	return r < 0 ? r : change_schemata(u, err);

@@ -191,17 +191,27 @@ int cg_v1_devices_change(const struct cg_device_change *c, const struct cg_v1_fi
 	return r;
 }
 
-int cg_v1_devices_prepare(struct cg_device_change *c, struct crun_error *err)
+int cg_v1_devices_read(struct cg_device_change *c, struct crun_error *err)
 {
 	_cleanup_free_ char *text = malloc(LIST_SIZE);
 	int r = -ENOMEM;
 
+	cg_rules_done(&c->before.exceptions);
 	if (text)
 		r = io_read_file_at(c->h->dir_fd, "devices.list", text, LIST_SIZE);
 	if (r >= 0)
 		r = cg_v1_filter_parse(text, &c->before);
 	if (r < 0)
 		return err_sys(err, r, "read `%s%s/devices.list`", c->h->root, c->cg->path);
+	return 0;
+}
+
+int cg_v1_devices_prepare(struct cg_device_change *c, struct crun_error *err)
+{
+	int r = cg_v1_devices_read(c, err);
+
+	if (r < 0)
+		return r;
 	r = cg_v1_exceptions(&c->rules, &c->after.allowed, &c->after.exceptions, err);
 	if (r < 0)
 		return r;
