@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """kill: signal names, whom it reaches, and what it says when nobody is there."""
 
+import json
 import os
 import signal
 
 import hostside
 from harness import flavors
 from test_lifecycle import SLEEP, no_pid_namespace, running, stopped
+from test_linux_cgroups import ROOT, unified
 
 TRAP = "trap 'exit 41' %s; echo ready; while :; do sleep 0.02; done"
 
@@ -168,3 +170,96 @@ def test_kill_by_number_of_every_standard_signal_is_accepted(t):
         if number not in (signal.SIGKILL, signal.SIGSTOP):
             t.kill(bundle, str(number))
     assert t.state(bundle)["status"] == "running"
+
+
+def nested_processes(t, bundle, where):
+    """Two more processes of the container, in cgroups below its own."""
+    t.wait_until(lambda: len(hostside.cgroup_pids(where)) == 3, "three processes")
+    pids = sorted(set(hostside.cgroup_pids(where)) - {t.pid(bundle)})
+    for pid, name in zip(pids, ("a", "a/b")):
+        os.makedirs(f"{where}/{name}", exist_ok=True)
+        with open(f"{where}/{name}/cgroup.procs", "w", encoding="ascii") as out:
+            out.write(str(pid))
+    return pids
+
+
+def reaches_cgroups_below(t, where_of):
+    for number in ("TERM", "KILL"):
+        bundle = t.bundle("sleep 1001 & sleep 1002 & trap '' TERM; wait; wait; read x </hold",
+                          own_rootfs=True)
+        os.mkfifo(os.path.join(bundle.rootfs, "hold"))
+        t.run_container(bundle, "--detach")
+        pids = nested_processes(t, bundle, where_of(bundle))
+        t.kill(bundle, number, opts=["--all"])
+        t.wait_until(lambda: not set(pids) & set(hostside.cgroup_pids(where_of(bundle)))
+                     or not os.path.isdir(where_of(bundle)), f"{number} to reach all")
+        t.delete(bundle, force=True)
+        t.assert_no_trace(bundle)
+
+
+def test_kill_all_reaches_cgroups_below(t):
+    mounts = hostside.cgroup_mounts()
+    point = mounts.get("unified") or mounts.get("freezer") or mounts.get("pids")
+    reaches_cgroups_below(t, lambda bundle: point + bundle.cgroup)
+
+
+def test_v2_kill_all_reaches_cgroups_below(t):
+    unified(t)
+    reaches_cgroups_below(t, lambda bundle: ROOT + bundle.cgroup)
+
+
+FORKS = "fork() { while :; do (sleep 0.01; :) & (:) & sleep 0.005; done; }; " \
+        "fork & fork & fork & sleep 1000"
+
+
+def outruns_forks(t, mutate, *opts):
+    for number in ("KILL", "9"):
+        bundle = running(t, FORKS, mutate=mutate)
+        t.wait_until(lambda: len(json.loads(t.rt("ps", "-f", "json", bundle.id).out)) > 4, "forks")
+        t.kill(bundle, number, opts=opts)
+        t.wait_until(lambda: hostside.reap() or
+                     json.loads(t.rt("ps", "-f", "json", bundle.id).out) == [], "all to die")
+        t.wait_status(bundle, "stopped")
+        t.delete(bundle)
+
+
+def test_kill_all_outruns_forks(t):
+    outruns_forks(t, None, "--all")
+    outruns_forks(t, no_pid_namespace, "--all")
+
+
+def test_v2_kill_all_outruns_forks(t):
+    unified(t)
+    outruns_forks(t, no_pid_namespace, "--all")
+
+
+def test_v2_kill_all_of_a_stopped_container_reaches_what_is_left(t):
+    unified(t)
+    bundle = running(t, "sleep 1000 & exit 0", mutate=no_pid_namespace)
+    t.wait_status(bundle, "stopped")
+    assert hostside.cgroup_pids(ROOT + bundle.cgroup), "the test is void"
+    t.kill(bundle, "TERM", opts=["--all"])
+    t.wait_until(lambda: hostside.reap() or not hostside.cgroup_pids(ROOT + bundle.cgroup),
+                 "the leftovers to die")
+    t.kill(bundle, "9", opts=["--all"])
+    t.delete(bundle)
+
+
+def test_kill_all_of_a_paused_container_kills_all(t):
+    bundle = running(t, "sleep 1000 & sleep 1000 & wait", mutate=no_pid_namespace)
+    t.rt("pause", bundle.id)
+    t.kill(bundle, "KILL", opts=["--all"])
+    t.wait_status(bundle, "stopped")
+    t.wait_until(lambda: hostside.reap() or
+                 json.loads(t.rt("ps", "-f", "json", bundle.id).out) == [], "all to die")
+    t.delete(bundle)
+
+
+@flavors("root", "rootless")
+def test_kill_all_without_a_cgroup_reaches_init(t):
+    bundle = t.bundle(SLEEP)
+    t.rt("--cgroup-manager", "disabled", "run", "-d", "-b", bundle.path, bundle.id)
+    t.kill(bundle, "KILL", opts=["--all"])
+    t.wait_status(bundle, "stopped")
+    t.kill(bundle, "KILL", opts=["--all"])
+    t.delete(bundle)
