@@ -103,7 +103,8 @@ class Runtime:
 def run(program, folder, runtime, limit):
     env = dict(os.environ, RUNTIME=runtime.script)
     try:
-        done = subprocess.run([str(program.resolve())], cwd=folder.resolve(), env=env,
+        done = subprocess.run(["unshare", "-m", "--propagation", "private", str(program.resolve())],
+                              cwd=folder.resolve(), env=env,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, errors="replace", timeout=limit)
     except subprocess.TimeoutExpired:
