@@ -190,7 +190,7 @@ def test_deep_path_is_made_and_removed(t):
         assert not os.path.isdir(f"{point}/{t.prefix}/level0"), point
 
 
-def test_existing_cgroup_is_refused_and_untouched(t):
+def test_existing_cgroup_with_processes_is_refused_and_untouched(t):
     path = f"/{t.prefix}/theirs"
     child = t.popen(argv=["sleep", "1000"])
     made = []
@@ -202,7 +202,8 @@ def test_existing_cgroup_is_refused_and_untouched(t):
                 out.write(str(child.pid))
     bundle = limited(t, {"pids": {"limit": 5}}, path=path)
     for command in (["create"], ["run"], ["run", "-d"]):
-        t.fails(*command, "-b", bundle.path, bundle.id, has=["exists already", "cgroupsPath"])
+        t.fails(*command, "-b", bundle.path, bundle.id,
+                has=["exists already", "cgroupsPath", "holds 1 process"])
     t.rt("delete", "--force", bundle.id)
     assert child.poll() is None, "a process of somebody else was killed"
     for where in made:
@@ -444,17 +445,6 @@ def test_v2_device_rules_are_enforced(t):
     lines = t.run_container(bundle).out.splitlines()
     assert len(lines) == 4 and lines[2:] == ["0", "null"], lines
     assert all("not permitted" in line for line in lines[:2]), lines
-
-
-def test_v2_existing_cgroup_is_refused(t):
-    unified(t)
-    path = f"/{t.prefix}/theirs"
-    os.makedirs(ROOT + path)
-    bundle = limited(t, {}, path=path)
-    t.fails("create", "-b", bundle.path, bundle.id, has="exists already")
-    assert os.path.isdir(ROOT + path)
-    os.rmdir(ROOT + path)
-    os.rmdir(os.path.dirname(ROOT + path))
 
 
 def test_v2_cgroup_goes_with_a_failed_creation(t):

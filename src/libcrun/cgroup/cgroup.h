@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The container's cgroup, whatever the layout (v2, v1, hybrid) and the driver. Domain: the runtime on the host. A cgroup that
- * we did not create is never filtered, frozen, killed in or removed; the root cgroup is never ours.
+ * we did not create is never frozen, killed in or removed, and written to only if it was empty when the container took it; the root
+ * cgroup is never ours.
  */
 #pragma once
 
@@ -49,6 +50,15 @@ const char *cgroup_scope(const struct cgroup *cg);
  * go into the state record before cgroup_create, so that whatever happens they can be found again.
  */
 const char *const *cgroup_planned(const struct cgroup *cg);
+
+/*
+ * The directories that the container lives in although they were there before it: linux.cgroupsPath may name one that somebody prepared.
+ * It must be ours (the caller's user's), hold no process and not be frozen, or cgroup_select fails. Like cgroup_planned.
+ */
+const char *const *cgroup_used(const struct cgroup *cg);
+
+/* The id of the device filter that cgroup_create attached to one of those, where it does not go with the directory; or 0. */
+uint32_t cgroup_device_program(const struct cgroup *cg);
 
 /*
  * Makes the directories and writes every limit and the device filter, before a process is in it. EEXIST on the container's own

@@ -8,9 +8,10 @@
 #include "sys/file.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define PAUSE_MAX_MS 100
 
 /* Finds or opens the hierarchy whose mount point is the first ROOT_LEN bytes of DIR. NULL with *ret_r < 0, or 0 to skip it. */
 static struct cg_hier *hier_of(struct cgroup *cg, const char *dir, size_t root_len, int *ret_r,
@@ -66,14 +67,26 @@ static size_t match_prefix(const struct cgroup *cg, const char *dir, size_t *ret
 	return 0;
 }
 
-static int open_created(struct cgroup *cg, const char *dir, struct crun_error *err)
+/* Opens the container's directory in H, which may be gone. */
+static int open_leaf(const struct cgroup *cg, struct cg_hier *h, const char *dir,
+		     struct crun_error *err)
+{
+	int fd = sys_openat(h->root_fd, cg->path + 1, O_RDONLY | O_DIRECTORY, 0);
+
+	if (fd >= 0)
+		h->dir_fd = fd;
+	return fd >= 0 || fd == -ENOENT ? 0 : err_sys(err, fd, "open cgroup `%s`", dir);
+}
+
+/* MADE: the record says that we made it. Else it is one that the container lives in and that was there before. */
+static int open_recorded(struct cgroup *cg, const char *dir, bool made, struct crun_error *err)
 {
 	struct cg_hier *h;
 	size_t root_len, n;
 	int r;
 
 	n = dir[0] == '/' ? match_prefix(cg, dir, &root_len) : 0;
-	if (n == 0) {
+	if (n == 0 || (!made && n < cg->depth)) {
 		log_debug("cgroup directory `%s` of the state record is not part of `%s`", dir,
 			  cg->path);
 		return 0;
@@ -81,16 +94,14 @@ static int open_created(struct cgroup *cg, const char *dir, struct crun_error *e
 	h = hier_of(cg, dir, root_len, &r, err);
 	if (!h)
 		return r;
-	h->made |= UINT64_C(1) << (n - 1);
+	if (made)
+		h->made |= UINT64_C(1) << (n - 1);
 	if (n < cg->depth || h->dir_fd >= 0)
 		return 0;
-	h->dir_fd = sys_openat(h->root_fd, cg->path + 1, O_RDONLY | O_DIRECTORY, 0);
-	h->leaf_made = h->dir_fd >= 0;
-	if (h->leaf_made)
-		return 0;
-	r = h->dir_fd;
-	h->dir_fd = FD_NONE;
-	return r == -ENOENT ? 0 : err_sys(err, r, "open cgroup `%s`", dir);
+	r = open_leaf(cg, h, dir, err);
+	h->leaf_made = made && h->dir_fd >= 0;
+	h->used = !made && h->dir_fd >= 0;
+	return r;
 }
 
 static int open_scope(struct cgroup *cg, const struct oci_record *record, struct crun_error *err)
@@ -114,7 +125,11 @@ int cgroup_open(const struct oci_record *record, struct cgroup **ret, struct cru
 	if (r >= 0 && record->systemd_scope && cg->path)
 		r = open_scope(cg, record, err);
 	for (size_t i = 0; r >= 0 && cg->path && i < record->cgroup_created_len; i++)
-		r = open_created(cg, record->cgroup_created[i], err);
+		r = open_recorded(cg, record->cgroup_created[i], true, err);
+	for (size_t i = 0; r >= 0 && cg->path && i < record->cgroup_used_len; i++)
+		r = open_recorded(cg, record->cgroup_used[i], false, err);
+	if (record->has_device_program)
+		cg->device_program = record->device_program;
 	if (r < 0) {
 		cgroup_free(cg);
 		return r;
@@ -202,7 +217,7 @@ static int remove_leaf(const struct cgroup *cg, const struct cg_hier *h)
  * Kills and removes until the kernel lets go: a dying process may hold its directory for a moment after its pidfd says that it is gone, and
  * no event tells when (v1). The pauses between those tries double from 1 ms.
  */
-static int remove_busy(struct cgroup *cg, const struct cg_hier *h, int64_t deadline)
+static int remove_busy(struct cgroup *cg, const struct cg_hier *h, const struct deadline *d)
 {
 	int pause = 1;
 
@@ -210,8 +225,7 @@ static int remove_busy(struct cgroup *cg, const struct cg_hier *h, int64_t deadl
 	if (cgroup_thaw(cg, ERR_IGNORED) < 0)
 		log_debug("cgroup `%s` cannot be thawed", cg->path);
 	for (;;) {
-		int64_t left;
-		int r = cg_kill_dir(h, deadline);
+		int r = cg_kill_dir(h, d);
 
 		if (r >= 0)
 			r = remove_below(h->dir_fd);
@@ -219,15 +233,15 @@ static int remove_busy(struct cgroup *cg, const struct cg_hier *h, int64_t deadl
 			r = remove_leaf(cg, h);
 		if (r != -EBUSY && r != -ENODEV)
 			return r;
-		left = deadline - cg_now_ms();
-		if (left <= 0)
-			return -ETIMEDOUT;
-		poll(NULL, 0, pause < left ? pause : (int)left);
-		pause *= 2;
+		r = deadline_pause(d, pause);
+		if (r < 0)
+			return r;
+		pause = pause < PAUSE_MAX_MS ? 2 * pause : PAUSE_MAX_MS;
 	}
 }
 
-static int still_busy(const struct cgroup *cg, const struct cg_hier *h, struct crun_error *err)
+static int still_busy(const struct cgroup *cg, const struct cg_hier *h, const struct deadline *d,
+		      int why, struct crun_error *err)
 {
 	struct cg_pids pids = {0};
 	size_t n = 0;
@@ -239,16 +253,16 @@ static int still_busy(const struct cgroup *cg, const struct cg_hier *h, struct c
 	}
 	free(pids.pids);
 	if (n)
-		return err_set(
-			err, KIND_TIMEOUT, ETIMEDOUT,
-			"cgroup `%s%s` still has %zu processes (one is %d) %d ms after they were killed",
-			h->root, cg->path, n, first, CG_DESTROY_MS);
-	return err_set(err, KIND_TIMEOUT, ETIMEDOUT, "cgroup `%s%s` is still busy after %d ms",
-		       h->root, cg->path, CG_DESTROY_MS);
+		return deadline_err(d, why, err,
+				    "removing cgroup `%s%s`, which still has %zu processes (one is "
+				    "%d) that were killed",
+				    h->root, cg->path, n, first);
+	return deadline_err(d, why, err, "removing cgroup `%s%s`, which is still busy", h->root,
+			    cg->path);
 }
 
 /* Only the container's own directory is emptied by force; the parents that we made go when nobody else uses them. */
-static int destroy_in(struct cgroup *cg, struct cg_hier *h, int64_t deadline,
+static int destroy_in(struct cgroup *cg, struct cg_hier *h, const struct deadline *d,
 		      struct crun_error *err)
 {
 	int r = 0;
@@ -257,9 +271,9 @@ static int destroy_in(struct cgroup *cg, struct cg_hier *h, int64_t deadline,
 		/* The usual case: all processes are gone, one call is enough. */
 		r = remove_leaf(cg, h);
 		if (r == -EBUSY)
-			r = remove_busy(cg, h, deadline);
-		if (r == -ETIMEDOUT)
-			return still_busy(cg, h, err);
+			r = remove_busy(cg, h, d);
+		if (r == -ETIMEDOUT || r == -ECANCELED)
+			return still_busy(cg, h, d, r, err);
 		if (r < 0)
 			return err_sys(err, r, "remove cgroup `%s%s`", h->root, cg->path);
 		h->made &= ~(UINT64_C(1) << (cg->depth - 1));
@@ -268,14 +282,34 @@ static int destroy_in(struct cgroup *cg, struct cg_hier *h, int64_t deadline,
 	cg_rmdir_made(cg, h);
 	h->made = 0;
 	h->leaf_made = false;
+	close_fd(&h->dir_fd);
+	h->used = false;
 	return 0;
+}
+
+/* Without a pid namespace processes may be left in a directory that is not ours to empty. */
+static void warn_of_left(struct cgroup *cg)
+{
+	bool used = false;
+	pid_t *pids = NULL;
+	size_t len = 0;
+
+	for (size_t i = 0; i < cg->hier_len; i++)
+		used = used || cg->hier[i].used;
+	if (used && cgroup_pids(cg, &pids, &len, ERR_IGNORED) >= 0 && len > 0)
+		log_warning("%zu processes (one is %d) stay in cgroup `%s`, which was not made for "
+			    "this container",
+			    len, (int)pids[0], cg->path);
+	free(pids);
 }
 
 static int destroy_dirs(struct cgroup *cg, struct crun_error *err)
 {
-	int64_t deadline = cg_now_ms() + CG_DESTROY_MS;
+	struct deadline d = deadline_or(cg->deadline, CG_DESTROY_MS);
 	int first = 0;
 
+	cg_detach_device_program(cg);
+	warn_of_left(cg);
 	/* v2 first: its cgroup.kill leaves no process to hunt for in the v1 hierarchies. */
 	for (int v1 = 0; v1 <= 1; v1++) {
 		for (size_t i = 0; i < cg->hier_len; i++) {
@@ -285,7 +319,7 @@ static int destroy_dirs(struct cgroup *cg, struct crun_error *err)
 
 			if (h->v2 == v1)
 				continue;
-			r = destroy_in(cg, h, deadline, first < 0 ? &other : err);
+			r = destroy_in(cg, h, &d, first < 0 ? &other : err);
 			if (r < 0 && first == 0)
 				first = r;
 		}

@@ -63,7 +63,7 @@ int cg_devices_compile(const struct cg_rules *rules, struct bpf_insn **ret,
 
 /* Compiles and loads the rules; returns the program's fd. */
 int cg_v2_devices_load(const struct cg_rules *rules, struct crun_error *err) CRUN_NODISCARD;
-int cg_v2_devices(const struct cgroup *cg, const struct cg_hier *h, const struct cg_rules *rules,
+int cg_v2_devices(struct cgroup *cg, const struct cg_hier *h, const struct cg_rules *rules,
 		  struct crun_error *err) CRUN_NODISCARD;
 
 /* ---- v1/devices.c ---- */

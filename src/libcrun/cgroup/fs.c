@@ -188,7 +188,7 @@ static int make_path(const struct cgroup *cg, struct cg_hier *h)
 			return r;
 		}
 	}
-	h->leaf_made = true;
+	h->leaf_made = !h->used;
 	return 0;
 }
 
@@ -228,6 +228,7 @@ static void drop_hier(struct cgroup *cg, size_t i)
 	close_fd(&h->dir_fd);
 	h->made = 0;
 	h->leaf_made = false;
+	h->used = false;
 }
 
 /* A hierarchy that is not ours to write to can be left out when nothing is asked of it. */
@@ -269,6 +270,7 @@ static int create_all(struct cgroup *cg, struct crun_error *err)
 
 static void undo_create(struct cgroup *cg)
 {
+	cg_detach_device_program(cg);
 	for (size_t i = 0; i < cg->hier_len; i++)
 		drop_hier(cg, i);
 }

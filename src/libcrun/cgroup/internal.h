@@ -61,10 +61,11 @@ struct cg_hier {
 	unsigned controllers; /* v1: what is mounted here; v2: filled while enabling */
 	dev_t dev;	      /* tells hierarchies apart that are mounted twice */
 	int root_fd;
-	int dir_fd;	 /* the container's directory when we made it, else FD_NONE */
+	int dir_fd;	 /* the container's directory when we made or use it, else FD_NONE */
 	size_t existing; /* leading components of the path that were there before us */
 	uint64_t made;	 /* bit per component: directories that we made, hence may remove */
 	bool leaf_made;	 /* the last component is among them */
+	bool used; /* the container's directory was there before us, empty: written to, never killed in, frozen or removed */
 };
 
 struct cgroup {
@@ -76,6 +77,9 @@ struct cgroup {
 	struct cg_hier hier[CG_MAX_HIER];
 	size_t hier_len;
 	char **planned; /* NULL-terminated */
+	char **used;	/* the same, of directories with hier.used */
+	uint32_t
+		device_program; /* id of our filter at a used directory, which would outlive us there; or 0 */
 	const struct deadline
 		*deadline; /* the command's, or NULL: deadline_or(cg->deadline, CG_..._MS) */
 	bool adopt; /* this kernel lets nobody be born in a cgroup: as on v1, init is moved there */
@@ -170,6 +174,20 @@ void cg_rmdir_made(const struct cgroup *cg, struct cg_hier *h);
  */
 int cg_place(struct cgroup *cg, pid_t pid, struct crun_error *err) CRUN_NODISCARD;
 
+/* ---- reuse.c ---- */
+
+/* Whether a container may live in its directory (DIR for messages) of H, which exists: see cgroup_used. */
+int cg_check_reuse(const struct cgroup *cg, const struct cg_hier *h, const char *dir,
+		   struct crun_error *err) CRUN_NODISCARD;
+
+/* KIND_STATE when the directory DIRFD of H, or one above it, is frozen: init would never get to its first instruction. */
+int cg_check_thawed(const struct cg_hier *h, int dirfd, const char *dir,
+		    struct crun_error *err) CRUN_NODISCARD;
+
+/* Keeps the id of a device filter that was attached to a used directory of H, for cg_detach_device_program. Returns 0 or -errno. */
+int cg_note_device_program(struct cgroup *cg, const struct cg_hier *h, int prog_fd);
+void cg_detach_device_program(struct cgroup *cg);
+
 /* ---- v2/enable.c ---- */
 
 /*
@@ -212,10 +230,8 @@ struct cg_pids {
 /* Appends the pids of the directory FD and of all below it; 0 (a process of another pid namespace) is left out. */
 int cg_read_pids(int fd, struct cg_pids *ret);
 
-/* Kills all that is below the directory and waits until DEADLINE (ms of CLOCK_MONOTONIC). 0, -ETIMEDOUT or another -errno. */
-int cg_kill_dir(const struct cg_hier *h, int64_t deadline);
-
-int64_t cg_now_ms(void);
+/* Kills all that is below the directory and waits for the end. 0, -ETIMEDOUT, -ECANCELED or another -errno. */
+int cg_kill_dir(const struct cg_hier *h, const struct deadline *d);
 
 /* The first subdirectory's name of FD into NAME; 1, 0 when there is none, or -errno. */
 int cg_first_child(int fd, char name[256]);

@@ -21,14 +21,6 @@
 /* Looks for processes that were forked while the others were signalled. */
 #define SIGNAL_ROUNDS 100
 
-int64_t cg_now_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 static int add_pid(struct cg_pids *pids, pid_t pid)
 {
 	if (pids->len == pids->cap) {
@@ -141,15 +133,18 @@ int cg_first_child(int fd, char name[256])
 	return 0;
 }
 
-/* The directory in which the container's processes are best counted, or FD_NONE. */
-static int procs_fd(const struct cgroup *cg)
+/*
+ * The directory in which the container's processes are best counted, or FD_NONE. Signals only go where all processes are the container's:
+ * a directory of somebody else's may have got others meanwhile.
+ */
+static int procs_fd(const struct cgroup *cg, bool with_used)
 {
 	int fd = FD_NONE;
 
 	for (size_t i = 0; i < cg->hier_len; i++) {
 		const struct cg_hier *h = &cg->hier[i];
 
-		if (h->dir_fd < 0 || !h->leaf_made)
+		if (h->dir_fd < 0 || !(h->leaf_made || (with_used && h->used)))
 			continue;
 		if (h->v2)
 			return h->dir_fd;
@@ -162,7 +157,7 @@ static int procs_fd(const struct cgroup *cg)
 int cgroup_pids(struct cgroup *cg, pid_t **ret, size_t *ret_len, struct crun_error *err)
 {
 	struct cg_pids pids = {0};
-	int fd = procs_fd(cg);
+	int fd = procs_fd(cg, true);
 	int r = fd < 0 ? 0 : cg_read_pids(fd, &pids);
 
 	if (r < 0) {
@@ -269,7 +264,7 @@ static int signal_dir(const struct cg_hier *h, int sig)
 int cgroup_signal(struct cgroup *cg, int sig, struct crun_error *err)
 {
 	const struct cg_hier *best = NULL;
-	int fd = procs_fd(cg), r = 0;
+	int fd = procs_fd(cg, false), r = 0;
 
 	for (size_t i = 0; i < cg->hier_len; i++) {
 		if (fd >= 0 && cg->hier[i].dir_fd == fd)
@@ -287,7 +282,7 @@ int cgroup_signal(struct cgroup *cg, int sig, struct crun_error *err)
 }
 
 /* v2: the kernel notifies cgroup.events when the last process below is gone. */
-static int wait_populated(int dirfd, int64_t deadline)
+static int wait_populated(int dirfd, const struct deadline *d)
 {
 	_cleanup_close_ int fd = sys_openat(dirfd, "cgroup.events", O_RDONLY, 0);
 	char text[256];
@@ -296,42 +291,41 @@ static int wait_populated(int dirfd, int64_t deadline)
 		return fd == -ENOENT ? 0 : fd;
 	for (;;) {
 		struct pollfd p = {.fd = fd, .events = POLLPRI};
-		int64_t left = deadline - cg_now_ms();
 		ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+		int r;
 
 		if (n < 0)
 			return errno == ENODEV ? 0 : -errno;
 		text[n] = '\0';
 		if (strstr(text, "populated 0"))
 			return 0;
-		if (left <= 0)
-			return -ETIMEDOUT;
-		if (poll(&p, 1, (int)left) < 0 && errno != EINTR)
-			return -errno;
+		r = deadline_poll(d, &p, 1);
+		if (r < 0)
+			return r;
 	}
 }
 
 /* Waits for the end of each process; *ret_others is how many there were besides ourselves. */
-static int wait_pids(const struct cg_pids *pids, int64_t deadline, size_t *ret_others)
+static int wait_pids(const struct cg_pids *pids, const struct deadline *d, size_t *ret_others)
 {
 	*ret_others = 0;
 	for (size_t i = 0; i < pids->len; i++) {
 		_cleanup_close_ int pidfd = FD_NONE;
-		const struct deadline until =
-			deadline_in(deadline > cg_now_ms() ? deadline - cg_now_ms() : 0);
+		int r;
 
 		if (pids->pids[i] == getpid())
 			continue;
 		(*ret_others)++;
 		pidfd = sys_pidfd_open(pids->pids[i]);
-		if (pidfd >= 0 && sys_pidfd_wait(&until, pidfd) == -ETIMEDOUT)
-			return -ETIMEDOUT;
+		r = pidfd < 0 ? 0 : sys_pidfd_wait(d, pidfd);
+		if (r == -ETIMEDOUT || r == -ECANCELED)
+			return r;
 	}
 	return 0;
 }
 
 /* v1: kills what is listed and waits for each through its pidfd, until nothing is listed. */
-static int kill_listed(int dirfd, int64_t deadline)
+static int kill_listed(int dirfd, const struct deadline *d)
 {
 	for (;;) {
 		struct cg_pids pids = {0}, done = {0};
@@ -341,25 +335,26 @@ static int kill_listed(int dirfd, int64_t deadline)
 		if (r >= 0)
 			r = signal_once(dirfd, SIGKILL, &done);
 		if (r >= 0)
-			r = wait_pids(&pids, deadline, &others);
+			r = wait_pids(&pids, d, &others);
 		free(pids.pids);
 		free(done.pids);
 		if (r < 0 || !others)
 			return r;
-		if (cg_now_ms() >= deadline)
-			return -ETIMEDOUT;
+		r = deadline_check(d);
+		if (r < 0)
+			return r;
 	}
 }
 
-int cg_kill_dir(const struct cg_hier *h, int64_t deadline)
+int cg_kill_dir(const struct cg_hier *h, const struct deadline *d)
 {
 	int r = kill_at_once(h);
 
 	if (r == 0)
-		r = kill_listed(h->dir_fd, deadline);
+		r = kill_listed(h->dir_fd, d);
 	if (r == -ENODEV || r == -ENOENT)
 		return 0;
 	if (r < 0)
 		return r;
-	return h->v2 ? wait_populated(h->dir_fd, deadline) : 0;
+	return h->v2 ? wait_populated(h->dir_fd, d) : 0;
 }

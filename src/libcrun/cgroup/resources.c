@@ -291,7 +291,7 @@ static int prepare(struct cgroup *cg, struct crun_error *err)
 	return r;
 }
 
-static int apply_devices(const struct cgroup *cg, struct crun_error *err)
+static int apply_devices(struct cgroup *cg, struct crun_error *err)
 {
 	const struct cg_hier *h = cg_find(cg, CG_DEVICES, false);
 	struct cg_rules rules = {0};
@@ -327,7 +327,8 @@ static int give_to_owner(const struct cgroup *cg, struct crun_error *err)
 	const char *file;
 	int r;
 
-	if (!h || cg->plan->owner == (uid_t)-1)
+	/* What was there before stays whose it was. */
+	if (!h || h->used || cg->plan->owner == (uid_t)-1)
 		return 0;
 	r = io_read_file_at(AT_FDCWD, "/sys/kernel/cgroup/delegate", list, sizeof(list));
 	if (r < 0)

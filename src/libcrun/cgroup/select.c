@@ -26,16 +26,22 @@ void cg_close(struct cgroup *cg)
 	cg->hier_len = 0;
 }
 
+static void free_list(char ***list)
+{
+	for (char **p = *list; p && *p; p++)
+		free(*p);
+	free(*list);
+	*list = NULL;
+}
+
 void cg_clear(struct cgroup *cg)
 {
 	cg_close(cg);
 	free(cg->path);
 	cg->path = NULL;
 	cg->depth = 0;
-	for (char **p = cg->planned; p && *p; p++)
-		free(*p);
-	free(cg->planned);
-	cg->planned = NULL;
+	free_list(&cg->planned);
+	free_list(&cg->used);
 }
 
 void cgroup_free(struct cgroup *cg)
@@ -145,33 +151,50 @@ static int default_path(struct cgroup *cg, const char *id, struct crun_error *er
 		       id, id, DEFAULT_NAMES);
 }
 
-/* Finds out how much of the path is there in H. The container's own directory must not be: it would be somebody else's. */
+static int dir_is_fit(const struct cgroup *cg, const struct cg_hier *h, int fd, const char *rel,
+		      struct crun_error *err)
+{
+	_cleanup_free_ char *dir = str_printf("%s/%s", h->root, rel);
+
+	if (!dir)
+		return err_sys(err, -ENOMEM, "cgroup `%s`", cg->path);
+	return h->used ? cg_check_reuse(cg, h, dir, err) : cg_check_thawed(h, fd, dir, err);
+}
+
+/* Finds out how much of the path is there in H, and whether the container may live there. */
 static int find_existing(struct cgroup *cg, struct cg_hier *h, struct crun_error *err)
 {
+	_cleanup_close_ int fd = FD_NONE;
 	char rel[CG_PATH_SIZE];
 
-	if (exists(h, cg->path + 1)) {
-		err_set(err, KIND_EXISTS, EEXIST,
-			"cgroup `%s%s` exists already and was not made for this container: remove it or choose "
-			"another linux.cgroupsPath",
-			h->root, cg->path);
-		return err_at(err, "/linux/cgroupsPath");
-	}
-	for (h->existing = cg->depth - 1; h->existing > 0; h->existing--) {
+	for (h->existing = cg->depth; h->existing > 0; h->existing--) {
 		cg_prefix(cg, h->existing, rel);
 		if (exists(h, rel))
 			break;
 	}
-	return 0;
+	h->used = h->existing == cg->depth;
+	if (h->existing == 0)
+		return 0;
+	fd = sys_openat(h->root_fd, rel, O_RDONLY | O_DIRECTORY, 0);
+	/* Gone again, or not ours to look into: making the directory will tell. */
+	if (fd < 0 && !h->used)
+		return 0;
+	return dir_is_fit(cg, h, fd, rel, err);
+}
+
+static char **new_list(const struct cgroup *cg)
+{
+	return calloc(cg->hier_len * cg->depth + 1, sizeof(char *));
 }
 
 int cg_list_planned(struct cgroup *cg, struct crun_error *err)
 {
 	char rel[CG_PATH_SIZE];
-	size_t n = 0;
+	size_t n = 0, used = 0;
 
-	cg->planned = calloc(cg->hier_len * cg->depth + 1, sizeof(char *));
-	if (!cg->planned)
+	cg->planned = new_list(cg);
+	cg->used = new_list(cg);
+	if (!cg->planned || !cg->used)
 		return err_sys(err, -ENOMEM, "cgroup `%s`", cg->path);
 	for (size_t i = 0; i < cg->hier_len; i++) {
 		for (size_t d = cg->hier[i].existing; d < cg->depth; d++) {
@@ -180,6 +203,11 @@ int cg_list_planned(struct cgroup *cg, struct crun_error *err)
 			if (!cg->planned[n++])
 				return err_sys(err, -ENOMEM, "cgroup `%s`", cg->path);
 		}
+		if (!cg->hier[i].used)
+			continue;
+		cg->used[used] = str_printf("%s%s", cg->hier[i].root, cg->path);
+		if (!cg->used[used++])
+			return err_sys(err, -ENOMEM, "cgroup `%s`", cg->path);
 	}
 	return 0;
 }
@@ -276,11 +304,26 @@ const char *cgroup_path(const struct cgroup *cg)
 	return cg->absent ? NULL : cg->path;
 }
 
-const char *const *cgroup_planned(const struct cgroup *cg)
+static const char *const *list_of(const struct cgroup *cg, char **list)
 {
 	static const char *const none[] = {NULL};
 
-	return cg->planned && !cg->absent ? (const char *const *)cg->planned : none;
+	return list && !cg->absent ? (const char *const *)list : none;
+}
+
+const char *const *cgroup_planned(const struct cgroup *cg)
+{
+	return list_of(cg, cg->planned);
+}
+
+const char *const *cgroup_used(const struct cgroup *cg)
+{
+	return list_of(cg, cg->used);
+}
+
+uint32_t cgroup_device_program(const struct cgroup *cg)
+{
+	return cg->device_program;
 }
 
 bool cgroup_exists(const struct cgroup *cg)

@@ -112,6 +112,7 @@ static int create_cgroup(struct launch *l, struct crun_error *err)
 		l->record.cgroup_path = NULL;
 		l->record.cgroup_created = NULL;
 		l->record.cgroup_created_len = 0;
+		l->record.cgroup_used_len = 0;
 	}
 	return r;
 }

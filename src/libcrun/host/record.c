@@ -116,6 +116,7 @@ static void describe_cgroup(struct launch *l)
 {
 	struct oci_record *rec = &l->record;
 	const char *const *planned = cgroup_planned(l->cgroup);
+	const char *const *used = cgroup_used(l->cgroup);
 
 	rec->cgroup_path = cgroup_path(l->cgroup);
 	rec->systemd_scope = cgroup_scope(l->cgroup);
@@ -123,6 +124,12 @@ static void describe_cgroup(struct launch *l)
 	rec->cgroup_created_len = 0;
 	while (planned && planned[rec->cgroup_created_len])
 		rec->cgroup_created_len++;
+	rec->cgroup_used = (const char **)used;
+	rec->cgroup_used_len = 0;
+	while (used && used[rec->cgroup_used_len])
+		rec->cgroup_used_len++;
+	rec->device_program = cgroup_device_program(l->cgroup);
+	rec->has_device_program = rec->device_program != 0;
 }
 
 int record_write(struct launch *l, enum oci_record_phase phase, struct crun_error *err)

@@ -161,11 +161,11 @@ TEST(bounded)
 	snprintf(state, sizeof(state), CG_ROOT "/freezer/crun-test-cg-%d/t/freezer.state",
 		 (int)getpid());
 	CHECK_INT(io_write_file_at(AT_FDCWD, state, "FROZEN"), 0);
-	start = cg_now_ms();
+	start = clock_ms();
 	CHECK_INT(cgroup_destroy(cg, &err), -ETIMEDOUT);
 	CHECK_INT(err.kind, KIND_TIMEOUT);
 	CHECK(strstr(err.text, cgroup_path(cg)));
-	CHECK(cg_now_ms() - start < CG_DESTROY_MS + 1000);
+	CHECK(clock_ms() - start < CG_DESTROY_MS + 1000);
 	CHECK_INT(io_write_file_at(AT_FDCWD, state, "THAWED"), 0);
 	CHECK_INT(cgroup_destroy(cg, &err), 0);
 	CHECK_INT(waitpid(pid, NULL, 0), pid);
@@ -173,22 +173,36 @@ TEST(bounded)
 	cgroup_free(cg);
 }
 
-/* A directory that was there before is neither used nor removed. */
+/* A directory that was there before is not removed, and used only while nobody else does. */
 static void foreign(void)
 {
 	struct plan_cgroup plan = plan_for("own", NULL);
 	char dir[300], parent[256];
 	struct cgroup *cg = create(&plan), *other = NULL;
+	pid_t pid;
 
 	CHECK(cg);
+	/* An empty one can be lived in; it is nobody's to remove but its maker's. */
+	CHECK_INT(cgroup_select(&plan, NULL, &other, &err), 0);
+	CHECK(!cgroup_planned(other)[0]);
+	CHECK(cgroup_used(other)[0]);
+	CHECK_INT(cgroup_create(other, &err), 0);
+	CHECK_INT(cgroup_destroy(other, &err), 0);
+	CHECK_INT(access(cgroup_used(other)[0], F_OK), 0);
+	cgroup_free(other);
+	other = NULL;
+	/* With a process in it, it is somebody's. */
+	pid = born_in(cg);
 	CHECK_INT(cgroup_select(&plan, NULL, &other, &err), -EEXIST);
 	CHECK_INT(err.kind, KIND_EXISTS);
 	CHECK_STR(err.at, "/linux/cgroupsPath");
+	CHECK(strstr(err.text, "holds 1 process that is not this container's"));
 	/* A neighbour below the shared parent keeps the parent. */
 	snprintf(parent, sizeof(parent), "%s/crun-test-cg-%d", cg->hier[0].root, (int)getpid());
 	snprintf(dir, sizeof(dir), "%s/neighbour", parent);
 	CHECK_INT(mkdir(dir, 0755), 0);
 	CHECK_INT(cgroup_destroy(cg, &err), 0);
+	CHECK_INT(waitpid(pid, NULL, 0), pid);
 	CHECK_INT(access(dir, F_OK), 0);
 	cgroup_free(cg);
 	/* The next one finds the parent and leaves it. */

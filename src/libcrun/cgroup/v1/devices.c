@@ -189,7 +189,7 @@ int cg_v1_devices(const struct cgroup *cg, const struct cg_hier *h, const struct
 	bool allowed;
 	int r;
 
-	if (!h->leaf_made || h->dir_fd < 0)
+	if ((!h->leaf_made && !h->used) || h->dir_fd < 0)
 		return err_set(err, KIND_INTERNAL, EINVAL,
 			       "device filter for cgroup `%s%s`, which is not ours", h->root,
 			       cg->path);

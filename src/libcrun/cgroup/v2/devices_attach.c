@@ -68,14 +68,14 @@ int cg_v2_devices_load(const struct cg_rules *rules, struct crun_error *err)
 	return r;
 }
 
-int cg_v2_devices(const struct cgroup *cg, const struct cg_hier *h, const struct cg_rules *rules,
+int cg_v2_devices(struct cgroup *cg, const struct cg_hier *h, const struct cg_rules *rules,
 		  struct crun_error *err)
 {
 	_cleanup_close_ int prog = FD_NONE;
 	int r;
 
-	/* Only our own, new directory: a filter on any other would hit strangers, and on the root the whole host. */
-	if (!h->leaf_made || h->dir_fd < 0)
+	/* Only our own or an empty directory: a filter on any other would hit strangers, and on the root the whole host. */
+	if ((!h->leaf_made && !h->used) || h->dir_fd < 0)
 		return err_set(err, KIND_INTERNAL, EINVAL,
 			       "device filter for cgroup `%s%s`, which is not ours", h->root,
 			       cg->path);
@@ -90,5 +90,10 @@ int cg_v2_devices(const struct cgroup *cg, const struct cg_hier *h, const struct
 	if (r < 0)
 		return err_sys(err, r, "attach the device filter to cgroup `%s%s`", h->root,
 			       cg->path);
+	r = cg_note_device_program(cg, h, prog);
+	if (r < 0) {
+		(void)sys_bpf_prog_detach(h->dir_fd, prog, BPF_CGROUP_DEVICE);
+		return err_sys(err, r, "ask for the id of the device filter");
+	}
 	return 0;
 }

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+// A cgroup that was there before the container: whether it can live in it, and what has to be taken back there afterwards.
+#include "cgroup/internal.h"
+
+#include "base/log.h"
+#include "sys/bpf.h"
+#include "sys/file.h"
+#include "sys/io.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* More programs the kernel does not let anybody attach to one cgroup (BPF_CGROUP_MAX_PROGS). */
+#define MAX_PROGRAMS 64
+
+static int refuse(const char *dir, const char *reason, struct crun_error *err)
+{
+	err_set(err, KIND_EXISTS, EEXIST,
+		"cgroup `%s` exists already and %s: choose another linux.cgroupsPath", dir, reason);
+	return err_at(err, "/linux/cgroupsPath");
+}
+
+static bool is_frozen(const struct cg_hier *h, int dirfd)
+{
+	char text[256];
+
+	/* Both tell of a freezer above as well; the root and kernels without it have no such file. */
+	if (h->v2)
+		return io_read_file_at(dirfd, "cgroup.events", text, sizeof(text)) >= 0 &&
+		       strstr(text, "frozen 1");
+	return (h->controllers & CG_BIT(CG_FREEZER)) &&
+	       io_read_file_at(dirfd, "freezer.state", text, sizeof(text)) >= 0 &&
+	       strcmp(text, "THAWED") != 0;
+}
+
+int cg_check_thawed(const struct cg_hier *h, int dirfd, const char *dir, struct crun_error *err)
+{
+	if (!is_frozen(h, dirfd))
+		return 0;
+	err_set(err, KIND_STATE, EBUSY,
+		"cgroup `%s` is frozen, and so would be the container: thaw it, or choose another "
+		"linux.cgroupsPath",
+		dir);
+	return err_at(err, "/linux/cgroupsPath");
+}
+
+/* Processes that another pid namespace has for itself are listed as 0, which cg_read_pids leaves out. */
+static bool is_populated(const struct cg_hier *h, int dirfd)
+{
+	char text[256];
+
+	if (h->v2)
+		return io_read_file_at(dirfd, "cgroup.events", text, sizeof(text)) >= 0 &&
+		       strstr(text, "populated 1");
+	return io_read_file_at(dirfd, "cgroup.procs", text, sizeof(text)) != 0;
+}
+
+static int check_empty(const struct cg_hier *h, int dirfd, const char *dir, struct crun_error *err)
+{
+	struct cg_pids pids = {0};
+	char reason[96];
+	size_t n;
+	int r = cg_read_pids(dirfd, &pids);
+
+	n = pids.len;
+	free(pids.pids);
+	if (r < 0)
+		return err_sys(err, r, "read the processes of cgroup `%s`", dir);
+	if (n == 0 && !is_populated(h, dirfd))
+		return 0;
+	if (n == 0)
+		return refuse(dir, "holds processes of another pid namespace", err);
+	snprintf(reason, sizeof(reason), "holds %zu process%s that %s not this container's", n,
+		 n == 1 ? "" : "es", n == 1 ? "is" : "are");
+	return refuse(dir, reason, err);
+}
+
+/* cgroup-v2.rst, "No Internal Process Constraint" and "Threads": others take no process, which the kernel would say as EBUSY only. */
+static int check_type(int dirfd, const char *dir, struct crun_error *err)
+{
+	char text[256];
+
+	if (io_read_file_at(dirfd, "cgroup.subtree_control", text, sizeof(text)) > 0)
+		return refuse(dir,
+			      "gives its controllers to cgroups below it, so it takes no process",
+			      err);
+	if (io_read_file_at(dirfd, "cgroup.type", text, sizeof(text)) > 0 &&
+	    strcmp(text, "domain") != 0)
+		return refuse(dir, "is part of a threaded subtree, so it takes no process", err);
+	return 0;
+}
+
+int cg_check_reuse(const struct cgroup *cg, const struct cg_hier *h, const char *dir,
+		   struct crun_error *err)
+{
+	_cleanup_close_ int fd = sys_openat(h->root_fd, cg->path + 1, O_RDONLY | O_DIRECTORY, 0);
+	struct stat st;
+	char reason[64];
+	int r = fd < 0 ? fd : sys_fstatat(fd, "", &st);
+
+	if (r < 0)
+		return err_sys(err, r, "open cgroup `%s`", dir);
+	/* Whoever owns it could move its processes, freeze and kill them. */
+	if (st.st_uid != geteuid()) {
+		snprintf(reason, sizeof(reason), "belongs to uid %u, and we are uid %u", st.st_uid,
+			 geteuid());
+		return refuse(dir, reason, err);
+	}
+	r = check_empty(h, fd, dir, err);
+	if (r >= 0)
+		r = cg_check_thawed(h, fd, dir, err);
+	if (r >= 0 && h->v2)
+		r = check_type(fd, dir, err);
+	return r < 0 ? r : 0;
+}
+
+int cg_note_device_program(struct cgroup *cg, const struct cg_hier *h, int prog_fd)
+{
+	struct bpf_prog_info info;
+	int r;
+
+	if (!h->used)
+		return 0;
+	r = sys_bpf_prog_info(prog_fd, &info);
+	if (r >= 0)
+		cg->device_program = info.id;
+	return r;
+}
+
+/* Found among those that are attached: the number alone may be another's by now. */
+void cg_detach_device_program(struct cgroup *cg)
+{
+	uint32_t ids[MAX_PROGRAMS];
+
+	for (size_t i = 0; cg->device_program && i < cg->hier_len; i++) {
+		const struct cg_hier *h = &cg->hier[i];
+		int n = h->used && h->v2 && h->dir_fd >= 0
+				? sys_bpf_prog_ids(h->dir_fd, BPF_CGROUP_DEVICE, ids, MAX_PROGRAMS)
+				: 0;
+
+		for (int k = 0; k < n; k++) {
+			_cleanup_close_ int fd = FD_NONE;
+
+			if (ids[k] != cg->device_program)
+				continue;
+			fd = sys_bpf_prog_open(ids[k]);
+			if (fd < 0 || sys_bpf_prog_detach(h->dir_fd, fd, BPF_CGROUP_DEVICE) < 0)
+				log_warning("the device filter %u stays at cgroup `%s%s`", ids[k],
+					    h->root, cg->path);
+		}
+	}
+	cg->device_program = 0;
+}
