@@ -136,6 +136,7 @@ int cg_v2_devices_prepare(struct cg_device_change *c, struct crun_error *err) CR
 int cg_v1_devices_change(const struct cg_device_change *c, const struct cg_v1_filter *from,
 			 const struct cg_v1_filter *to, struct crun_error *err) CRUN_NODISCARD;
 int cg_v2_devices_change(const struct cg_device_change *c, struct crun_error *err) CRUN_NODISCARD;
+int cg_v1_devices_undo(const struct cg_device_change *c, struct crun_error *err);
 int cg_v2_devices_undo(const struct cg_device_change *c);
 
 /* The content of devices.list as a filter. *ret is released with cg_rules_done(&ret->exceptions). Returns 0 or -ENOMEM. */

@@ -82,11 +82,13 @@ int cg_devices_change(struct cg_changes *changes, struct cg_device_change *c,
 	r = tell_systemd(c, err);
 	if (r < 0)
 		return err_at(err, "/linux/resources/devices");
-	c->done = true;
+	/* v1 may fail halfway, v2 all or nothing. */
+	c->done = !c->h->v2;
 	r = c->h->v2 ? cg_v2_devices_change(c, err)
 		     : cg_v1_devices_change(c, &c->before, &c->after, err);
 	if (r < 0)
 		return err_at(err, "/linux/resources/devices");
+	c->done = true;
 	return verdict(changes, UPDATE_APPLIED, NULL, err);
 }
 
@@ -98,7 +100,7 @@ void cg_devices_undo(struct cg_device_change *c, struct crun_error *err)
 
 	if (!c->h || !c->done)
 		return;
-	r = c->h->v2 ? cg_v2_devices_undo(c) : cg_v1_devices_change(c, &c->after, &c->before, &why);
+	r = c->h->v2 ? cg_v2_devices_undo(c) : cg_v1_devices_undo(c, &why);
 	if (r < 0)
 		err_set(err, (enum crun_error_kind)first.kind, first.errnum,
 			"%s; the former device filter cannot be put back", first.text);

@@ -342,6 +342,42 @@ TEST(class_made_meanwhile_is_shared)
 	CHECK_INT(intelrdt_create(&rdt, &err), 0);
 }
 
+TEST(update_writes_new_schemata_at_once)
+{
+	const struct oci_linux_intel_rdt own = {.l3_cache_schema = "L3:0=f"},
+					 gold = {.clos_id = "gold", .mem_bw_schema = "MB:0=10"};
+
+	fresh();
+	CHECK_INT(set_up(&own), 0);
+	buf_done(&written);
+	CHECK_INT(intelrdt_update_check(&own, "box", base, &rdt, &err), 0);
+	CHECK_INT(intelrdt_update(&rdt, "L3:0=ff\nMB:0=50\n", "MB:0=20", &err), 0);
+	CHECK_STR(written.data, "box/schemata<L3:0=ff\nMB:0=20\n");
+	buf_done(&written);
+	CHECK_INT(intelrdt_update(&rdt, "L3:0=f0\nMB:0=50", NULL, &err), 0);
+	CHECK_STR(written.data, "box/schemata<L3:0=f0\nMB:0=50\n");
+	CHECK_INT(set_up(&gold), 0);
+	buf_done(&written);
+	CHECK_INT(intelrdt_update_check(&gold, "box", base, &rdt, &err), 0);
+	CHECK_INT(intelrdt_update(&rdt, NULL, "MB:0=30", &err), 0);
+	CHECK_STR(written.data, "gold/schemata<MB:0=30\n");
+	refused_text = "MB:0=7\n";
+	put("info", "last_cmd_status", "MB value 7 out of range\n");
+	CHECK_INT(intelrdt_update(&rdt, NULL, "MB:0=7", &err), -EINVAL);
+	CHECK(strstr(err.text, "out of range"));
+}
+
+TEST(update_needs_a_class)
+{
+	const struct oci_linux_intel_rdt own = {0};
+
+	fresh();
+	CHECK_INT(intelrdt_update_check(NULL, "box", base, &rdt, &err), -EOPNOTSUPP);
+	CHECK_INT(err.kind, KIND_UNSUPPORTED);
+	CHECK_INT(intelrdt_update_check(&own, "box", base, &rdt, &err), -ENOENT);
+	CHECK_STR(written.data, "");
+}
+
 TEST(machine_without_resctrl_is_told_to_mount_it)
 {
 	const struct oci_record none = {0}, record = {.intel_rdt_group = "box"};

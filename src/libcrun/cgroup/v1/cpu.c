@@ -82,7 +82,13 @@ static int write_realtime(const struct cg_dir *dir, const struct oci_linux_cpu *
 		.period = cpu->realtime_period,
 	};
 
-	return write_bandwidth(dir, &b, err);
+	int r = write_bandwidth(dir, &b, err);
+
+	/* A new cgroup has none, and so its children get none: who wants to give some must begin at the root. */
+	if (r == -EINVAL && b.runtime > 0)
+		return err_in(err, "the cgroups above must have at least as much realtime run time "
+				   "(cpu.rt_runtime_us) to give");
+	return r;
 }
 
 int cg_v1_cpu(const struct cg_dir *dir, const struct oci_linux_resources *res,

@@ -191,19 +191,43 @@ int cg_v1_devices_change(const struct cg_device_change *c, const struct cg_v1_fi
 	return r;
 }
 
-int cg_v1_devices_read(struct cg_device_change *c, struct crun_error *err)
+static int read_filter(const struct cg_device_change *c, struct cg_v1_filter *ret,
+		       struct crun_error *err)
 {
 	_cleanup_free_ char *text = malloc(LIST_SIZE);
 	int r = -ENOMEM;
 
-	cg_rules_done(&c->before.exceptions);
 	if (text)
 		r = io_read_file_at(c->h->dir_fd, "devices.list", text, LIST_SIZE);
 	if (r >= 0)
-		r = cg_v1_filter_parse(text, &c->before);
+		r = cg_v1_filter_parse(text, ret);
 	if (r < 0)
 		return err_sys(err, r, "read `%s%s/devices.list`", c->h->root, c->cg->path);
 	return 0;
+}
+
+int cg_v1_devices_read(struct cg_device_change *c, struct crun_error *err)
+{
+	cg_rules_done(&c->before.exceptions);
+	return read_filter(c, &c->before, err);
+}
+
+static bool same_list(const struct cg_rules *a, const struct cg_rules *b)
+{
+	return has_all(a, b) && has_all(b, a);
+}
+
+int cg_v1_devices_undo(const struct cg_device_change *c, struct crun_error *err)
+{
+	struct cg_v1_filter now = {.allowed = false};
+	int r = read_filter(c, &now, err);
+
+	/* A change that failed at its beginning needs none. */
+	if (r >= 0 && (now.allowed != c->before.allowed ||
+		       !same_list(&now.exceptions, &c->before.exceptions)))
+		r = cg_v1_devices_change(c, &now, &c->before, err);
+	cg_rules_done(&now.exceptions);
+	return r;
 }
 
 int cg_v1_devices_prepare(struct cg_device_change *c, struct crun_error *err)
@@ -216,8 +240,7 @@ int cg_v1_devices_prepare(struct cg_device_change *c, struct crun_error *err)
 	if (r < 0)
 		return r;
 	if (!c->before.allowed && !c->after.allowed)
-		return !(has_all(&c->before.exceptions, &c->after.exceptions) &&
-			 has_all(&c->after.exceptions, &c->before.exceptions));
+		return !same_list(&c->before.exceptions, &c->after.exceptions);
 	if (c->before.allowed && c->after.allowed && !c->after.exceptions.len)
 		return 0;
 	if (c->after.allowed && c->after.exceptions.len && !c->frozen)
