@@ -2,12 +2,18 @@
 // Attributes of a mount: see mount_attr.h.
 #include "fs/mount_attr.h"
 
+#include "base/buf.h"
 #include "base/cleanup.h"
-#include "fs/procfs.h"
+#include "base/str.h"
+#include "fs/mount_old.h"
+#include "fs/mount_id.h"
+#include "fs/mountinfo.h"
+#include "fs/walk.h"
 #include "sys/file.h"
 #include "sys/mount.h"
 
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #define ST_NOSYMFOLLOW_ 0x2000 /* statfs(2), 5.10 */
 
@@ -25,9 +31,27 @@ static const struct attr_name {
 	{MOUNT_ATTR_NOSYMFOLLOW, MS_NOSYMFOLLOW, ST_NOSYMFOLLOW_, "nosymfollow"},
 };
 
+/* Rounds over a tree of mounts that changes meanwhile. */
+#define MAX_ROUNDS 16
+
+/* What this process found out. */
+static bool no_setattr;
+
 #define ST_NOATIME_    0x0400
 #define ST_NODIRATIME_ 0x0800
 #define ST_RELATIME_   0x1000
+
+/* mount_setattr(2), which is not tried again once it was missing. */
+static int setattr(int fd, int recursive, uint64_t set, uint64_t clear, uint64_t propagation)
+{
+	int r;
+
+	if (no_setattr)
+		return -ENOSYS;
+	r = sys_mount_setattr(fd, recursive, set, clear, propagation);
+	no_setattr = r == -ENOSYS;
+	return r;
+}
 
 int mount_attr_change(int fd, const struct mount_change *c)
 {
@@ -36,40 +60,16 @@ int mount_attr_change(int fd, const struct mount_change *c)
 	int r;
 
 	if (c->rec_set || c->rec_clr || rec_propagation) {
-		r = sys_mount_setattr(fd, 1, c->rec_set, c->rec_clr, rec_propagation);
+		r = setattr(fd, 1, c->rec_set, c->rec_clr, rec_propagation);
 		if (r < 0)
 			return r;
 	}
 	if (c->set || c->clr || top_propagation) {
-		r = sys_mount_setattr(fd, 0, c->set, c->clr, top_propagation);
+		r = setattr(fd, 0, c->set, c->clr, top_propagation);
 		if (r < 0)
 			return r;
 	}
 	return 0;
-}
-
-/* mount(2) knows only paths: the one of FD in procfs leads to FD and nowhere else. */
-static int mount_by_fd(int proc_fd, int fd, const char *source, const char *fstype,
-		       unsigned long flags, const char *data)
-{
-	_cleanup_close_ int dir = FD_NONE;
-	_cleanup_close_ int saved = FD_NONE;
-	char name[16];
-	int r, back;
-
-	dir = procfs_open(proc_fd, "self/fd", O_PATH | O_DIRECTORY);
-	if (dir < 0)
-		return dir;
-	saved = sys_openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY, 0);
-	if (saved < 0)
-		return saved;
-	r = sys_fchdir(dir);
-	if (r < 0)
-		return r;
-	snprintf(name, sizeof(name), "%d", fd);
-	r = sys_mount(source, name, fstype, flags, data);
-	back = sys_fchdir(saved);
-	return r < 0 ? r : back;
 }
 
 /* The flags of mount(2) that leave the mount of FD as it is. */
@@ -120,34 +120,239 @@ static unsigned long change_flags(unsigned long ms, const struct mount_change *c
 	return ms;
 }
 
-int mount_attr_remount(int proc_fd, int fd, const struct mount_change *c)
+/* The words of mountinfo for what a mount has of its own. */
+static unsigned long listed_flags(const char *options)
 {
-	unsigned long ms;
+	unsigned long ms = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(attr_names); i++) {
+		if (mountinfo_has_option(options, attr_names[i].name, strlen(attr_names[i].name)))
+			ms |= attr_names[i].ms;
+	}
+	if (mountinfo_has_option(options, "noatime", strlen("noatime")))
+		ms |= MS_NOATIME;
+	else if (mountinfo_has_option(options, "relatime", strlen("relatime")))
+		ms |= MS_RELATIME;
+	else
+		ms |= MS_STRICTATIME;
+	if (mountinfo_has_option(options, "nodiratime", strlen("nodiratime")))
+		ms |= MS_NODIRATIME;
+	return ms;
+}
+
+/* A reading of the mount table, and which of its mounts lie below one of them. */
+struct table {
+	struct buf text;
+	struct mountinfo *mounts;
+	bool *below;
+	size_t len;
+	const struct mountinfo *top;
+};
+
+static void table_done(struct table *t)
+{
+	buf_done(&t->text);
+	free(t->mounts);
+	free(t->below);
+	*t = (struct table){0};
+}
+
+/* The order of the table is no help: a mount may be listed before the one that it is on. */
+static void mark_below(struct table *t)
+{
+	bool changed = true;
+
+	while (changed) {
+		changed = false;
+		for (size_t i = 0; i < t->len; i++) {
+			for (size_t k = 0; !t->below[i] && k < t->len; k++) {
+				if (t->mounts[k].id != t->mounts[i].parent ||
+				    (&t->mounts[k] != t->top && !t->below[k]) ||
+				    &t->mounts[i] == t->top)
+					continue;
+				t->below[i] = changed = true;
+			}
+		}
+	}
+}
+
+static int table_read(struct table *t, int proc_fd, uint64_t top_id)
+{
+	struct mountinfo m;
+	size_t cap = 0;
+	char *cursor;
 	int r;
 
-	if (c->rec_set || c->rec_clr)
-		return -ENOSYS;
-	if (c->set || c->clr) {
-		r = current_flags(fd, &ms);
-		if (r < 0)
-			return r;
-		r = mount_by_fd(proc_fd, fd, NULL, NULL, MS_REMOUNT | MS_BIND | change_flags(ms, c),
-				NULL);
-		if (r < 0)
-			return r;
+	r = mountinfo_read(proc_fd, "self/mountinfo", &t->text, ERR_IGNORED);
+	if (r < 0)
+		return r;
+	for (const char *p = t->text.data; p && *p; p++)
+		cap += *p == '\n';
+	t->mounts = calloc(cap + 1, sizeof(*t->mounts));
+	t->below = calloc(cap + 1, sizeof(*t->below));
+	if (!t->mounts || !t->below)
+		return -ENOMEM;
+	cursor = t->text.data;
+	while (t->len < cap && mountinfo_next(&cursor, &m))
+		t->mounts[t->len++] = m;
+	for (size_t i = 0; i < t->len; i++) {
+		if (t->mounts[i].id == top_id)
+			t->top = &t->mounts[i];
 	}
-	if (c->propagation)
-		return mount_by_fd(proc_fd, fd, NULL, NULL,
-				   c->propagation | (c->propagation_rec ? MS_REC : 0), NULL);
+	if (!t->top)
+		return -ENOENT;
+	mark_below(t);
 	return 0;
 }
 
-int mount_over_fd(int proc_fd, int fd, const char *source, const char *fstype, uint64_t attrs,
-		  const char *data)
+static const struct mountinfo *find_mount(const struct table *t, uint64_t id)
+{
+	for (size_t i = 0; i < t->len; i++) {
+		if (t->mounts[i].id == id)
+			return &t->mounts[i];
+	}
+	return NULL;
+}
+
+/* A mount other than NEXT on the mount AT that lies over PATH or above it. */
+static bool is_covered_at(const struct table *t, const struct mountinfo *at,
+			  const struct mountinfo *next, const char *path)
+{
+	for (size_t i = 0; i < t->len; i++) {
+		const char *rest = str_after(path, t->mounts[i].mount_point);
+
+		if (t->mounts[i].parent == at->id && &t->mounts[i] != at && &t->mounts[i] != next &&
+		    rest && (*rest == '/' || *rest == '\0'))
+			return true;
+	}
+	return false;
+}
+
+/* True when other mounts cover M or the way to it from the top, so that nobody can reach it. */
+static bool is_covered(const struct table *t, const struct mountinfo *m)
+{
+	const struct mountinfo *next = NULL;
+
+	for (const struct mountinfo *at = m; at && at != t->top; at = find_mount(t, at->parent)) {
+		if (is_covered_at(t, at, next, m->mount_point))
+			return true;
+		next = at;
+	}
+	return is_covered_at(t, t->top, next, m->mount_point) &&
+	       strlen(t->top->mount_point) < strlen(m->mount_point);
+}
+
+/* The root of the mount M, which is below the one of FD: by a path without links, and only if it is still that one. */
+static int open_below(const struct table *t, int proc_fd, int fd, const struct mountinfo *m)
+{
+	const char *rest = str_after(m->mount_point, t->top->mount_point);
+	_cleanup_close_ int found = FD_NONE;
+	uint64_t id;
+	int r;
+
+	if (!rest)
+		return -EAGAIN;
+	rest += strspn(rest, "/");
+	found = lookup_open(fd, rest, O_PATH | O_NOFOLLOW,
+			    RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+	if (found < 0)
+		return found;
+	r = mount_id_of(proc_fd, found, &id);
+	if (r < 0)
+		return r;
+	return id == m->id ? take_fd(&found) : -EAGAIN;
+}
+
+/* Whether the mount M has what C asks for. */
+static bool is_changed(const struct mountinfo *m, const struct mount_change *c)
+{
+	unsigned long now = listed_flags(m->options);
+
+	return change_flags(now, c) == now;
+}
+
+/* One round over the mounts below FD. Returns how many had to be changed. */
+static int change_round(int proc_fd, int fd, uint64_t top_id, const struct mount_change *c)
+{
+	struct table t = {0};
+	int changed = 0, r;
+
+	r = table_read(&t, proc_fd, top_id);
+	for (size_t i = 0; r >= 0 && i < t.len; i++) {
+		const struct mountinfo *m = &t.mounts[i];
+		_cleanup_close_ int below = FD_NONE;
+
+		if (!t.below[i] || is_changed(m, c) || is_covered(&t, m))
+			continue;
+		changed++;
+		below = open_below(&t, proc_fd, fd, m);
+		/* Moved or gone meanwhile: the next round sees. */
+		if (below == -EAGAIN || below == -ENOENT)
+			continue;
+		r = below < 0 ? below
+			      : mount_old_change(proc_fd, below,
+						 MS_REMOUNT | MS_BIND |
+							 change_flags(listed_flags(m->options), c));
+	}
+	table_done(&t);
+	return r < 0 ? r : changed;
+}
+
+/* Until a round finds nothing more to be done: mounts may come from elsewhere while we look. */
+static int change_below(int proc_fd, int fd, const struct mount_change *c)
+{
+	uint64_t id;
+	int r = mount_id_of(proc_fd, fd, &id);
+
+	if (r < 0)
+		return r;
+	for (int i = 0; i < MAX_ROUNDS; i++) {
+		r = change_round(proc_fd, fd, id, c);
+		if (r <= 0)
+			return r;
+	}
+	return -EBUSY;
+}
+
+static int change_one(int proc_fd, int fd, const struct mount_change *c)
+{
+	unsigned long ms;
+	int r = current_flags(fd, &ms);
+
+	if (r < 0)
+		return r;
+	return mount_old_change(proc_fd, fd, MS_REMOUNT | MS_BIND | change_flags(ms, c));
+}
+
+int mount_attr_remount(int proc_fd, int fd, const struct mount_change *c)
+{
+	int r = 0;
+
+	if (c->rec_set || c->rec_clr) {
+		const struct mount_change all = {.set = c->rec_set, .clr = c->rec_clr};
+
+		r = change_one(proc_fd, fd, &all);
+		if (r >= 0)
+			r = change_below(proc_fd, fd, &all);
+	}
+	if (r >= 0 && (c->set || c->clr))
+		r = change_one(proc_fd, fd, c);
+	if (r >= 0 && c->propagation)
+		r = mount_old_change(proc_fd, fd,
+				     c->propagation | (c->propagation_rec ? MS_REC : 0));
+	return r;
+}
+
+unsigned long mount_attr_flags(uint64_t attrs)
 {
 	const struct mount_change c = {.set = attrs, .clr = MOUNT_ATTR__ATIME};
 
-	return mount_by_fd(proc_fd, fd, source, fstype, change_flags(0, &c), data);
+	return change_flags(0, &c);
+}
+
+bool mount_attr_needs_proc(void)
+{
+	return no_setattr;
 }
 
 int mount_attr_apply(int proc_fd, int fd, const struct mount_change *c)

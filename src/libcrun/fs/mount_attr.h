@@ -25,19 +25,19 @@ int mount_attr_change(int fd, const struct mount_change *c) CRUN_NODISCARD;
 
 /*
  * The same by the old calls, for an attached mount: PROC_FD is a procfs through which FD is reached, so that no path is looked
- * up. Flags that C does not mention stay as they are. -ENOSYS for recursive flags: they need Linux 5.12.
+ * up. Flags that C does not mention stay as they are. Recursive flags are set mount by mount, until the mount table shows nothing
+ * more to be done; a mount that another one covers completely is left alone, for nobody can reach it.
  */
 int mount_attr_remount(int proc_fd, int fd, const struct mount_change *c) CRUN_NODISCARD;
 
+/* True once mount_setattr(2) was found to be missing: from now on changes need a procfs. */
+bool mount_attr_needs_proc(void);
+
+/* ATTRS (MOUNT_ATTR_* bits) as MS_* flags of mount(2). */
+unsigned long mount_attr_flags(uint64_t attrs);
+
 /* mount_attr_change, or mount_attr_remount where there is no mount_setattr(2); for attached mounts. */
 int mount_attr_apply(int proc_fd, int fd, const struct mount_change *c) CRUN_NODISCARD;
-
-/*
- * Mounts a new instance of FSTYPE over FD by mount(2), for what fsconfig(2) cannot take. ATTRS: MOUNT_ATTR_* bits. The path is
- * that of FD in the procfs PROC_FD: nothing is looked up. FD goes on naming what was covered.
- */
-int mount_over_fd(int proc_fd, int fd, const char *source, const char *fstype, uint64_t attrs,
-		  const char *data) CRUN_NODISCARD;
 
 /*
  * The flags that the mount of FD really has, as MOUNT_ATTR_* bits of "ro", "nosuid", "nodev", "noexec", "nosymfollow" (a

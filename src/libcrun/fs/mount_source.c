@@ -6,19 +6,36 @@
 #include "sys/file.h"
 #include "sys/mount.h"
 
-int mount_source_open(const char *path, bool recursive, bool nofollow, struct crun_error *err)
+static int clone_path(struct mount_stage *stage, const char *path, bool recursive, bool nofollow)
 {
+	_cleanup_close_ int fd = FD_NONE;
 	unsigned flags = OPEN_TREE_CLONE;
-	_cleanup_close_ int probe = FD_NONE;
-	int fd;
 
+	if (mount_stage_is_open(stage)) {
+		fd = sys_openat(AT_FDCWD, path, O_PATH | (nofollow ? O_NOFOLLOW : 0), 0);
+		return fd < 0 ? fd : mount_stage_clone(stage, fd, recursive);
+	}
 	if (recursive)
 		flags |= AT_RECURSIVE;
 	if (nofollow)
 		flags |= AT_SYMLINK_NOFOLLOW;
-	fd = sys_open_tree(AT_FDCWD, path, flags);
+	return sys_open_tree(AT_FDCWD, path, flags);
+}
+
+int mount_source_open(struct mount_stage *stage, const char *path, bool recursive, bool nofollow,
+		      struct crun_error *err)
+{
+	_cleanup_close_ int probe = FD_NONE;
+	int fd = clone_path(stage, path, recursive, nofollow);
+
 	if (fd >= 0)
 		return fd;
+	if (fd == -ENOSYS)
+		return err_set(
+			err, KIND_UNSUPPORTED, ENOSYS,
+			"mount source `%s`: cloning a mount from here needs open_tree, which "
+			"came with Linux 5.2, or a seccomp profile hides it",
+			path);
 	if (fd != -EINVAL)
 		return err_sys(err, fd, "mount source `%s`", path);
 	/*

@@ -50,6 +50,7 @@ static int split(char *line, struct mountinfo *ret)
 	unescape(fields[4]);
 	*ret = (struct mountinfo){0};
 	(void)str_to_u64(fields[0], UINT64_MAX, &ret->id);
+	(void)str_to_u64(fields[1], UINT64_MAX, &ret->parent);
 	ret->root = fields[3];
 	ret->mount_point = fields[4];
 	ret->options = fields[5];

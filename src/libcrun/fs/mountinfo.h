@@ -11,6 +11,7 @@ struct buf;
 /* A line of mountinfo (proc(5)); the texts lie in the line, unescaped in place. */
 struct mountinfo {
 	uint64_t id;	  /* as of statx(2) */
+	uint64_t parent;  /* the id of the mount that it is mounted on */
 	const char *root; /* directory of the file system that the mount shows */
 	const char *mount_point;
 	const char *options; /* of the mount, comma-separated */

@@ -5,7 +5,6 @@
 #include "base/cleanup.h"
 #include "fs/walk.h"
 #include "sys/file.h"
-#include "sys/mount.h"
 
 #include <stdio.h>
 
@@ -41,25 +40,6 @@ int procfs_open_host(struct crun_error *err)
 	if (r < 0)
 		return r;
 	return take_fd(&fd);
-}
-
-int procfs_open_private(struct crun_error *err)
-{
-	_cleanup_close_ int fs = FD_NONE;
-	int r;
-
-	fs = sys_fsopen("proc");
-	if (fs < 0)
-		return err_sys(err, fs, "fsopen proc");
-	/* Kernels before 5.8 do not know it; the handle is private all the same. */
-	(void)sys_fsconfig_string(fs, "subset", "pid");
-	r = sys_fsconfig_create(fs);
-	if (r < 0)
-		return err_sys(err, r, "make a private proc filesystem");
-	r = sys_fsmount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
-	if (r < 0)
-		return err_sys(err, r, "fsmount proc");
-	return r;
 }
 
 int procfs_open(int proc_fd, const char *path, int flags)

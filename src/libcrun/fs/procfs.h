@@ -13,13 +13,6 @@
 int procfs_open_host(struct crun_error *err) CRUN_NODISCARD;
 
 /*
- * Makes a procfs of our own pid namespace that nobody else can reach, reduced to the files of processes ("subset=pid"), so that
- * even a leak of the handle gives no way to /proc/sys. Returns the O_PATH fd of the detached mount, or -errno: -EPERM in a user
- * namespace where the visible /proc is masked.
- */
-int procfs_open_private(struct crun_error *err) CRUN_NODISCARD;
-
-/*
  * Opens PATH below PROC_FD with open(2) FLAGS: never through a magic link, never across a mount. Returns the fd or a negative
  * errno; -EXDEV means that something is mounted over the path.
  */

@@ -4,9 +4,8 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "fs/mount_id.h"
 #include "sys/file.h"
-#include "sys/io.h"
-#include "sys/statx.h"
 
 #include <stdio.h>
 
@@ -29,35 +28,6 @@ static int try_openat2(int dirfd, const char *path, int flags, unsigned long res
 	return r;
 }
 
-/* Without statx(2) that knows mounts (5.8): root_fd is a procfs then, see its users. */
-static int mount_id_from_proc(int proc_fd, int fd, uint64_t *ret)
-{
-	char path[48], text[1024], *id;
-	int r;
-
-	snprintf(path, sizeof(path), "self/fdinfo/%d", fd);
-	r = io_read_file_at(proc_fd, path, text, sizeof(text));
-	if (r < 0)
-		return r;
-	id = strstr(text, "mnt_id:\t");
-	if (!id)
-		return -EOPNOTSUPP;
-	id += strlen("mnt_id:\t");
-	id[strcspn(id, "\n")] = '\0';
-	return str_to_u64(id, UINT64_MAX, ret);
-}
-
-static int mount_id(const struct walk *w, int fd, uint64_t *ret)
-{
-	struct sys_mount_place place;
-	int r = sys_mount_place(fd, &place);
-
-	if (r == -EOPNOTSUPP)
-		return mount_id_from_proc(w->root_fd, fd, ret);
-	*ret = r < 0 ? 0 : place.mount_id;
-	return r;
-}
-
 static int check_mount(const struct walk *w, int fd)
 {
 	uint64_t id;
@@ -65,7 +35,8 @@ static int check_mount(const struct walk *w, int fd)
 
 	if (!(w->resolve & RESOLVE_NO_XDEV))
 		return 0;
-	r = mount_id(w, fd, &id);
+	/* Who says NO_XDEV looks up in a procfs. */
+	r = mount_id_of(w->root_fd, fd, &id);
 	if (r < 0)
 		return r;
 	return id == w->mount_id ? 0 : -EXDEV;
@@ -285,7 +256,7 @@ int walk_to(struct walk *w, const char *path)
 		return -EXDEV;
 	memcpy(w->todo, path, strlen(path) + 1);
 	if (w->resolve & RESOLVE_NO_XDEV) {
-		r = mount_id(w, w->root_fd, &w->mount_id);
+		r = mount_id_of(w->root_fd, w->root_fd, &w->mount_id);
 		if (r < 0)
 			return r;
 	}

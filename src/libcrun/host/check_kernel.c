@@ -64,7 +64,7 @@ static int try_idmap(const struct kernel_checks *c, const struct mount_op *op, b
 	if (userns < 0)
 		return userns;
 	if (op->kind == MOUNT_BIND) {
-		fd = mount_source_open(op->source, op->recursive,
+		fd = mount_source_open(NULL, op->source, op->recursive,
 				       op->src_nofollow || op->copy_symlink, err);
 		*ret_tried = fd >= 0;
 		return fd < 0 ? fd

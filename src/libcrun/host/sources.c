@@ -51,8 +51,8 @@ static int idmap_namespace(const struct launch *l, int *namespaces, const struct
 
 static int open_bind(const struct mount_op *op, int userns_fd, int *ret, struct crun_error *err)
 {
-	*ret = mount_source_open(op->source, op->recursive, op->src_nofollow || op->copy_symlink,
-				 err);
+	*ret = mount_source_open(NULL, op->source, op->recursive,
+				 op->src_nofollow || op->copy_symlink, err);
 	if (*ret < 0)
 		return err_at(err, "/mounts/%u/source", op->index);
 	if (!op->idmap)
@@ -114,8 +114,12 @@ int sources_open(struct launch *l, struct crun_error *err)
 
 	make_room(plan);
 	if (by_us) {
-		l->root_source_fd = mount_source_open(plan->rootfs, true, false, err);
-		if (l->root_source_fd < 0) {
+		l->root_source_fd = mount_source_open(NULL, plan->rootfs, true, false, err);
+		/* A mount cannot be made here for another namespace: then init has to reach everything itself. */
+		if (l->root_source_fd == -ENOSYS) {
+			l->root_source_fd = FD_NONE;
+			by_us = false;
+		} else if (l->root_source_fd < 0) {
 			err_in(err, "root.path");
 			return err_at(err, "/root/path");
 		}

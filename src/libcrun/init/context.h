@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "fs/mount_stage.h"
 #include "plan/birth.h"
 #include "plan/plan.h"
 #include "plan/seccomp.h"
@@ -21,7 +22,9 @@ struct outside {
 	struct channel *channel;
 	int root_fd; /* the container's root, on its own mount; FD_NONE until the `rootfs` phase */
 	int proc_fd; /* a verified procfs of the host, to reach /proc/sys and our own files */
-	int null_fd; /* O_PATH of the host's /dev/null, verified to be character device 1:3 */
+	struct mount_stage
+		stage; /* where mounts wait to be attached; open on kernels without the mount API */
+	int null_fd;   /* O_PATH of the host's /dev/null, verified to be character device 1:3 */
 	/*
 	 * One per plan->mounts, made by the host side before birth: a detached clone of the source, for a new instance the user
 	 * namespace of its id mapping, or FD_NONE.
@@ -44,7 +47,13 @@ struct inside {
 	const struct launch_plan *plan;
 	struct channel *channel;
 	int root_fd; /* "/" of the container */
-	int cwd_fd;  /* process.cwd, once it was entered */
+	/*
+	 * The host's procfs, only where mounts are changed by mount(2) on its links: without mount_setattr or the mount API. Nobody in
+	 * the container can get it from us, and it is closed before `last`. Else FD_NONE.
+	 */
+	int proc_fd;
+	bool old_mounts; /* there is no mount API: masks were made outside, other mounts are made in place */
+	int cwd_fd;   /* process.cwd, once it was entered */
 	int label_fd; /* our own LSM exec attribute, opened before the root was entered; or FD_NONE */
 	int mask_fd; /* detached read-only empty directory that covers masked directories, or FD_NONE */
 	int null_fd; /* detached clone of the verified /dev/null that covers masked files, or FD_NONE */

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "fs/mount_attr.h"
 #include "init/context.h"
 #include "init/fds.h"
 #include "init/outside/phase.h"
@@ -127,6 +128,7 @@ static int run_outside(const struct init_args *args, struct outside *o, struct c
 		.mask_fd = FD_NONE,
 		.mask_null_fd = FD_NONE,
 		.proc_fd = FD_NONE,
+		.stage = {.proc_fd = FD_NONE, .dir_fd = FD_NONE},
 		.mount_fds = args->mount_fds,
 		.root_source_fd = args->root_source_fd,
 		.ns_fds = args->ns_fds,
@@ -140,6 +142,7 @@ static int run_outside(const struct init_args *args, struct outside *o, struct c
 	o->proc_fd = outside_open_proc(err);
 	if (o->proc_fd < 0)
 		return o->proc_fd;
+	o->stage.proc_fd = o->proc_fd;
 	if (runs_hooks(args->plan))
 		o->host_pid = outside_own_pid(o->proc_fd);
 	return RUN_PHASES(outside_phases, o, DOMAIN_OUTSIDE, args, err);
@@ -148,10 +151,14 @@ static int run_outside(const struct init_args *args, struct outside *o, struct c
 /* Takes over what may be known inside and closes every fd of the host's file system. */
 static int become_inside(struct outside *o, struct inside *in, struct crun_error *err)
 {
+	bool old_mounts = mount_stage_is_open(&o->stage);
+
 	*in = (struct inside){
 		.plan = o->plan,
 		.channel = o->channel,
 		.root_fd = FD_NONE,
+		.proc_fd = old_mounts || mount_attr_needs_proc() ? take_fd(&o->proc_fd) : FD_NONE,
+		.old_mounts = old_mounts,
 		.cwd_fd = FD_NONE,
 		.label_fd = take_fd(&o->label_fd),
 		.mask_fd = take_fd(&o->mask_fd),
@@ -162,6 +169,7 @@ static int become_inside(struct outside *o, struct inside *in, struct crun_error
 		.seccomp = o->seccomp,
 	};
 	close_fd(&o->root_fd);
+	close_fd(&o->stage.dir_fd);
 	close_fd(&o->proc_fd);
 	close_fd(&o->null_fd);
 	for (int i = 0; i < NS_COUNT; i++)
@@ -184,6 +192,7 @@ static void become_last(struct inside *in, struct last *last)
 		.seccomp = in->seccomp,
 	};
 	close_fd(&in->root_fd);
+	close_fd(&in->proc_fd);
 	close_fd(&in->cwd_fd);
 	close_fd(&in->label_fd);
 	close_fd(&in->mask_fd);

@@ -98,7 +98,51 @@ TEST(remount_does_the_same_by_the_old_call)
 	CHECK_INT(mount_attr_remount(proc, fd, &(struct mount_change){.clr = MOUNT_ATTR_NODEV}), 0);
 	CHECK_INT(mount_attr_get(fd, &got), 0);
 	CHECK_INT(got, FLAGS & ~(uint64_t)MOUNT_ATTR_NODEV);
-	CHECK_INT(mount_attr_remount(proc, fd, &(struct mount_change){.rec_set = FLAGS}), -ENOSYS);
+	close(fd);
+	close(proc);
+	CHECK_INT(sys_umount2("/tmp", MNT_DETACH), 0);
+}
+
+static uint64_t flags_of(const char *path)
+{
+	uint64_t got = 0;
+	int fd = open(path, O_PATH | O_CLOEXEC);
+
+	if (fd < 0 || mount_attr_get(fd, &got) < 0)
+		return ~UINT64_C(0);
+	close(fd);
+	return got;
+}
+
+TEST(remount_reaches_what_is_mounted_below)
+{
+	const struct mount_change readonly = {.rec_set = MOUNT_ATTR_RDONLY};
+	const struct mount_change but_top = {
+		.rec_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC,
+		.clr = MOUNT_ATTR_RDONLY,
+	};
+	int fd, proc;
+
+	if (!enter())
+		SKIP("no mount namespace can be made");
+	fd = attached_tmpfs();
+	proc = procfs_open_host(&err);
+	CHECK(fd >= 0 && proc >= 0);
+	CHECK_INT(mkdir("/tmp/a b", 0755), 0);
+	CHECK_INT(sys_mount("t", "/tmp/a b", "tmpfs", MS_NOSUID, ""), 0);
+	CHECK_INT(mkdir("/tmp/a b/c", 0755), 0);
+	CHECK_INT(sys_mount("t", "/tmp/a b/c", "tmpfs", MS_NODEV, ""), 0);
+	/* One that another covers cannot be reached, and does not keep us. */
+	CHECK_INT(mkdir("/tmp/a b/c/d", 0755), 0);
+	CHECK_INT(sys_mount("t", "/tmp/a b/c/d", "tmpfs", 0, ""), 0);
+	CHECK_INT(sys_mount("t", "/tmp/a b/c", "tmpfs", MS_NODEV, ""), 0);
+	CHECK_INT(mount_attr_remount(proc, fd, &readonly), 0);
+	CHECK_INT(flags_of("/tmp"), MOUNT_ATTR_RDONLY);
+	CHECK_INT(flags_of("/tmp/a b"), MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID);
+	CHECK_INT(flags_of("/tmp/a b/c"), MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV);
+	CHECK_INT(mount_attr_remount(proc, fd, &but_top), 0);
+	CHECK_INT(flags_of("/tmp"), MOUNT_ATTR_NOEXEC);
+	CHECK_INT(flags_of("/tmp/a b"), MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
 	close(fd);
 	close(proc);
 	CHECK_INT(sys_umount2("/tmp", MNT_DETACH), 0);
@@ -141,16 +185,16 @@ TEST(sources)
 
 	if (!enter())
 		SKIP("no mount namespace can be made");
-	fd = mount_source_open("/no/such/thing", true, false, &err);
+	fd = mount_source_open(NULL, "/no/such/thing", true, false, &err);
 	CHECK_INT(fd, -ENOENT);
 	CHECK_STR(err.text, "mount source `/no/such/thing`: No such file or directory");
-	fd = mount_source_open("/", true, false, &err);
+	fd = mount_source_open(NULL, "/", true, false, &err);
 	CHECK(fd >= 0);
 	close(fd);
 	/* An unbindable mount exists, but cannot be cloned: say that, not "Invalid argument". */
 	fd = attached_tmpfs();
 	CHECK_INT(mount_attr_change(fd, &(struct mount_change){.propagation = MS_UNBINDABLE}), 0);
-	CHECK_INT(mount_source_open("/tmp", false, false, &err), -EINVAL);
+	CHECK_INT(mount_source_open(NULL, "/tmp", false, false, &err), -EINVAL);
 	CHECK(strstr(err.text, "unbindable"));
 	close(fd);
 	CHECK_INT(sys_umount2("/tmp", MNT_DETACH), 0);

@@ -3,6 +3,7 @@
 #include "init/inside/phase.h"
 
 #include "base/cleanup.h"
+#include "fs/mount_old.h"
 #include "fs/walk.h"
 #include "sys/file.h"
 #include "sys/mount.h"
@@ -115,6 +116,10 @@ static int mount_on_console(struct inside *in, int slave, struct crun_error *err
 		return err_set(err, KIND_PERMISSION, EPERM,
 			       "`/dev/console` of the image is a %s: operation not permitted",
 			       S_ISLNK(st.st_mode) ? "symbolic link" : "directory");
+	if (in->old_mounts) {
+		r = mount_old_bind(in->proc_fd, slave, target, false);
+		return r < 0 ? err_sys(err, r, "bind the terminal to `/dev/console`") : 0;
+	}
 	tree = sys_open_tree(slave, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
 	if (tree < 0)
 		return err_sys(err, tree, "clone the terminal's mount");

@@ -5,21 +5,14 @@
 #include "base/cleanup.h"
 #include "fs/inroot.h"
 #include "fs/mount_attr.h"
-#include "fs/procfs.h"
 #include "sys/file.h"
 #include "sys/mount.h"
 
-static int set_propagation(int fd, uint64_t propagation, bool recursive)
+static int set_propagation(const struct inside *in, int fd, uint64_t propagation, bool recursive)
 {
 	const struct mount_change c = {.propagation = propagation, .propagation_rec = recursive};
-	_cleanup_close_ int proc = FD_NONE;
-	int r;
 
-	r = mount_attr_change(fd, &c);
-	if (r != -ENOSYS)
-		return r;
-	proc = procfs_open_private(ERR_IGNORED);
-	return proc < 0 ? proc : mount_attr_remount(proc, fd, &c);
+	return mount_attr_apply(in->proc_fd, fd, &c);
 }
 
 /* A recursive change has hit the mounts that asked for something else. */
@@ -29,7 +22,7 @@ static int restore_mount(const struct inside *in, const struct mount_op *op, str
 	int r;
 
 	fd = inroot_open(in->root_fd, op->destination, O_PATH);
-	r = fd < 0 ? fd : set_propagation(fd, op->propagation, op->propagation_rec);
+	r = fd < 0 ? fd : set_propagation(in, fd, op->propagation, op->propagation_rec);
 	if (r < 0)
 		return err_sys(err, r, "set the propagation of `%s` again", op->destination);
 	return 0;
@@ -49,7 +42,7 @@ int phase_propagation(struct inside *in, struct crun_error *err)
 	root = sys_openat(in->root_fd, ".", O_PATH | O_DIRECTORY, 0);
 	if (root < 0)
 		return err_sys(err, root, "open `/`");
-	r = set_propagation(root, plan->root_propagation, recursive);
+	r = set_propagation(in, root, plan->root_propagation, recursive);
 	if (r < 0) {
 		err_sys(err, r, "set the propagation of `/`");
 		return err_at(err, "/linux/rootfsPropagation");

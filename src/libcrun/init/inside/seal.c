@@ -4,25 +4,14 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "fs/cover.h"
 #include "fs/inroot.h"
 #include "fs/mount_attr.h"
-#include "fs/procfs.h"
+#include "fs/mount_old.h"
+#include "fs/mount_id.h"
 #include "sys/file.h"
 #include "sys/mount.h"
 #include "sys/statx.h"
-
-/* Kernels before 5.12 change an attached mount through a procfs; made only when it is needed. */
-static int apply(int fd, const struct mount_change *c)
-{
-	_cleanup_close_ int proc = FD_NONE;
-	int r;
-
-	r = mount_attr_change(fd, c);
-	if (r != -ENOSYS)
-		return r;
-	proc = procfs_open_private(ERR_IGNORED);
-	return proc < 0 ? proc : mount_attr_remount(proc, fd, c);
-}
 
 /*
  * An O_PATH fd of a path that need not exist: FD_NONE then, with *ret_missing set. What init cannot reach with all capabilities
@@ -36,36 +25,73 @@ static int open_listed(const struct inside *in, const char *path, bool *ret_miss
 	return fd;
 }
 
-/* Everything below a read-only path is read-only: a clone of the tree gets the flag and covers it. */
+static const struct mount_change tree_readonly = {.rec_set = MOUNT_ATTR_RDONLY};
+
+/* A clone of the tree at FD gets the flag and covers it. */
+static int clone_readonly(const struct inside *in, int fd, struct crun_error *err)
+{
+	_cleanup_close_ int clone = FD_NONE;
+	int r, moved;
+
+	clone = sys_open_tree(fd, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
+	if (clone < 0)
+		return err_sys(err, clone, "clone the mount");
+	r = mount_attr_change(clone, &tree_readonly);
+	if (r < 0 && r != -ENOSYS)
+		return err_sys(err, r, "make the clone read-only");
+	moved = sys_move_mount(clone, fd);
+	if (moved < 0)
+		return err_sys(err, moved, "cover it with its read-only clone");
+	if (r == -ENOSYS)
+		r = mount_attr_remount(in->proc_fd, clone, &tree_readonly);
+	return r < 0 ? err_sys(err, r, "make its clone read-only") : 0;
+}
+
+/* The same with mount(2): the tree is bound to itself, and what PATH leads to then must be that, or somebody races with us. */
+static int bind_readonly(const struct inside *in, const char *path, int fd, struct crun_error *err)
+{
+	_cleanup_close_ int clone = FD_NONE;
+	uint64_t before, after;
+	struct stat a, b;
+	int r;
+
+	r = mount_old_bind(in->proc_fd, fd, fd, true);
+	if (r < 0)
+		return err_sys(err, r, "bind it to itself");
+	clone = inroot_open(in->root_fd, path, O_PATH);
+	if (clone < 0)
+		return err_sys(err, clone, "open it again");
+	r = mount_id_of(in->proc_fd, fd, &before);
+	if (r >= 0)
+		r = mount_id_of(in->proc_fd, clone, &after);
+	if (r >= 0)
+		r = sys_fstatat(fd, "", &a);
+	if (r >= 0)
+		r = sys_fstatat(clone, "", &b);
+	if (r < 0)
+		return err_sys(err, r, "look at its bind mount");
+	if (before == after || a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+		return err_set(err, KIND_SYSTEM, ESTALE,
+			       "it was replaced while the container was made");
+	r = mount_attr_apply(in->proc_fd, clone, &tree_readonly);
+	return r < 0 ? err_sys(err, r, "make it read-only") : 0;
+}
+
+/* Everything below a read-only path is read-only. */
 static int make_readonly(const struct inside *in, const char *path, struct crun_error *err)
 {
-	struct mount_change c = {.rec_set = MOUNT_ATTR_RDONLY};
-	_cleanup_close_ int clone = FD_NONE;
 	_cleanup_close_ int fd = FD_NONE;
 	bool missing;
-	int r, moved;
+	int r;
 
 	fd = open_listed(in, path, &missing);
 	if (missing)
 		return 0;
 	if (fd < 0)
 		return err_sys(err, fd, "open");
-	clone = sys_open_tree(fd, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
-	if (clone < 0)
-		return err_sys(err, clone, "clone the mount");
-	r = mount_attr_change(clone, &c);
-	if (r < 0 && r != -ENOSYS)
-		return err_sys(err, r, "make the clone read-only");
-	moved = sys_move_mount(clone, fd);
-	if (moved < 0)
-		return err_sys(err, moved, "cover it with its read-only clone");
-	/* What these kernels can do: the path itself, not the mounts below it. */
-	if (r == -ENOSYS) {
-		c = (struct mount_change){.set = MOUNT_ATTR_RDONLY};
-		r = apply(clone, &c);
-		if (r < 0)
-			return err_sys(err, r, "make it read-only");
-	}
+	r = in->old_mounts ? bind_readonly(in, path, fd, err) : clone_readonly(in, fd, err);
+	if (r < 0)
+		return r;
 	close_fd(&fd);
 	/* Looked up again: what a process in the container gets must be the clone. */
 	fd = inroot_open(in->root_fd, path, O_PATH);
@@ -74,74 +100,18 @@ static int make_readonly(const struct inside *in, const char *path, struct crun_
 	return mount_attr_verify(fd, MOUNT_ATTR_RDONLY, err);
 }
 
-/* The first use attaches the object itself, the others a clone of it: before 6.15 only an attached mount can be cloned. */
-static int cover(int object, bool *used, int target)
-{
-	_cleanup_close_ int clone = FD_NONE;
-	int r;
-
-	if (!*used) {
-		r = sys_move_mount(object, target);
-		*used = r >= 0;
-		return r;
-	}
-	clone = sys_open_tree(object, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
-	return clone < 0 ? clone : sys_move_mount(clone, target);
-}
-
-/* Looks PATH up again: what a process in the container would get is the cover. */
-static int verify_cover(const struct inside *in, const char *path, int object,
-			struct crun_error *err)
-{
-	_cleanup_close_ int fd = FD_NONE;
-	struct stat a, b;
-	int r;
-
-	fd = inroot_open(in->root_fd, path, O_PATH);
-	if (fd < 0)
-		return err_sys(err, fd, "open it again");
-	r = sys_fstatat(fd, "", &a);
-	if (r >= 0)
-		r = sys_fstatat(object, "", &b);
-	if (r < 0)
-		return err_sys(err, r, "stat");
-	if (a.st_dev != b.st_dev || a.st_ino != b.st_ino)
-		return err_set(err, KIND_SYSTEM, EIO, "the mask did not take effect");
-	return 0;
-}
-
-struct covers {
-	bool mask_used, null_used;
-};
-
 static int mask(const struct inside *in, struct covers *covers, const char *path,
 		struct crun_error *err)
 {
-	_cleanup_close_ int fd = FD_NONE;
-	struct stat st;
-	bool missing, is_dir;
-	int r, object;
+	struct mount_stage none = {.proc_fd = in->proc_fd, .dir_fd = FD_NONE};
 
-	fd = open_listed(in, path, &missing);
-	if (missing)
-		return 0;
-	if (fd < 0)
-		return err_sys(err, fd, "open");
-	r = sys_fstatat(fd, "", &st);
-	if (r < 0)
-		return err_sys(err, r, "stat");
-	is_dir = S_ISDIR(st.st_mode);
-	object = is_dir ? in->mask_fd : in->null_fd;
-	r = cover(object, is_dir ? &covers->mask_used : &covers->null_used, fd);
-	if (r < 0)
-		return err_sys(err, r, "cover it");
-	return verify_cover(in, path, object, err);
+	return cover_path(&none, covers, in->root_fd, path, err);
 }
 
-static int set_readonly(int fd, struct crun_error *err)
+static int set_readonly(const struct inside *in, int fd, struct crun_error *err)
 {
 	const struct mount_change c = {.set = MOUNT_ATTR_RDONLY};
-	int r = apply(fd, &c);
+	int r = mount_attr_apply(in->proc_fd, fd, &c);
 
 	if (r < 0)
 		return err_sys(err, r, "make it read-only");
@@ -166,7 +136,7 @@ static int seal_tmpfs(const struct inside *in, const struct mount_op *op, struct
 	if (fs.f_type != TMPFS_MAGIC_ || (sys_mount_place(fd, &place) == 0 && !place.is_mount_root))
 		return err_set(err, KIND_SYSTEM, ESTALE,
 			       "the destination changed while the container was made");
-	return set_readonly(fd, err);
+	return set_readonly(in, fd, err);
 }
 
 static bool is_late_readonly(const struct mount_op *op)
@@ -198,7 +168,7 @@ static int seal_root(const struct inside *in, struct crun_error *err)
 	root = sys_openat(in->root_fd, ".", O_PATH | O_DIRECTORY, 0);
 	if (root < 0)
 		return err_sys(err, root, "open `/`");
-	r = set_readonly(root, err);
+	r = set_readonly(in, root, err);
 	if (r < 0) {
 		err_in(err, "root filesystem");
 		return err_at(err, "/root/readonly");
@@ -209,7 +179,7 @@ static int seal_root(const struct inside *in, struct crun_error *err)
 int phase_seal(struct inside *in, struct crun_error *err)
 {
 	const struct launch_plan *plan = in->plan;
-	struct covers covers = {0};
+	struct covers covers = {.dir_fd = in->mask_fd, .file_fd = in->null_fd};
 
 	/* Before something covers them. */
 	if (seal_mounts(in, err) < 0)

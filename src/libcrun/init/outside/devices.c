@@ -8,7 +8,6 @@
 #include "fs/mount_source.h"
 #include "init/outside/mount.h"
 #include "sys/file.h"
-#include "sys/mount.h"
 
 #include <limits.h>
 #include <sys/sysmacros.h>
@@ -64,13 +63,13 @@ static int make_node(const struct plan_device *d, int dir, const char *name, str
 }
 
 /* The host's node D as a detached mount. */
-static int open_host_node(const struct plan_device *d, struct crun_error *err)
+static int open_host_node(struct outside *o, const struct plan_device *d, struct crun_error *err)
 {
 	_cleanup_close_ int fd = FD_NONE;
 	struct stat st;
 	int r;
 
-	fd = mount_source_open(d->path, false, false, err);
+	fd = mount_source_open(&o->stage, d->path, false, false, err);
 	if (fd < 0)
 		return fd;
 	r = sys_fstatat(fd, "", &st);
@@ -92,7 +91,7 @@ static int bind_node(struct outside *o, const struct plan_device *d, int dir, co
 	struct stat st;
 	int r;
 
-	source = open_host_node(d, err);
+	source = open_host_node(o, d, err);
 	if (source < 0)
 		return source;
 	r = sys_mknodat(dir, name, S_IFREG | 0644, 0);
@@ -109,7 +108,7 @@ static int bind_node(struct outside *o, const struct plan_device *d, int dir, co
 	if (S_ISDIR(st.st_mode) || S_ISLNK(st.st_mode))
 		return err_set(err, KIND_SPEC, EEXIST,
 			       "the root filesystem has something else there: File exists");
-	r = sys_move_mount(source, target);
+	r = mount_stage_attach(&o->stage, source, target);
 	if (r < 0)
 		return err_sys(err, r, "bind the host's node");
 	r = mount_attr_apply(o->proc_fd, source, &slave);

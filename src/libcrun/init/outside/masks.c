@@ -2,40 +2,42 @@
 // The phase `masks`: the two objects that all masked paths are covered with.
 #include "init/outside/phase.h"
 
-#include "base/cleanup.h"
-#include "sys/file.h"
+#include "fs/cover.h"
 #include "sys/mount.h"
 
 /*
  * One empty directory for all masked directories: an instance for each of them makes the teardown of a large host with many
  * containers crawl. 0555 and read-only as a whole: nothing can ever appear in it.
  */
-static int make_mask(struct crun_error *err)
+static int make_mask(struct outside *o, struct crun_error *err)
 {
-	_cleanup_close_ int fs = FD_NONE;
-	int r;
+	int r = mount_stage_new_simple(&o->stage, "tmpfs", "tmpfs",
+				       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+					       MOUNT_ATTR_NOEXEC,
+				       "mode=0555,size=4k,ro");
 
-	fs = sys_fsopen("tmpfs");
-	if (fs < 0)
-		return err_sys(err, fs, "fsopen tmpfs for masked paths");
-	r = sys_fsconfig_string(fs, "mode", "0555");
-	if (r >= 0)
-		r = sys_fsconfig_string(fs, "size", "4k");
-	if (r >= 0)
-		r = sys_fsconfig_flag(fs, "ro");
-	if (r >= 0)
-		r = sys_fsconfig_create(fs);
-	if (r >= 0)
-		r = sys_fsmount(fs, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
-					    MOUNT_ATTR_NOEXEC);
-	if (r < 0)
-		return err_sys(err, r, "make the empty directory for masked paths");
-	return r;
+	return r < 0 ? err_sys(err, r, "make the empty directory for masked paths") : r;
+}
+
+/* What waits on a stage goes with the host's files: then all is covered now, and `seal` makes sure that it still is. */
+static int cover_now(struct outside *o, struct crun_error *err)
+{
+	struct covers covers = {.dir_fd = o->mask_fd, .file_fd = o->mask_null_fd};
+
+	for (size_t i = 0; i < o->plan->masked_paths_len; i++) {
+		const char *path = o->plan->masked_paths[i];
+
+		if (cover_path(&o->stage, &covers, o->root_fd, path, err) >= 0)
+			continue;
+		err_in(err, "masked path `%s`", path);
+		return err_at(err, "/linux/maskedPaths/%zu", i);
+	}
+	return 0;
 }
 
 int phase_masks(struct outside *o, struct crun_error *err)
 {
-	o->mask_fd = make_mask(err);
+	o->mask_fd = make_mask(o, err);
 	if (o->mask_fd < 0)
 		return o->mask_fd;
 	/*
@@ -45,8 +47,8 @@ int phase_masks(struct outside *o, struct crun_error *err)
 	o->null_fd = outside_open_null(err);
 	if (o->null_fd < 0)
 		return o->null_fd;
-	o->mask_null_fd = sys_open_tree(o->null_fd, "", OPEN_TREE_CLONE | AT_EMPTY_PATH);
+	o->mask_null_fd = mount_stage_clone(&o->stage, o->null_fd, false);
 	if (o->mask_null_fd < 0)
 		return err_sys(err, o->mask_null_fd, "clone /dev/null for masked paths");
-	return 0;
+	return mount_stage_is_open(&o->stage) ? cover_now(o, err) : 0;
 }

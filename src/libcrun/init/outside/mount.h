@@ -2,6 +2,7 @@
 /* What the files that make mounts share: the destination, the attributes, the attaching. */
 #pragma once
 
+#include "base/buf.h"
 #include "base/error.h"
 #include "fs/mount_attr.h"
 #include "init/context.h"
@@ -48,6 +49,10 @@ int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *er
 int mount_cgroup(struct outside *o, const struct mount_op *op,
 		 struct crun_error *err) CRUN_NODISCARD;
 
+/* The options of op for mount(2); SKIP (a key) is left out, MODE (or NULL) added. The caller frees DATA either way. */
+int mount_join_parameters(const struct mount_op *op, const char *skip, const char *mode,
+			  struct buf *data, struct crun_error *err) CRUN_NODISCARD;
+
 /* True when an option of op is too long for fsconfig(2): mount_long makes such a mount, by mount(2) on the fd of TARGET. */
 bool mount_has_long_parameter(const struct mount_op *op);
 int mount_long(struct outside *o, const struct mount_op *op, const struct mount_target *target,
@@ -66,10 +71,11 @@ int mount_open_sources(struct outside *o, struct crun_error *err) CRUN_NODISCARD
 bool mount_dev_is_bind(const struct outside *o);
 
 /*
- * Applies C to the detached tree FD, which came from elsewhere. Flags that a more privileged namespace has locked stay as they
+ * Applies C to the tree FD, which came from elsewhere; ATTACHED tells whether it is in its place by now. Flags that a more privileged namespace has locked stay as they
  * are, unless op asks for them to be off. Returns 0, or 1 when the kernel has no mount_setattr(2) and C is left to mount_attach.
  */
-int mount_tree_change(int fd, const struct mount_change *c, struct crun_error *err) CRUN_NODISCARD;
+int mount_tree_change(const struct outside *o, int fd, const struct mount_change *c, bool attached,
+		      struct crun_error *err) CRUN_NODISCARD;
 
 /*
  * Copies what the root has at TARGET into the new tmpfs MOUNT_FD, for the option "tmpcopyup"; its owner too unless KEEP_OWNER.

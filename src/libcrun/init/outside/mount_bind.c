@@ -9,11 +9,20 @@
 #include "sys/file.h"
 #include "sys/mount.h"
 
+/* -ENOSYS: the kernel can do that only once the mount is attached. One on the stage is. */
+static int change(const struct outside *o, int fd, const struct mount_change *c, bool attached)
+{
+	if (attached || mount_stage_is_open(&o->stage))
+		return mount_attr_apply(o->proc_fd, fd, c);
+	return mount_attr_change(fd, c);
+}
+
 /*
  * EPERM: a more privileged mount namespace has locked flags that C changes (mount_namespaces(7)). Bits that nobody asked to be
  * off are never in C->clr, so what is left is either harmless or has to be said.
  */
-static int change_locked(int fd, const struct mount_change *c, struct crun_error *err)
+static int change_locked(const struct outside *o, int fd, const struct mount_change *c,
+			 bool attached, struct crun_error *err)
 {
 	struct mount_change less = *c;
 	uint64_t now = 0, lost;
@@ -24,7 +33,7 @@ static int change_locked(int fd, const struct mount_change *c, struct crun_error
 	less.set &= ~(uint64_t)(MOUNT_ATTR__ATIME | MOUNT_ATTR_NODIRATIME);
 	/* "rw" is what engines write for every volume: a read-only one that may not be changed stays read-only. */
 	less.clr &= ~(uint64_t)MOUNT_ATTR_RDONLY;
-	r = mount_attr_change(fd, &less);
+	r = change(o, fd, &less, attached);
 	if (r == 0) {
 		log_debug("mount: kept flags that a more privileged namespace has locked");
 		return 0;
@@ -42,14 +51,15 @@ static int change_locked(int fd, const struct mount_change *c, struct crun_error
 		       mount_attr_name(lost));
 }
 
-int mount_tree_change(int fd, const struct mount_change *c, struct crun_error *err)
+int mount_tree_change(const struct outside *o, int fd, const struct mount_change *c, bool attached,
+		      struct crun_error *err)
 {
-	int r = mount_attr_change(fd, c);
+	int r = change(o, fd, c, attached);
 
 	if (r == -ENOSYS)
 		return 1;
 	if (r == -EPERM)
-		return change_locked(fd, c, err);
+		return change_locked(o, fd, c, attached, err);
 	if (r < 0)
 		return err_sys(err, r, "set the flags of the mount");
 	return 0;
@@ -111,11 +121,9 @@ static int bind_source(struct outside *o, const struct mount_op *op, int source,
 		c.propagation = MS_SLAVE;
 		c.propagation_rec = true;
 	}
-	later = mount_tree_change(source, &c, err);
+	later = mount_tree_change(o, source, &c, false, err);
 	if (later < 0)
 		return later;
-	/* Linux 5.10 and 5.11 cannot: file permissions have to do there. What the configuration itself asks for is not dropped. */
-	c.rec_set = op->rec_set;
 	r = mount_target_open(o, op, st.st_mode, source, &t, err);
 	if (r >= 0)
 		r = mount_attach(o, op, source, &t, later ? &c : NULL, err);

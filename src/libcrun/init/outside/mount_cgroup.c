@@ -44,45 +44,13 @@ static int next_hierarchy(char **cursor, struct hierarchy *ret)
 	return 0;
 }
 
-/* v1: the controllers are flags of the file system, a named hierarchy is a parameter. */
-static int set_controllers(int fs, const char *controllers)
+/*
+ * A mount of the hierarchy that shows our cgroup namespace's root as its own. v1: the controllers are flags of the file system, a named
+ * hierarchy is a parameter. Returns the fd or -errno.
+ */
+static int new_view(struct outside *o, const struct hierarchy *h, uint64_t attrs)
 {
-	char word[64];
-	int r;
-
-	while (*controllers) {
-		size_t n = strcspn(controllers, ",");
-
-		if (n >= sizeof(word))
-			return -ENAMETOOLONG;
-		memcpy(word, controllers, n);
-		word[n] = '\0';
-		if (str_after(word, "name="))
-			r = sys_fsconfig_string(fs, "name", str_after(word, "name="));
-		else
-			r = sys_fsconfig_flag(fs, word);
-		if (r < 0)
-			return r;
-		controllers += n + (controllers[n] == ',');
-	}
-	return 0;
-}
-
-/* A mount of the hierarchy that shows our cgroup namespace's root as its own. Returns the fd or -errno. */
-static int new_view(const struct hierarchy *h, uint64_t attrs)
-{
-	_cleanup_close_ int fs = FD_NONE;
-	int r;
-
-	fs = sys_fsopen(fstype_of(h));
-	if (fs < 0)
-		return fs;
-	r = sys_fsconfig_string(fs, "source", "cgroup");
-	if (r >= 0)
-		r = set_controllers(fs, h->controllers);
-	if (r >= 0)
-		r = sys_fsconfig_create(fs);
-	return r < 0 ? r : sys_fsmount(fs, (unsigned)attrs);
+	return mount_stage_new_simple(&o->stage, "cgroup", fstype_of(h), attrs, h->controllers);
 }
 
 /* The first controller (or "name=...") tells v1 hierarchies apart. */
@@ -162,12 +130,12 @@ static const char *own_path(const struct outside *o, const struct hierarchy *h)
 	return h->path;
 }
 
-/* A bind of our own cgroup's directory. Returns the detached mount or -errno. */
+/* A bind of our own cgroup's directory. Returns the mount, for which *later may be left to do, or -errno. */
 static int bound_view(struct outside *o, const struct mount_op *op, const struct hierarchy *h,
-		      uint64_t attrs, struct crun_error *err)
+		      struct mount_change *later, struct crun_error *err)
 {
 	const struct mount_change c = {
-		.set = attrs & ~(uint64_t)MOUNT_ATTR__ATIME,
+		.set = op->attr_set & ~(uint64_t)MOUNT_ATTR__ATIME,
 		.propagation = MS_PRIVATE,
 	};
 	_cleanup_close_ int fd = FD_NONE;
@@ -181,34 +149,33 @@ static int bound_view(struct outside *o, const struct mount_op *op, const struct
 	r = host_path(o, h, path, source, sizeof(source), err);
 	if (r < 0)
 		return r;
-	fd = mount_source_open(source, false, true, err);
+	fd = mount_source_open(&o->stage, source, false, true, err);
 	if (fd < 0)
 		return fd;
-	r = mount_tree_change(fd, &c, err);
-	if (r > 0)
-		return err_set(err, KIND_UNSUPPORTED, ENOSYS,
-			       "a bind mount of the cgroup with its flags needs Linux 5.12");
+	r = mount_tree_change(o, fd, &c, false, err);
 	if (r < 0)
 		return r;
+	if (r > 0)
+		*later = c;
 	log_debug("mount to %s: bound %s", op->destination, source);
 	return take_fd(&fd);
 }
 
 /* The container's view of one hierarchy: a new mount in a cgroup namespace, which ends at its root; a bind otherwise. */
 static int make_view(struct outside *o, const struct mount_op *op, const struct hierarchy *h,
-		     struct crun_error *err)
+		     struct mount_change *later, struct crun_error *err)
 {
 	int fd;
 
 	if (plan_ns_is_own(o->plan, NS_CGROUP)) {
-		fd = new_view(h, op->attr_set);
+		fd = new_view(o, h, op->attr_set);
 		/* A user namespace needs a cgroup namespace of its own making and an uncovered mount to look at. */
 		if (fd != -EPERM && fd != -EBUSY)
 			return fd < 0 ? err_sys(err, fd, "mount the %s hierarchy `%s`",
 						fstype_of(h), h->controllers)
 				      : fd;
 	}
-	return bound_view(o, op, h, op->attr_set, err);
+	return bound_view(o, op, h, later, err);
 }
 
 /* A v2 host: the destination is the hierarchy. */
@@ -216,6 +183,7 @@ static int mount_unified(struct outside *o, const struct mount_op *op,
 			 const struct mount_target *target, struct crun_error *err)
 {
 	_cleanup_buf_ struct buf text = {0};
+	struct mount_change later = {0};
 	struct hierarchy h;
 	_cleanup_close_ int fd = FD_NONE;
 	char *cursor;
@@ -229,10 +197,10 @@ static int mount_unified(struct outside *o, const struct mount_op *op,
 		;
 	if (r == 0)
 		return err_set(err, KIND_UNSUPPORTED, ENODEV, "we are in no cgroup2 hierarchy");
-	fd = make_view(o, op, &h, err);
+	fd = make_view(o, op, &h, &later, err);
 	if (fd < 0)
 		return fd;
-	return mount_attach(o, op, fd, target, NULL, err);
+	return mount_attach(o, op, fd, target, later.set ? &later : NULL, err);
 }
 
 /* The directory that a hierarchy is mounted on below /sys/fs/cgroup: "cpu,cpuacct", "systemd", "unified". */
@@ -249,13 +217,14 @@ static int add_hierarchy(struct outside *o, const struct mount_op *op, int tmpfs
 			 const struct hierarchy *h, struct crun_error *err)
 {
 	struct mount_target t = {.fd = FD_NONE, .mode = S_IFDIR};
+	struct mount_change later = {0};
 	_cleanup_close_ int fd = FD_NONE;
 	const char *name = directory_name(h);
 	int r;
 
 	if (!str_is_filename(name))
 		return 0;
-	fd = make_view(o, op, h, err);
+	fd = make_view(o, op, h, &later, err);
 	if (fd < 0)
 		return fd;
 	r = sys_mkdirat(tmpfs, name, 0755);
@@ -265,7 +234,7 @@ static int add_hierarchy(struct outside *o, const struct mount_op *op, int tmpfs
 	if (t.fd < 0)
 		return err_sys(err, t.fd, "open `%s`", name);
 	snprintf(t.path, sizeof(t.path), "%s/%s", op->destination, name);
-	r = mount_attach(o, op, fd, &t, NULL, err);
+	r = mount_attach(o, op, fd, &t, later.set ? &later : NULL, err);
 	close_fd(&t.fd);
 	return r;
 }
@@ -295,24 +264,12 @@ static int add_links(int tmpfs, const struct hierarchy *h, struct crun_error *er
 }
 
 /* The directory that holds the hierarchies of a v1 host. */
-static int make_directory(const struct mount_op *op, struct crun_error *err)
+static int make_directory(struct outside *o, const struct mount_op *op, struct crun_error *err)
 {
-	_cleanup_close_ int fs = FD_NONE;
-	int r;
+	int r = mount_stage_new_simple(&o->stage, "tmpfs", "tmpfs",
+				       op->attr_set & ~(uint64_t)MOUNT_ATTR_RDONLY, "mode=755");
 
-	fs = sys_fsopen("tmpfs");
-	if (fs < 0)
-		return err_sys(err, fs, "fsopen tmpfs");
-	r = sys_fsconfig_string(fs, "source", "tmpfs");
-	if (r >= 0)
-		r = sys_fsconfig_string(fs, "mode", "755");
-	if (r >= 0)
-		r = sys_fsconfig_create(fs);
-	if (r >= 0)
-		r = sys_fsmount(fs, (unsigned)(op->attr_set & ~(uint64_t)MOUNT_ATTR_RDONLY));
-	if (r < 0)
-		return err_sys(err, r, "make a tmpfs for the cgroup hierarchies");
-	return r;
+	return r < 0 ? err_sys(err, r, "make a tmpfs for the cgroup hierarchies") : r;
 }
 
 static int fill_directory(struct outside *o, const struct mount_op *op, int tmpfs,
@@ -350,7 +307,7 @@ static int mount_hierarchies(struct outside *o, const struct mount_op *op,
 
 	/* Attached first: before 6.15 a mount cannot be put on a detached one. */
 	writable.attr_set &= ~(uint64_t)MOUNT_ATTR_RDONLY;
-	tmpfs = make_directory(op, err);
+	tmpfs = make_directory(o, op, err);
 	if (tmpfs < 0)
 		return tmpfs;
 	r = mount_attach(o, &writable, tmpfs, target, NULL, err);

@@ -80,6 +80,13 @@ static int set_parameters(const struct outside *o, struct instance *in, struct c
 	return 0;
 }
 
+static int no_such_fs(const struct mount_op *op, struct crun_error *err)
+{
+	err_set(err, KIND_UNSUPPORTED, ENODEV,
+		"this kernel does not have the file system `%s`: No such device", op->fstype);
+	return err_at(err, "/mounts/%u/type", op->index);
+}
+
 static int configure(const struct outside *o, struct instance *in, struct crun_error *err)
 {
 	const struct mount_op *op = in->op;
@@ -87,13 +94,8 @@ static int configure(const struct outside *o, struct instance *in, struct crun_e
 	int r;
 
 	in->fs_fd = sys_fsopen(op->fstype);
-	if (in->fs_fd == -ENODEV) {
-		r = err_set(err, KIND_UNSUPPORTED, ENODEV,
-			    "this kernel does not have the file system `%s`: No such device",
-			    op->fstype);
-		(void)err_at(err, "/mounts/%u/type", op->index);
-		return r;
-	}
+	if (in->fs_fd == -ENODEV)
+		return no_such_fs(op, err);
 	if (in->fs_fd < 0)
 		return err_sys(err, in->fs_fd, "fsopen %s", op->fstype);
 	if (op->source && *op->source) {
@@ -127,13 +129,35 @@ static uint64_t initial_attrs(const struct mount_op *op)
 	return op->attr_set;
 }
 
-/* Returns the detached mount of a new instance. */
-static int make_instance(const struct outside *o, const struct mount_op *op, const char *skip,
+/* By mount(2) the kernel has no words for what it refuses. */
+static int make_on_stage(struct outside *o, const struct instance *in, struct crun_error *err)
+{
+	const struct mount_op *op = in->op;
+	_cleanup_buf_ struct buf data = {0};
+	int r;
+
+	r = mount_join_parameters(op, in->skip, in->extra_mode, &data, err);
+	if (r < 0)
+		return r;
+	r = mount_stage_new(&o->stage, op->source && *op->source ? op->source : op->fstype,
+			    op->fstype, initial_attrs(op), data.data);
+	if (r == -ENODEV)
+		return no_such_fs(op, err);
+	if (r < 0)
+		return err_sys(err, r, "make a %s filesystem with the options `%s`", op->fstype,
+			       data.data ? data.data : "");
+	return r;
+}
+
+/* Returns the detached mount of a new instance, or that on the stage. */
+static int make_instance(struct outside *o, const struct mount_op *op, const char *skip,
 			 const char *extra_mode, struct crun_error *err)
 {
 	struct instance in = {.op = op, .skip = skip, .extra_mode = extra_mode, .fs_fd = FD_NONE};
 	int r;
 
+	if (mount_stage_is_open(&o->stage))
+		return make_on_stage(o, &in, err);
 	r = configure(o, &in, err);
 	if (r >= 0) {
 		r = sys_fsmount(in.fs_fd, (unsigned)initial_attrs(op));
@@ -163,7 +187,8 @@ static bool has_parameter(const struct mount_op *op, const char *key)
  * bound. What that brings along is no weaker than a new instance: all of it gets the flags, and the cgroup and other file
  * systems below, which a new sysfs does not have, are read-only (CVE-2023-25809).
  */
-static int bind_host_sys(const struct mount_op *op, struct crun_error *err)
+static int bind_host_sys(struct outside *o, const struct mount_op *op, struct mount_change *later,
+			 struct crun_error *err)
 {
 	struct mount_change all = {
 		.rec_set = op->attr_set | MOUNT_ATTR_RDONLY,
@@ -176,7 +201,7 @@ static int bind_host_sys(const struct mount_op *op, struct crun_error *err)
 	struct statfs fs;
 	int r;
 
-	fd = mount_source_open("/sys", true, true, err);
+	fd = mount_source_open(&o->stage, "/sys", true, true, err);
 	if (fd < 0)
 		return fd;
 	r = sys_fstatfs(fd, &fs);
@@ -184,28 +209,32 @@ static int bind_host_sys(const struct mount_op *op, struct crun_error *err)
 		return err_sys(err, r, "statfs `/sys`");
 	if (fs.f_type != SYSFS_MAGIC_)
 		return err_set(err, KIND_UNSUPPORTED, ENODEV, "the host's `/sys` is not a sysfs");
-	r = mount_tree_change(fd, &all, err);
-	if (r > 0)
-		return err_set(err, KIND_UNSUPPORTED, ENOSYS,
-			       "a bind mount of the host's `/sys` with its flags needs Linux 5.12");
+	r = mount_tree_change(o, fd, &all, false, err);
 	if (r < 0)
 		return r;
-	if (!(op->attr_set & MOUNT_ATTR_RDONLY) && mount_attr_change(fd, &top_writable) < 0)
+	if (r > 0) {
+		*later = all;
+		if (!(op->attr_set & MOUNT_ATTR_RDONLY))
+			later->clr = MOUNT_ATTR_RDONLY;
+	} else if (!(op->attr_set & MOUNT_ATTR_RDONLY) &&
+		   mount_tree_change(o, fd, &top_writable, false, ERR_IGNORED) < 0) {
 		log_debug("the host's /sys is locked read-only and stays so");
+	}
 	log_debug("mount to %s: bound the host's /sys", op->destination);
 	return take_fd(&fd);
 }
 
-/* What to try when the plain attempt failed with R; returns the mount or the error. */
+/* What to try when the plain attempt failed with R; returns the mount, for which *later may be left to do, or the error. */
 static int second_attempt(struct outside *o, const struct mount_op *op, int r,
-			  const char *extra_mode, struct crun_error *err)
+			  const char *extra_mode, struct mount_change *later,
+			  struct crun_error *err)
 {
 	/* gid=5 is the tty group of the distributions, which a small id mapping does not have. */
 	if (str_eq(op->fstype, "devpts") && r == -EINVAL && in_userns(o) &&
 	    has_parameter(op, "gid"))
 		return make_instance(o, op, "gid", extra_mode, err);
 	if (str_eq(op->fstype, "sysfs") && r == -EPERM)
-		return bind_host_sys(op, err);
+		return bind_host_sys(o, op, later, err);
 	if (str_eq(op->fstype, "proc") && r == -EPERM)
 		return err_set(err, KIND_PERMISSION, EPERM,
 			       "the kernel refuses a new proc filesystem: it needs a pid namespace "
@@ -259,13 +288,14 @@ int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *er
 	const char *extra_mode = NULL;
 	bool is_tmpfs = str_eq(op->fstype, "tmpfs");
 	struct mount_op shown = *op;
+	struct mount_change later = {0}; /* what only the attached mount can be given */
 	int r;
 
 	r = mount_target_open(o, op, S_IFDIR, FD_NONE, &t, err);
 	target_fd = t.fd;
 	if (r < 0)
 		return r;
-	if (mount_has_long_parameter(op) && !is_tmpfs) {
+	if (mount_has_long_parameter(op) && !is_tmpfs && !mount_stage_is_open(&o->stage)) {
 		if (op->idmap)
 			return err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
 				       "a new %s filesystem with options of more than 255 bytes "
@@ -279,7 +309,7 @@ int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *er
 	}
 	fd = make_instance(o, op, NULL, extra_mode, err);
 	if (fd < 0)
-		fd = second_attempt(o, op, fd, extra_mode, err);
+		fd = second_attempt(o, op, fd, extra_mode, &later, err);
 	if (fd < 0)
 		return fd;
 	r = mount_check_label(o, op, fd, err);
@@ -294,5 +324,5 @@ int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *er
 	if (r < 0)
 		return r;
 	shown.attr_set = initial_attrs(op);
-	return mount_attach(o, &shown, fd, &t, NULL, err);
+	return mount_attach(o, &shown, fd, &t, later.rec_set ? &later : NULL, err);
 }

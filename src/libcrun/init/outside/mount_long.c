@@ -4,8 +4,10 @@
 
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "base/str.h"
 #include "fs/inroot.h"
 #include "fs/label.h"
+#include "fs/mount_old.h"
 #include "sys/file.h"
 #include "sys/mount.h"
 #include "sys/statx.h"
@@ -26,8 +28,15 @@ bool mount_has_long_parameter(const struct mount_op *op)
 	return false;
 }
 
-static int join_parameters(const struct mount_op *op, struct buf *data, struct crun_error *err)
+int mount_join_parameters(const struct mount_op *op, const char *skip, const char *mode,
+			  struct buf *data, struct crun_error *err)
 {
+	const char *comma = "";
+
+	if (mode) {
+		buf_printf(data, "mode=%s", mode);
+		comma = ",";
+	}
 	for (size_t i = 0; i < op->parameters_len; i++) {
 		const struct mount_parameter *p = &op->parameters[i];
 
@@ -35,8 +44,11 @@ static int join_parameters(const struct mount_op *op, struct buf *data, struct c
 		const char *quote =
 			p->value && label_is_option(p->key) && p->value[0] != '"' ? "\"" : "";
 
-		buf_printf(data, "%s%s%s%s%s%s", i ? "," : "", p->key, p->value ? "=" : "", quote,
+		if (skip && str_eq(p->key, skip))
+			continue;
+		buf_printf(data, "%s%s%s%s%s%s", comma, p->key, p->value ? "=" : "", quote,
 			   p->value ? p->value : "", quote);
+		comma = ",";
 	}
 	if (data->failed)
 		return err_sys(err, -ENOMEM, "join the mount options");
@@ -71,11 +83,11 @@ int mount_long(struct outside *o, const struct mount_op *op, const struct mount_
 	_cleanup_close_ int fd = FD_NONE;
 	int r;
 
-	r = join_parameters(op, &data, err);
+	r = mount_join_parameters(op, NULL, NULL, &data, err);
 	if (r < 0)
 		return r;
-	r = mount_over_fd(o->proc_fd, target->fd, op->source ? op->source : op->fstype, op->fstype,
-			  op->attr_set, data.data);
+	r = mount_old_new(o->proc_fd, target->fd, op->source ? op->source : op->fstype, op->fstype,
+			  mount_attr_flags(op->attr_set), data.data);
 	if (r < 0)
 		return err_sys(err, r, "make a %s filesystem with `%s`", op->fstype, data.data);
 	fd = open_new_mount(o, target, err);

@@ -214,16 +214,13 @@ int mount_attach(struct outside *o, const struct mount_op *op, int mount_fd,
 	};
 	int r;
 
-	r = sys_move_mount(mount_fd, t->fd);
+	r = mount_stage_attach(&o->stage, mount_fd, t->fd);
 	if (r < 0)
 		return attach_failed(r, mount_fd, t, err);
 	if (needs) {
-		r = mount_attr_remount(o->proc_fd, mount_fd, needs);
-		if (r == -ENOSYS)
-			return err_set(err, KIND_UNSUPPORTED, ENOSYS,
-				       "recursive mount options need Linux 5.12");
+		r = mount_tree_change(o, mount_fd, needs, true, err);
 		if (r < 0)
-			return err_sys(err, r, "set the flags of the mount");
+			return r;
 	}
 	/* Last: a mount that is attached below a shared one becomes shared. */
 	if (op->propagation) {
@@ -269,7 +266,7 @@ int mount_open_sources(struct outside *o, struct crun_error *err)
 
 		if (op->kind != MOUNT_BIND || o->mount_fds[i] >= 0)
 			continue;
-		o->mount_fds[i] = mount_source_open(op->source, op->recursive,
+		o->mount_fds[i] = mount_source_open(&o->stage, op->source, op->recursive,
 						    op->src_nofollow || op->copy_symlink, err);
 		if (o->mount_fds[i] < 0) {
 			err_in(err, "mount to `%s`", op->destination);

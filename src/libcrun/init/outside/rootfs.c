@@ -70,7 +70,9 @@ static int open_root_clone(struct outside *o, struct crun_error *err)
 
 	if (o->root_source_fd >= 0)
 		return take_fd(&o->root_source_fd);
-	fd = mount_source_open(o->plan->rootfs, true, false, err);
+	fd = mount_source_open(NULL, o->plan->rootfs, true, false, err);
+	if (fd == -ENOSYS)
+		return fd;
 	if (fd < 0) {
 		err_in(err, "root filesystem `%s`", o->plan->rootfs);
 		return err_at(err, "/root/path");
@@ -100,19 +102,15 @@ static int open_root_target(struct outside *o, int clone, struct crun_error *err
 	return take_fd(&fd);
 }
 
-static int attach_root(struct outside *o, int clone, struct crun_error *err)
+static int attach_root(struct outside *o, int clone, int target, struct crun_error *err)
 {
 	/* Mounts that the configuration makes below are not peers of the host's; "private" for those who asked. */
 	struct mount_change change = {.propagation = MS_SLAVE, .propagation_rec = true};
-	_cleanup_close_ int target = FD_NONE;
 	int r;
 
 	if (o->plan->root_propagation == MS_PRIVATE && o->plan->root_propagation_rec)
 		change.propagation = MS_PRIVATE;
-	target = open_root_target(o, clone, err);
-	if (target < 0)
-		return target;
-	r = sys_move_mount(clone, target);
+	r = mount_stage_attach(&o->stage, clone, target);
 	if (r < 0)
 		return err_sys(err, r, "attach the root filesystem to `%s`", o->plan->rootfs);
 	r = mount_attr_apply(o->proc_fd, clone, &change);
@@ -122,9 +120,85 @@ static int attach_root(struct outside *o, int clone, struct crun_error *err)
 	return 0;
 }
 
+/* Bind sources without the mount API: what they name now is put on the stage once there is one. */
+static int open_source_paths(struct outside *o, struct crun_error *err)
+{
+	for (size_t i = 0; i < o->plan->mounts_len; i++) {
+		const struct mount_op *op = &o->plan->mounts[i];
+		int nofollow = op->src_nofollow || op->copy_symlink ? O_NOFOLLOW : 0;
+
+		if (op->kind != MOUNT_BIND)
+			continue;
+		o->mount_fds[i] = sys_openat(o->proc_fd, op->source, O_PATH | nofollow, 0);
+		if (o->mount_fds[i] < 0)
+			err_sys(err, o->mount_fds[i], "mount source `%s`", op->source);
+		else if (op->propagation == MS_SHARED)
+			/* The mounts of our namespace are slaves by now, and so would be what is made of them. */
+			err_set(err, KIND_UNSUPPORTED, ENOSYS,
+				"a mount that is shared with the host needs open_tree, which came with "
+				"Linux 5.2, or a seccomp profile hides it");
+		else
+			continue;
+		err_in(err, "mount to `%s`", op->destination);
+		return err_at(err, "/mounts/%u", op->index);
+	}
+	return 0;
+}
+
+static int stage_sources(struct outside *o, struct crun_error *err)
+{
+	for (size_t i = 0; i < o->plan->mounts_len; i++) {
+		const struct mount_op *op = &o->plan->mounts[i];
+		int fd;
+
+		if (op->kind != MOUNT_BIND)
+			continue;
+		fd = mount_stage_clone(&o->stage, o->mount_fds[i], op->recursive);
+		if (fd < 0) {
+			err_sys(err, fd, "mount source `%s`", op->source);
+			err_in(err, "mount to `%s`", op->destination);
+			return err_at(err, "/mounts/%u", op->index);
+		}
+		close_fd(&o->mount_fds[i]);
+		o->mount_fds[i] = fd;
+	}
+	return 0;
+}
+
+/* The same with mount(2) alone, by way of a stage that the root covers. */
+static int rootfs_on_stage(struct outside *o, struct crun_error *err)
+{
+	_cleanup_close_ int rootfs = FD_NONE;
+	_cleanup_close_ int clone = FD_NONE;
+	int r;
+
+	rootfs = open_rootfs_path(o, err);
+	if (rootfs < 0)
+		return rootfs;
+	/* Before the stage: a source may lie in the root file system. */
+	r = open_source_paths(o, err);
+	if (r >= 0)
+		r = stop_propagation(o, err);
+	if (r >= 0)
+		r = mount_stage_open(&o->stage, rootfs, o->plan->rootfs, err);
+	if (r < 0)
+		return r;
+	clone = mount_stage_clone(&o->stage, rootfs, true);
+	if (clone < 0)
+		return err_sys(err, clone, "bind the root filesystem `%s`", o->plan->rootfs);
+	r = stage_sources(o, err);
+	if (r >= 0)
+		r = attach_root(o, clone, rootfs, err);
+	if (r < 0)
+		return r;
+	o->root_fd = take_fd(&clone);
+	return 0;
+}
+
 int phase_rootfs(struct outside *o, struct crun_error *err)
 {
 	_cleanup_close_ int clone = FD_NONE;
+	_cleanup_close_ int target = FD_NONE;
 	int r;
 
 	if (o->plan->ns[NS_MNT].action != NS_NEW) {
@@ -134,6 +208,8 @@ int phase_rootfs(struct outside *o, struct crun_error *err)
 	}
 	/* Before the propagation changes: a source that is to stay shared with the host has to be cloned as a peer. */
 	clone = open_root_clone(o, err);
+	if (clone == -ENOSYS)
+		return rootfs_on_stage(o, err);
 	if (clone < 0)
 		return clone;
 	r = check_directory(o, clone, err);
@@ -145,7 +221,10 @@ int phase_rootfs(struct outside *o, struct crun_error *err)
 	r = stop_propagation(o, err);
 	if (r < 0)
 		return r;
-	r = attach_root(o, clone, err);
+	target = open_root_target(o, clone, err);
+	if (target < 0)
+		return target;
+	r = attach_root(o, clone, target, err);
 	if (r < 0)
 		return r;
 	o->root_fd = take_fd(&clone);

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// mount(2) on descriptors: see mount_old.h.
+#include "fs/mount_old.h"
+
+#include "base/cleanup.h"
+#include "fs/procfs.h"
+#include "sys/file.h"
+#include "sys/mount.h"
+
+#include <stdio.h>
+
+/* SOURCE is a text, or NULL and then SOURCE_FD counts, if it is not FD_NONE. */
+static int mount_by_fd(int proc_fd, int source_fd, int fd, const char *source, const char *fstype,
+		       unsigned long flags, const char *data)
+{
+	_cleanup_close_ int dir = FD_NONE;
+	_cleanup_close_ int saved = FD_NONE;
+	char name[16], from[16];
+	int r, back;
+
+	dir = procfs_open(proc_fd, "self/fd", O_PATH | O_DIRECTORY);
+	if (dir < 0)
+		return dir;
+	saved = sys_openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY, 0);
+	if (saved < 0)
+		return saved;
+	r = sys_fchdir(dir);
+	if (r < 0)
+		return r;
+	snprintf(name, sizeof(name), "%d", fd);
+	snprintf(from, sizeof(from), "%d", source_fd);
+	if (!source && source_fd >= 0)
+		source = from;
+	r = sys_mount(source, name, fstype, flags, data);
+	back = sys_fchdir(saved);
+	return r < 0 ? r : back;
+}
+
+int mount_old_change(int proc_fd, int fd, unsigned long flags)
+{
+	return mount_by_fd(proc_fd, FD_NONE, fd, NULL, NULL, flags, NULL);
+}
+
+int mount_old_new(int proc_fd, int fd, const char *source, const char *fstype, unsigned long flags,
+		  const char *data)
+{
+	return mount_by_fd(proc_fd, FD_NONE, fd, source, fstype, flags, data);
+}
+
+int mount_old_bind(int proc_fd, int source, int fd, bool recursive)
+{
+	return mount_by_fd(proc_fd, source, fd, NULL, NULL, MS_BIND | (recursive ? MS_REC : 0),
+			   NULL);
+}
+
+int mount_old_move(int proc_fd, int source, int fd)
+{
+	return mount_by_fd(proc_fd, source, fd, NULL, NULL, MS_MOVE, NULL);
+}
