@@ -3,6 +3,7 @@
 #include "cgroup/internal.h"
 #include "cgroup/stats_read.h"
 
+#include "base/log.h"
 #include "sys/file.h"
 #include "sys/io.h"
 #include "sys/notify.h"
@@ -208,6 +209,12 @@ int cgroup_oom_watch(const struct cgroup *cg, struct cgroup_oom_watch *ret, stru
 	if (r >= 0)
 		return 0;
 	cgroup_oom_unwatch(ret);
+	/* An ordinary user may read a v1 cgroup but not ask for its events; a realtime kernel has no such file. */
+	if (r == -EACCES || r == -EPERM || r == -ENOENT) {
+		log_warning("cgroup `%s%s`: lack of memory will not be told: %s", h->root, cg->path,
+			    err_describe(-r));
+		return 0;
+	}
 	return err_sys(err, r, "watch cgroup `%s%s` for lack of memory", h->root, cg->path);
 }
 

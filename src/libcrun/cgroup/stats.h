@@ -13,8 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* No limit: the kernel's "max", and what v1 has for it. */
+/* No limit: the kernel's "max". */
 #define STAT_MAX UINT64_MAX
+/* v1 has no word for it: what is above this is the highest multiple of a page in 63 bits, which stands for no limit. */
+#define STAT_V1_MAX (UINT64_C(1) << 62)
 
 struct stat_value {
 	bool known;
@@ -170,7 +172,10 @@ struct cgroup_oom_watch {
 		.fd = FD_NONE, .control = FD_NONE \
 	}
 
-/* Begins to watch; without a memory controller nothing will ever come. Kills before are not told. */
+/*
+ * Begins to watch; without a memory controller, or (with a warning) without the right to ask, nothing will ever come. Kills before are not
+ * told.
+ */
 int cgroup_oom_watch(const struct cgroup *cg, struct cgroup_oom_watch *ret,
 		     struct crun_error *err) CRUN_NODISCARD;
 

@@ -5,16 +5,13 @@
 
 #include <errno.h>
 
-/* v1 has no word for "no limit": the highest multiple of a page that fits into 63 bits stands for it. */
-#define V1_NO_LIMIT (UINT64_C(1) << 62)
-
 static void subtract(struct stat_value *ret, const struct stat_value *from,
 		     const struct stat_value *what)
 {
 	if (ret->known || !from->known || !what->known)
 		return;
 	ret->known = true;
-	ret->value = from->value >= V1_NO_LIMIT	  ? STAT_MAX
+	ret->value = from->value >= STAT_V1_MAX	  ? STAT_MAX
 		     : from->value >= what->value ? from->value - what->value
 						  : 0;
 }

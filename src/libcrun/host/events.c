@@ -110,9 +110,7 @@ int libcrun_events(const struct libcrun_context *ctx, const char *id,
 	if (r < 0)
 		return r;
 	if (c.pidfd < 0)
-		return err_set(err, KIND_STATE, ESRCH,
-			       "container not running: container `%s` is %s: no such process", id,
-			       libcrun_status_name(c.status));
+		return container_not_running(&c, err);
 	r = cgroup_open(c.record, &cg, err);
 	if (r < 0)
 		return r;

@@ -9,20 +9,12 @@
 #include <errno.h>
 #include <signal.h>
 
-static int not_running(const struct container *c, struct crun_error *err)
-{
-	/* containerd and CRI-O look for both halves, in this case of letters. */
-	return err_set(err, KIND_STATE, ESRCH,
-		       "container not running: container `%s` is %s: no such process", c->dir.id,
-		       libcrun_status_name(c->pidfd >= 0 ? c->status : LIBCRUN_STOPPED));
-}
-
 static int signal_init(const struct container *c, int sig, struct crun_error *err)
 {
 	int r;
 
 	if (c->pidfd < 0)
-		return not_running(c, err);
+		return container_not_running(c, err);
 	r = sys_pidfd_send_signal(c->pidfd, sig);
 	if (r == -ESRCH)
 		return err_set(err, KIND_STATE, ESRCH,
@@ -63,7 +55,7 @@ static int send_to_container(const struct container *c, struct cgroup *cg, int s
 	if (all) {
 		r = signal_all(c, cg, sig, err);
 	} else if (c->pidfd < 0) {
-		r = not_running(c, err);
+		r = container_not_running(c, err);
 	} else if (sig == SIGKILL && !c->record->has_private_pid && owns_cgroup(c)) {
 		/* Nobody else would end the rest: the kernel does that only with a pid namespace. */
 		r = signal_all(c, cg, sig, err);

@@ -7,13 +7,6 @@
 
 #include <errno.h>
 
-static int not_running(const struct container *c, const char *status, struct crun_error *err)
-{
-	return err_set(err, KIND_STATE, ESRCH,
-		       "container not running: container `%s` is %s: no such process", c->dir.id,
-		       status);
-}
-
 static int check_pausable(const struct container *c, struct crun_error *err)
 {
 	switch (c->status) {
@@ -24,7 +17,7 @@ static int check_pausable(const struct container *c, struct crun_error *err)
 		return err_set(err, KIND_STATE, EALREADY,
 			       "cannot pause container `%s`: it is paused already", c->dir.id);
 	default:
-		return not_running(c, libcrun_status_name(c->status), err);
+		return container_not_running(c, err);
 	}
 	if (!c->record->cgroup_path || c->record->cgroup_created_len == 0)
 		return err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
@@ -33,7 +26,7 @@ static int check_pausable(const struct container *c, struct crun_error *err)
 	return 0;
 }
 
-static int freeze(const struct container *c, struct cgroup *cg, struct crun_error *err)
+static int freeze(struct container *c, struct cgroup *cg, struct crun_error *err)
 {
 	int r;
 
@@ -47,8 +40,9 @@ static int freeze(const struct container *c, struct cgroup *cg, struct crun_erro
 		return err_in(err, "pause container `%s`", c->dir.id);
 	/* It ended meanwhile: nothing of it may stay behind frozen, for nobody would resume it. */
 	if (sys_poll_in(c->pidfd, 0) != 0) {
+		close_fd(&c->pidfd);
 		r = cgroup_thaw(cg, err);
-		return r < 0 ? r : not_running(c, "stopped", err);
+		return r < 0 ? r : container_not_running(c, err);
 	}
 	return 0;
 }
@@ -93,5 +87,5 @@ int libcrun_resume(const struct libcrun_context *ctx, const char *id, struct cru
 	cgroup_free(cg);
 	if (r < 0)
 		return err_in(err, "resume container `%s`", c.dir.id);
-	return c.status == LIBCRUN_STOPPED ? not_running(&c, "stopped", err) : 0;
+	return c.status == LIBCRUN_STOPPED ? container_not_running(&c, err) : 0;
 }

@@ -6,9 +6,6 @@
 
 #include <stdio.h>
 
-/* v1 writes its highest number for "no limit". */
-#define V1_NO_LIMIT (UINT64_C(1) << 62)
-
 static void member(struct oci_json *out, const char *key, const struct stat_value *v)
 {
 	if (!v->known)
@@ -19,7 +16,7 @@ static void member(struct oci_json *out, const char *key, const struct stat_valu
 
 static void limit(struct oci_json *out, const struct stat_value *v)
 {
-	struct stat_value normal = {v->known, v->value >= V1_NO_LIMIT ? STAT_MAX : v->value};
+	struct stat_value normal = {v->known, v->value >= STAT_V1_MAX ? STAT_MAX : v->value};
 
 	member(out, "limit", &normal);
 }

@@ -56,9 +56,7 @@ void container_stats_done(struct container_stats *stats)
 int container_stats_none(const struct container *c, struct crun_error *err)
 {
 	if (c->pidfd < 0)
-		return err_set(err, KIND_STATE, ESRCH,
-			       "container not running: container `%s` is %s: no such process",
-			       c->dir.id, libcrun_status_name(c->status));
+		return container_not_running(c, err);
 	return err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
 		       "container `%s` has no cgroup of its own: nothing is counted for it",
 		       c->dir.id);

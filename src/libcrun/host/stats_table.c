@@ -5,8 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define V1_NO_LIMIT (UINT64_C(1) << 62)
-#define CELL	    32
+#define CELL 32
 
 /* "12.3 MiB", rounded down. */
 static const char *bytes(char buf[CELL], const struct stat_value *v)
@@ -17,11 +16,11 @@ static const char *bytes(char buf[CELL], const struct stat_value *v)
 
 	if (!v->known)
 		snprintf(buf, CELL, "-");
-	else if (v->value >= V1_NO_LIMIT)
+	else if (v->value >= STAT_V1_MAX)
 		snprintf(buf, CELL, "no limit");
 	else if (v->value < 1024)
 		snprintf(buf, CELL, "%" PRIu64 " B", v->value);
-	if (!v->known || v->value < 1024 || v->value >= V1_NO_LIMIT)
+	if (!v->known || v->value < 1024 || v->value >= STAT_V1_MAX)
 		return buf;
 	for (unit = 1; tenths >= UINT64_C(1024) * 1024 && unit + 1 < ARRAY_LEN(units); unit++)
 		tenths /= 1024;
@@ -34,7 +33,7 @@ static const char *number(char buf[CELL], const struct stat_value *v)
 {
 	if (!v->known)
 		snprintf(buf, CELL, "-");
-	else if (v->value >= V1_NO_LIMIT)
+	else if (v->value >= STAT_V1_MAX)
 		snprintf(buf, CELL, "no limit");
 	else
 		snprintf(buf, CELL, "%" PRIu64, v->value);
@@ -66,7 +65,7 @@ void stats_oom_sentence(const struct cgroup_oom *oom, struct buf *out)
 	const char *tells = oom->likely ? " (as far as cgroup v1 tells)" : "";
 	char of[CELL + 8] = "", cell[CELL];
 
-	if (oom->limit.known && oom->limit.value < V1_NO_LIMIT)
+	if (oom->limit.known && oom->limit.value < STAT_V1_MAX)
 		snprintf(of, sizeof(of), " of %s", bytes(cell, &oom->limit));
 	if (oom->kills == 1)
 		buf_puts(out, "1 process was killed for lack of memory: ");

@@ -177,6 +177,13 @@ void container_done(struct container *c)
 	state_close(&c->dir);
 }
 
+int container_not_running(const struct container *c, struct crun_error *err)
+{
+	return err_set(err, KIND_STATE, ESRCH,
+		       "container not running: container `%s` is %s: no such process", c->dir.id,
+		       libcrun_status_name(c->pidfd >= 0 ? c->status : LIBCRUN_STOPPED));
+}
+
 void container_state(const struct container *c, struct oci_state *ret)
 {
 	static const enum oci_state_status words[] = {

@@ -51,6 +51,12 @@ int container_load(struct container *c, struct crun_error *err) CRUN_NODISCARD;
 
 void container_done(struct container *c);
 
+/*
+ * The error for a command that needs a running container: with the halves that containerd and CRI-O look for, in this case of letters.
+ * One without a living init process is called stopped.
+ */
+int container_not_running(const struct container *c, struct crun_error *err);
+
 /* The state document of runtime.md as of the last look; strings are the record's. */
 void container_state(const struct container *c, struct oci_state *ret);
 
