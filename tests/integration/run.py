@@ -27,6 +27,7 @@ sys.path.insert(0, HERE)
 
 import harness      # noqa: E402  pylint: disable=wrong-import-position
 import hostside     # noqa: E402  pylint: disable=wrong-import-position
+import systemd_host     # noqa: E402  pylint: disable=wrong-import-position
 
 sys.modules.setdefault("run", sys.modules[__name__])
 
@@ -161,6 +162,7 @@ class World:
 
     def close(self):
         if self.user_name:
+            systemd_host.stop_user_manager(self.user[0])
             for _attempt in range(20):
                 if subprocess.run(["userdel", self.user_name], stderr=subprocess.DEVNULL,
                                   check=False).returncode == 0:
@@ -355,6 +357,9 @@ def main():
             world.make_user()
             if not world.rootless_works():
                 runner.impossible["rootless"] = "the kernel refuses user namespaces to users"
+            # Before the tests have mount namespaces of their own, which would not see its directory.
+            if any(job.module == "test_systemd" for job in jobs):
+                systemd_host.start_user_manager(world.user[0])
         runner.run(jobs)
     finally:
         for job in runner.running:

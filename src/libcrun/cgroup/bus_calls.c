@@ -8,6 +8,7 @@
 #include "cgroup/bus_internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -280,15 +281,30 @@ static bool leave_out(struct cg_props *props, const struct bus_error *e)
 	return false;
 }
 
-/* systemd names the property of an annotation: the error points there. */
+/*
+ * The error points to the annotation that systemd's answer is about. About a value of the wrong type it says no more than "Unexpected message
+ * contents": then all that come from annotations are named.
+ */
 static int blame(const struct cg_props *props, struct crun_error *err)
 {
+	char names[400] = "";
+	size_t len = 0;
+
 	for (size_t i = 0; i < props->len; i++) {
-		if (props->items[i].configured && has_word(err->text, props->items[i].name))
-			return err_at(err, "/annotations/org.systemd.property.%s",
-				      props->items[i].name);
+		const struct cg_prop *p = &props->items[i];
+
+		if (!p->configured)
+			continue;
+		if (has_word(err->text, p->name))
+			return err_at(err, "/annotations/org.systemd.property.%s", p->name);
+		if (len < sizeof(names))
+			len += (size_t)snprintf(names + len, sizeof(names) - len, "%s%s",
+						len ? ", " : "", p->name);
 	}
-	return -err->errnum;
+	if (!len || err->kind != KIND_SYSTEM)
+		return -err->errnum;
+	err_in(err, "annotations org.systemd.property.* (%s): is one of another type?", names);
+	return err_at(err, "/annotations");
 }
 
 /* StartTransientUnit(s name, s mode, a(sv) properties, a(sa(sv)) others); mode "fail": a job under way is not ours to replace. */

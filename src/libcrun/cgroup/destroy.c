@@ -334,6 +334,9 @@ int cgroup_destroy(struct cgroup *cg, struct crun_error *err)
 	if (!cg->scope || !cg->scope_depth)
 		return destroy_dirs(cg, err);
 	r = cg_systemd_owns(cg, err);
+	/* Somebody else's by now; what we made next to it is empty, or not removed. */
+	for (size_t i = 0; r == 0 && i < cg->hier_len; i++)
+		cg_rmdir_made(cg, &cg->hier[i]);
 	if (r <= 0)
 		return r;
 	r = destroy_dirs(cg, err);
