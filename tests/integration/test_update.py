@@ -271,7 +271,7 @@ def test_quota_and_period_keep_the_one_that_is_not_given(t):
 def test_shares_in_both_spellings_and_idle(t):
     need(t, "cpu")
     bundle, cgroup = container(t)
-    for opts, shares, weight in ((("--cpu-share", "2048"), "2048", "170"),
+    for opts, shares, weight in ((("--cpu-share", "2048"), "2048", "174"),
                                  (("--cpu-shares=1024",), "1024", "100"),
                                  (("--cpu-share=2",), "2", "1")):
         update(t, bundle, *opts)
@@ -445,13 +445,11 @@ def test_network_class_and_priorities(t):
 def test_what_is_not_supported_here_keeps_everything_from_being_applied(t):
     need(t, "pids")
     bundle, cgroup = container(t, LIMITS)
-    resources = {"pids": {"limit": 44}, "rdma": {"none0": {"hcaHandles": 3}}}
-    if "rdma" in cgroup.v1:
-        t.skip("this host has rdma")
-    refused(t, bundle, resources=resources, has="rdma")
+    resources = {"pids": {"limit": 44}, "unified": {"pids.no_such_file": "3"}}
+    refused(t, bundle, resources=resources, has="/linux/resources/unified")
     assert cgroup.value(t, "pids", "pids.max", "pids.max") == "33"
     keys = report(t, bundle, resources=resources, check=False)
-    assert keys["/rdma/none0"]["verdict"] == "unsupported", keys
+    assert keys["/unified/pids.no_such_file"]["verdict"] == "unsupported", keys
     assert keys["/pids/limit"]["verdict"] == "left", keys
     assert cgroup.value(t, "pids", "pids.max", "pids.max") == "33"
 
