@@ -201,6 +201,12 @@ static int make_in(struct cgroup *cg, struct cg_hier *h, struct crun_error *err)
 			"cgroup `%s%s` was made by somebody else meanwhile", h->root, cg->path);
 		return err_at(err, "/linux/cgroupsPath");
 	}
+	if (r == -EROFS)
+		return err_set(
+			err, KIND_PERMISSION, EROFS,
+			"make cgroup `%s%s`: `%s` is mounted read-only: mount it writable, or "
+			"use --cgroup-manager=disabled to go without a cgroup",
+			h->root, cg->path, h->root);
 	if (r < 0)
 		return err_sys(err, r, "make cgroup `%s%s`", h->root, cg->path);
 	r = sys_openat(h->root_fd, cg->path + 1, O_RDONLY | O_DIRECTORY, 0);
@@ -294,8 +300,13 @@ int cgroup_create(struct cgroup *cg, struct crun_error *err)
 	if (r >= 0)
 		return 0;
 	undo_create(cg);
-	if (!is_optional(cg->plan) || !is_permission(r))
-		return r;
+	if (!is_optional(cg->plan) || !is_permission(r)) {
+		bool lacks = is_permission(r) || err->kind == KIND_UNSUPPORTED;
+
+		return lacks && cg->plan->unprivileged && cg_needed(cg->plan)
+			       ? cg_explain_rootless(cg, err)
+			       : r;
+	}
 	log_debug("%s: going without a cgroup", err->text);
 	*err = (struct crun_error){0};
 	cg_close(cg);

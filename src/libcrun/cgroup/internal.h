@@ -188,6 +188,17 @@ int cg_check_thawed(const struct cg_hier *h, int dirfd, const char *dir,
 int cg_note_device_program(struct cgroup *cg, const struct cg_hier *h, int prog_fd);
 void cg_detach_device_program(struct cgroup *cg);
 
+/* ---- rootless.c ---- */
+
+/*
+ * For an ordinary user on cgroup v2: the cgroup, below the root and without a leading slash, in which we may make others and move processes
+ * between them: the parent of our own, or our own. Empty: the root, or there is none.
+ */
+void cg_delegated_base(const struct cgroup *cg, char buf[CG_PATH_SIZE]);
+
+/* Puts what is not delegated, and the way to delegate it, into the error of an ordinary user whose limits cannot be set. Returns -errno. */
+int cg_explain_rootless(const struct cgroup *cg, struct crun_error *err);
+
 /* ---- v2/enable.c ---- */
 
 /*

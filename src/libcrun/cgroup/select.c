@@ -121,16 +121,27 @@ static bool exists_anywhere(const struct cgroup *cg)
 	return false;
 }
 
+static int set_path_below(struct cgroup *cg, const char *base, const char *name,
+			  struct crun_error *err)
+{
+	_cleanup_free_ char *path = str_printf("%s/%s", base, name);
+
+	if (!path)
+		return err_sys(err, -ENOMEM, "cgroup `%s`", name);
+	return cg_set_path(cg, path, err);
+}
+
 /*
- * The path of a container whose configuration names none: one directory right below the root, so that no parent is shared with other
+ * The path of a container whose configuration names none: one directory right below the root or what was delegated to us, so that no parent is shared with other
  * containers. An id may be longer than a file name; ':' is in no id.
  */
 static int default_path(struct cgroup *cg, const char *id, struct crun_error *err)
 {
-	char name[NAME_MAX + 1];
+	char name[NAME_MAX + 1], base[CG_PATH_SIZE];
 	uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
 	int r;
 
+	cg_delegated_base(cg, base);
 	for (const char *p = id; *p; p++)
 		hash = (hash ^ (unsigned char)*p) * 0x100000001b3;
 	for (int i = 1; i <= DEFAULT_NAMES; i++) {
@@ -141,7 +152,7 @@ static int default_path(struct cgroup *cg, const char *id, struct crun_error *er
 			snprintf(name, sizeof(name), "crun-%s", id);
 		if (i > 1)
 			snprintf(name + strlen(name), sizeof(name) - strlen(name), ":%d", i);
-		r = cg_set_path(cg, name, err);
+		r = set_path_below(cg, base, name, err);
 		if (r < 0)
 			return r;
 		if (!exists_anywhere(cg))
@@ -241,6 +252,9 @@ static int select_dirs(struct cgroup *cg, struct crun_error *err)
 			r = find_existing(cg, &cg->hier[i], err);
 	} else {
 		r = default_path(cg, plan->id, err);
+		/* One right below the root has nothing above it that could exist. */
+		for (size_t i = 0; r >= 0 && cg->depth > 1 && i < cg->hier_len; i++)
+			r = find_existing(cg, &cg->hier[i], err);
 	}
 	return r < 0 ? r : cg_list_planned(cg, err);
 }

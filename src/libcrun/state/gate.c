@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 
 #define GATE_NAME "start"
@@ -26,15 +27,20 @@ int gate_listen(const struct state_dir *dir, struct crun_error *err)
 	_cleanup_close_ int fd = FD_NONE;
 	struct sockaddr_un addr;
 	socklen_t len = gate_address(dir, &addr);
+	mode_t saved;
+	int r;
 
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_sys(err, -errno, "socket");
-	if (bind(fd, (struct sockaddr *)&addr, len) < 0)
-		return err_sys(err, -errno, "bind the start gate of container `%s`", dir->id);
+	/* Whoever may write to it may connect: we, whatever the caller's umask. */
+	saved = umask(0077);
+	r = bind(fd, (struct sockaddr *)&addr, len) < 0 ? -errno : 0;
+	umask(saved);
+	if (r < 0)
+		return err_sys(err, r, "bind the start gate of container `%s`", dir->id);
 	if (listen(fd, 0) < 0) {
-		int r = -errno;
-
+		r = -errno;
 		gate_remove(dir);
 		return err_sys(err, r, "listen at the start gate of container `%s`", dir->id);
 	}

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ID_MAX	      1024
@@ -59,6 +60,16 @@ static void start_empty(struct state_dir *dir, const char *id)
 	snprintf(dir->id, sizeof(dir->id), "%s", id);
 }
 
+/* For us alone, and for us whatever the caller's umask. */
+static int make_private(int dirfd, const char *path)
+{
+	mode_t saved = umask(0077);
+	int r = sys_mkdirat(dirfd, path, 0700);
+
+	umask(saved);
+	return r;
+}
+
 /* Makes PATH and what is missing above it. Only our own part of the path is private; what exists stays as it is. */
 static int make_root(const char *path, struct crun_error *err)
 {
@@ -71,13 +82,13 @@ static int make_root(const char *path, struct crun_error *err)
 		if (*p != '/')
 			continue;
 		*p = '\0';
-		r = sys_mkdirat(AT_FDCWD, copy, 0700);
+		r = make_private(AT_FDCWD, copy);
 		/* EROFS and EACCES also come for directories that exist: the last one decides. */
 		if (r < 0 && r != -EEXIST && r != -EROFS && r != -EACCES)
 			return err_sys(err, r, "create the state root `%s`", copy);
 		*p = '/';
 	}
-	r = sys_mkdirat(AT_FDCWD, copy, 0700);
+	r = make_private(AT_FDCWD, copy);
 	if (r < 0 && r != -EEXIST)
 		return err_sys(err, r, "create the state root `%s`", copy);
 	return 0;
@@ -160,7 +171,7 @@ bool state_is_busy(const struct state_dir *dir)
 /* One try: 0, -EAGAIN when the new directory was deleted before we had its lock, or an error. */
 static int reserve_once(struct state_dir *dir, struct crun_error *err)
 {
-	int r = sys_mkdirat(dir->root_fd, dir->id, 0700);
+	int r = make_private(dir->root_fd, dir->id);
 
 	if (r == -EEXIST)
 		return err_set(err, KIND_EXISTS, EEXIST, "container `%s` already exists", dir->id);
@@ -399,13 +410,15 @@ static int compare_names(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-static bool is_directory(int dirfd, const struct dirent *e)
+/* Another user's directory is no container of ours: every command refuses it (check_owner). */
+static bool is_container(int dirfd, const struct dirent *e)
 {
 	struct stat st;
 
-	if (e->d_type != DT_UNKNOWN)
-		return e->d_type == DT_DIR;
-	return sys_fstatat(dirfd, e->d_name, &st) == 0 && S_ISDIR(st.st_mode);
+	if (e->d_type != DT_UNKNOWN && e->d_type != DT_DIR)
+		return false;
+	return sys_fstatat(dirfd, e->d_name, &st) == 0 && S_ISDIR(st.st_mode) &&
+	       st.st_uid == geteuid();
 }
 
 int state_each(const char *root, int (*fn)(const char *id, void *data), void *data,
@@ -425,7 +438,7 @@ int state_each(const char *root, int (*fn)(const char *id, void *data), void *da
 	if (!stream)
 		return err_sys(err, -errno, "read the state root `%s`", root);
 	while ((e = readdir(stream)) != NULL) {
-		if (!id_is_valid(e->d_name) || !is_directory(root_fd, e))
+		if (!id_is_valid(e->d_name) || !is_container(root_fd, e))
 			continue;
 		r = names_add(&names, e->d_name);
 		if (r < 0)

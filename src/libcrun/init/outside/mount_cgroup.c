@@ -225,6 +225,11 @@ static int add_hierarchy(struct outside *o, const struct mount_op *op, int tmpfs
 	if (!str_is_filename(name))
 		return 0;
 	fd = make_view(o, op, h, &later, err);
+	/* The kernel lists hierarchies that the host has nowhere mounted: who made it without them can do without them inside. */
+	if (fd == -ENOENT && err->kind == KIND_UNSUPPORTED) {
+		log_debug("mount to %s: %s", op->destination, err->text);
+		return 0;
+	}
 	if (fd < 0)
 		return fd;
 	r = sys_mkdirat(tmpfs, name, 0755);
