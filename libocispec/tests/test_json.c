@@ -53,6 +53,21 @@ static void test_forms(void)
 	oci_json_free(&json);
 }
 
+static void test_hundredths(void)
+{
+	struct oci_json json = {0};
+
+	oci_json_begin_array(&json);
+	oci_json_hundredths(&json, 0);
+	oci_json_hundredths(&json, 5);
+	oci_json_hundredths(&json, 1234);
+	oci_json_hundredths(&json, UINT64_MAX);
+	oci_json_end_array(&json);
+	check(oci_json_finish(&json) == 0, "hundredths");
+	check_text(json.data, "[0.00,0.05,12.34,184467440737095516.15]", "hundredths text");
+	oci_json_free(&json);
+}
+
 static void test_strings(void)
 {
 	static const struct {
@@ -152,6 +167,7 @@ static void test_documents(void)
 int main(void)
 {
 	test_forms();
+	test_hundredths();
 	test_strings();
 	test_failures_stick();
 	test_documents();
