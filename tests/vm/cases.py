@@ -70,7 +70,7 @@ class Case:
 
     def __init__(self, layout="v2", lsm="apparmor"):
         self.layout, self.lsm = layout, lsm
-        self.commands, self.env = [], {}
+        self.commands, self.env, self.linger = [], {}, False
         self.timeout = 1200
 
     def command(self, argv):
@@ -119,7 +119,7 @@ class Case:
         if not kvm:
             self.env["CRUN_TEST_PATIENCE"] = "6"
         with open(f"{top}/case.json", "w", encoding="utf-8") as out:
-            json.dump({"commands": self.commands, "swap": True, "linger": True,
+            json.dump({"commands": self.commands, "swap": True, "linger": self.linger,
                        "selinux": self.lsm == "selinux", "env": self.env}, out)
         image = os.path.join(folder, "payload.ext4")
         common.make_ext4(image, top)

@@ -7,6 +7,7 @@ by line as it comes.
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -154,3 +155,16 @@ def boot(kernel, initrd, append=(), disks=(), cpus=2, memory=1024, timeout=600, 
         print("\n".join("    " + line for line in result.tail().splitlines()), file=sys.stderr,
               flush=True)
     return result
+
+
+def report(result):
+    """The exit status; a machine that did not come to its end is one more failure."""
+    if result.status is None:
+        counts = [re.match(r"(\d+) passed, (\d+) failed, (\d+) skipped$", line)
+                  for line in result.lines]
+        last = [match.groups() for match in counts if match][-1:] or [(0, 0, 0)]
+        passed, failed, skipped = map(int, last[0])
+        print(f"FAIL vm ({result.why})")
+        print(f"{passed} passed, {failed + 1} failed, {skipped} skipped")
+    print(f"vm: {result.seconds:.0f} s", file=sys.stderr)
+    return 1 if result.status is None else result.status

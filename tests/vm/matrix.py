@@ -13,7 +13,7 @@ import kernels
 # What the layout and the driver of cgroups, or the kernel's security module, make a difference to.
 SHORT = ["test_smoke.py", "test_lifecycle.py", "test_kill.py", "test_linux_cgroups.py",
          "test_limits_real.py", "test_lsm_real.py", "test_linux_devices.py"]
-MORE = re.compile(r"test_(systemd|update|pause|ps|events|stats|freeze|rootless_cgroup|resources).*\.py")
+MORE = re.compile(r"test_(systemd|update|pause|ps|events|stats|cgroup|timeout).*\.py")
 LINE = re.compile(r"(ok|FAIL|skip) (\S+)")
 COLUMNS = ("cgroupfs", "systemd", "systemd user", "LSM")
 Cell = collections.namedtuple("Cell", "name kernel layout lsm")

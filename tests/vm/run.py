@@ -18,7 +18,6 @@ Exits 77 with the reason when no machine can be booted here.
 
 import argparse
 import os
-import re
 import shlex
 import shutil
 import sys
@@ -44,6 +43,7 @@ def parse():
         help=f"{', '.join(kernels.SOURCES)} (default {kernels.DEFAULT})")
     add("--layout", choices=cases.LAYOUTS, default="v2", help="of the cgroups (default v2)")
     add("--lsm", choices=("apparmor", "selinux", "none"), default="apparmor")
+    add("--linger", action="store_true", help="`user` has a lingering manager of systemd")
     add("--quick", action="store_true", help="a small initial RAM file system instead of systemd")
     add("--runtime", metavar="PATH", help="default $RUNTIME, or crun in $CRUN_BUILD or the tree")
     add("--file", action="append", default=[], metavar="SOURCE[:TARGET]",
@@ -111,21 +111,12 @@ def show_list():
         print(f"  {cell.name}")
 
 
-def report(result):
-    """The exit status, after the counts of the tests when there were any."""
-    counts = [re.match(r"(\d+) passed, (\d+) failed, (\d+) skipped$", line)
-              for line in result.lines]
-    if not [match for match in counts if match] and result.status is None:
-        print("0 passed, 1 failed, 0 skipped")
-    print(f"vm: {result.seconds:.0f} s", file=sys.stderr)
-    return 1 if result.status is None else result.status
-
-
 def one(options, folder):
     kernel = kernels.fetch(options.kernel, options.update)
     if options.quick and not options.fetch:
         return quick(options, kernel, folder)
     case = cases.Case(options.layout, options.lsm)
+    case.linger = options.linger
     if options.command:
         case.command(options.command)
     elif options.slice:
@@ -153,7 +144,7 @@ def main():
         result = one(options, folder)
         if options.console and result:
             print(result.console)
-        return report(result) if result else 0
+        return machine.report(result) if result else 0
     except common.Unavailable as reason:
         print(f"skip vm ({reason})")
         print("0 passed, 0 failed, 1 skipped")
