@@ -282,3 +282,20 @@ def test_v2_cgroup_that_the_payload_froze_is_its_own_affair(t):
     assert read(inner, "cgroup.freeze") == "1"
     t.delete(bundle, force=True)
     t.assert_no_trace(bundle)
+
+
+def test_v1_cgroup_that_the_payload_froze_does_not_keep_it_alive(t):
+    where = hostside.cgroup_mounts().get("freezer") or t.skip("no v1 freezer here")
+    for command in (["kill", "--all"], ["delete", "--force"]):
+        bundle = up(t, "sleep 1000 & sleep 1001", mutate=no_pid_namespace)
+        inner = f"{where}{bundle.cgroup}/inner/most"
+        os.makedirs(inner)
+        t.wait_until(lambda: len(hostside.cgroup_pids(where + bundle.cgroup)) == 2, "two")
+        other = [p for p in hostside.cgroup_pids(where + bundle.cgroup) if p != t.pid(bundle)][0]
+        for name, text in (("cgroup.procs", str(other)), ("freezer.state", "FROZEN")):
+            with open(f"{inner}/{name}", "w", encoding="ascii") as out:
+                out.write(text)
+        t.rt(*command, bundle.id, *(["KILL"] if command[0] == "kill" else []))
+        t.wait_until(lambda: hostside.reap() or not os.path.exists(f"/proc/{other}"), "its death")
+        t.delete(bundle, force=True)
+        t.assert_no_trace(bundle)

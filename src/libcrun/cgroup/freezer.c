@@ -6,10 +6,12 @@
 #include "sys/file.h"
 #include "sys/io.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Without --timeout: how long the kernel may take to freeze all processes, or to let them go on. */
 #define FREEZE_MS 10000
@@ -77,6 +79,48 @@ int cgroup_thaw(struct cgroup *cg, struct crun_error *err)
 		}
 	}
 	return 0;
+}
+
+/* Levels below the container's cgroup that are thawed; each costs two fds. */
+#define MAX_DEPTH 200
+
+static void thaw_below(int fd, unsigned depth)
+{
+	_cleanup_closedir_ DIR *dir = NULL;
+	int own = sys_openat(fd, ".", O_RDONLY | O_DIRECTORY, 0);
+	struct dirent *e;
+
+	if (own >= 0)
+		dir = fdopendir(own);
+	if (own >= 0 && !dir)
+		close(own);
+	while (dir && depth < MAX_DEPTH && (e = readdir(dir))) {
+		_cleanup_close_ int child = FD_NONE;
+
+		if (e->d_type != DT_DIR || e->d_name[0] == '.')
+			continue;
+		child = sys_openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+		if (child < 0)
+			continue;
+		/* What fails here shows in a process that does not die. */
+		if (self_frozen(child, false) > 0 &&
+		    io_write_file_at(child, "freezer.state", "THAWED") < 0)
+			continue;
+		thaw_below(child, depth + 1);
+	}
+}
+
+int cg_thaw_to_die(struct cgroup *cg, struct crun_error *err)
+{
+	int r = cgroup_thaw(cg, err);
+
+	for (size_t i = 0; i < cg->hier_len; i++) {
+		const struct cg_hier *h = &cg->hier[i];
+
+		if (!h->v2 && h->leaf_made && faccessat(h->dir_fd, "freezer.state", F_OK, 0) == 0)
+			thaw_below(h->dir_fd, 0);
+	}
+	return r;
 }
 
 /* v2: cgroup.events says "frozen 0" or "frozen 1" of all that is below, and the kernel notifies of a change. */
