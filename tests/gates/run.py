@@ -176,6 +176,11 @@ for name in ("mount umount mkdir mknod symlink chmod chown stat lstat access unl
     CASES.append(("banned", name + " in init", call(name + "(x, O_CLOEXEC)", LIB + "init/outside/a.c"),
                   "outside/a.c:5: banned: %s():" % name))
 
+KERNEL = {
+    "docs/kernel-features.md": "| `new`, fsopen fsconfig fsmount move_mount statx | `test_new__*` |\n"
+                               "| b | `test_x` |\n",
+    "tests/integration/test_missing_syscalls.py": '    "new": BASE,\ndef test_x(t):\n',
+}
 STORY = {LIB + "init/last/phases.c": '{.name = "a"}, {.name = "b"}, {0}',
          "ARCHITECTURE.md": "| last | a · b |\n"}
 NAMED = {RUN: C, LIB + "base/a.h": H,
@@ -205,6 +210,13 @@ CASES += [
     ("story", "one too few", {**STORY, "ARCHITECTURE.md": "\n| last | a |\n"}, "phase b at place 2"),
     ("story", "the host's", {LIB + "host/launch.c": '{.name = "x"}', "ARCHITECTURE.md":
                              " (load) y\n x   words\n z   words\n (run: w)\n"}, "this says z"),
+
+    ("kernel", "told", {LIB + "sys/a.c": "SYS_RET_NEW(syscall(SYS_new, 1), 2)", **KERNEL}, None),
+    ("kernel", "no row", {LIB + "sys/a.c": "SYS_RET_NEW(syscall(SYS_newer, 1), 2)", **KERNEL},
+     "docs/kernel-features.md:1: kernel: no row tells what is done without newer"),
+    ("kernel", "no such test", {"docs/kernel-features.md":
+                                KERNEL["docs/kernel-features.md"] + "| a | `test_gone__*` |\n"},
+     "docs/kernel-features.md:3: kernel: there is no test test_gone__*"),
 
     ("text", "clean", {RUN: C, LIB + "base/a.h": H, "a.py": "if x:\n    pass\n", "a.sh": "a\n\tb\n"}, None),
     ("text", "no licence line", {RUN: "int x;\n"}, "base/a.c:1: text: the first line"),

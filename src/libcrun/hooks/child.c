@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "sys/anon.h"
+#include "fs/close_fds.h"
 #include "sys/file.h"
 #include "sys/process.h"
 
@@ -11,7 +12,6 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,16 +20,6 @@
 
 /* What a background process may have left in the pipe is read up to this; it could write forever. */
 #define DRAIN_MAX (64 * 1024)
-
-/* Before 5.9, or where a seccomp policy that is loaded already forbids the call. */
-static void close_one_by_one(unsigned first)
-{
-	struct rlimit lim = {.rlim_cur = 1024};
-
-	getrlimit(RLIMIT_NOFILE, &lim);
-	for (unsigned fd = first; fd < lim.rlim_cur; fd++)
-		close((int)fd);
-}
 
 /* Puts the fds in place by way of numbers above 9, so that none is overwritten before it was moved. */
 static int arrange_fds(const struct hook_child *c, int stderr_fd, int report)
@@ -47,9 +37,7 @@ static int arrange_fds(const struct hook_child *c, int stderr_fd, int report)
 		if (r < 0)
 			return r;
 	}
-	if (sys_close_range(REPORT_FD + 1, ~0U, 0) < 0)
-		close_one_by_one(REPORT_FD + 1);
-	return 0;
+	return close_fds(REPORT_FD + 1, ~0U);
 }
 
 /* The new process. Reports an errno through REPORT when the program cannot be executed; the fd closes when it can. */

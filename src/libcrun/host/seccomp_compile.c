@@ -246,7 +246,7 @@ static int set_attributes(struct compiler *c, struct crun_error *err)
 
 static int export(struct compiler *c, struct seccomp_area *area, struct crun_error *err)
 {
-	_cleanup_close_ int fd = sys_memfd_create("seccomp-program", MFD_NOEXEC_SEAL);
+	_cleanup_close_ int fd = sys_anon_file("seccomp-program");
 	struct stat st;
 	ssize_t n;
 	int r;

@@ -2,7 +2,7 @@
 // Which descriptors stay open in init: see fds.h.
 #include "init/fds.h"
 
-#include "sys/file.h"
+#include "fs/close_fds.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,20 +38,6 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static int close_span(unsigned first, unsigned last)
-{
-	struct rlimit limit;
-	int r = sys_close_range(first, last, 0);
-
-	if (r != -ENOSYS)
-		return r;
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return -errno;
-	for (unsigned fd = first; fd <= last && fd < limit.rlim_cur; fd++)
-		close((int)fd);
-	return 0;
-}
-
 int fds_close_others(struct fd_set_list *list, unsigned first)
 {
 	int r;
@@ -66,13 +52,13 @@ int fds_close_others(struct fd_set_list *list, unsigned first)
 		if (fd < first)
 			continue;
 		if (fd > first) {
-			r = close_span(first, fd - 1);
+			r = close_fds(first, fd - 1);
 			if (r < 0)
 				return r;
 		}
 		first = fd + 1;
 	}
-	return close_span(first, UINT_MAX);
+	return close_fds(first, UINT_MAX);
 }
 
 static bool is_kept(const struct fd_set_list *list, int fd)

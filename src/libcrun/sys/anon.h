@@ -20,6 +20,12 @@
  */
 int sys_memfd_create(const char *name, unsigned flags);
 
+/*
+ * A file without a name, for what needs no seals: a memfd, or where memfd_create(2) is hidden a file without a link in /tmp or
+ * /dev/shm.
+ */
+int sys_anon_file(const char *name);
+
 /* F_ADD_SEALS and F_GET_SEALS of fcntl(2). */
 int sys_add_seals(int fd, int seals);
 int sys_get_seals(int fd);

@@ -213,6 +213,16 @@ static int reopen_read_only(int fd)
 	return sys_openat(AT_FDCWD, path, O_RDONLY, 0);
 }
 
+/* Only a sealed file in memory is safe from whom it is to protect us against: there is no way round. */
+static int no_memfd(int r, struct crun_error *err)
+{
+	if (r != -ENOSYS)
+		return err_sys(err, r, "make a file in memory for our own code");
+	return err_set(err, KIND_SYSTEM, ENOSYS,
+		       "our own binary cannot be protected from the container: memfd_create (Linux "
+		       "3.17) is hidden, allow it in the seccomp profile that we run under");
+}
+
 int exe_shield_prepare(struct crun_error *err)
 {
 	struct image image = {.page = (uintptr_t)sysconf(_SC_PAGESIZE)};
@@ -225,7 +235,7 @@ int exe_shield_prepare(struct crun_error *err)
 		return err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
 			       "a build with sanitizers cannot be moved in memory");
 	if (fd < 0)
-		return err_sys(err, fd, "make a file for our own code");
+		return no_memfd(fd, err);
 	dl_iterate_phdr(collect, &image);
 	if (image.too_many || image.n == 0)
 		return err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
@@ -326,7 +336,7 @@ static int sealed_copy(int fd, struct crun_error *err)
 	int r;
 
 	if (copy < 0)
-		return err_sys(err, copy, "make a file for a copy of our own binary");
+		return no_memfd(copy, err);
 	do
 		n = sendfile(copy, fd, NULL, 1 << 30);
 	while (n > 0 || (n < 0 && errno == EINTR));

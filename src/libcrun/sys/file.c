@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* A saturated machine needs more than 32 tries about once in 30 look-ups (libpathrs' measurement); 128 is ample. */
@@ -119,6 +120,14 @@ int sys_dup3(int oldfd, int newfd, int flags)
 
 	SYS_RETRY(r, dup3(oldfd, newfd, flags));
 	return r;
+}
+
+int sys_access(int dirfd, const char *path, int mode)
+{
+	int r = SYS_RET_NEW((int)syscall(SYS_faccessat2, dirfd, path, mode, AT_EACCESS),
+			    syscall(SYS_faccessat2, -1, NULL, 0, ~0));
+
+	return r == -ENOSYS ? SYS_RET((int)syscall(SYS_faccessat, dirfd, path, mode)) : r;
 }
 
 int sys_close_range(unsigned first, unsigned last, unsigned flags)

@@ -40,6 +40,11 @@ int sys_fchownat(int dirfd, const char *name, uid_t uid, gid_t gid, int flags);
 int sys_fchdir(int fd);
 int sys_dup_cloexec(int fd, int lowest);
 int sys_dup3(int oldfd, int newfd, int flags);
+/*
+ * faccessat2(2) with AT_EACCESS: what the effective ids and capabilities may do. Before 5.8 it is faccessat(2), which asks for the real
+ * ones: the same for whoever has set all of them.
+ */
+int sys_access(int dirfd, const char *path, int mode);
 /* close_range(2); falls back to nothing: -ENOSYS before 5.9, -EINVAL for CLOSE_RANGE_CLOEXEC before 5.11. */
 int sys_close_range(unsigned first, unsigned last, unsigned flags);
 /* True when FD is open. */

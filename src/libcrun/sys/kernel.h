@@ -8,6 +8,9 @@
 #include <sys/mount.h>
 #include <sys/syscall.h>
 
+#ifndef SYS_faccessat2
+#define SYS_faccessat2 439 /* 5.8 */
+#endif
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x00000080 /* 5.6 */
 #endif

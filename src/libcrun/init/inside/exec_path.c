@@ -18,9 +18,7 @@ static int check_executable(int cwd_fd, const char *path)
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return S_ISDIR(st.st_mode) ? -EISDIR : -EPERM;
-	if (faccessat(cwd_fd, path, X_OK, AT_EACCESS) < 0)
-		return -errno;
-	return 0;
+	return sys_access(cwd_fd, path, X_OK);
 }
 
 /* The wordings are what Docker, Podman, CRI-O and nerdctl look for; the errno text comes last. */
