@@ -9,7 +9,7 @@ import subprocess
 
 import hostside
 from test_linux_cgroups import (ROOT, SLEEP, limited, no_cgroup_left, of_process, read, unified,
-                                v1_only)
+                                v1_only, writable_cgroup)
 
 
 def prepared(t, name="theirs", uid=0):
@@ -223,3 +223,69 @@ def test_relative_path_is_below_the_root(t):
     assert f"/{t.prefix}/rel" in of_process(t.pid(bundle)).values()
     t.delete(bundle, force=True)
     assert no_cgroup_left(t) == []
+
+
+# ---- ownership: config-linux.md, "Cgroup ownership" ---------------------------------------------
+
+
+def owned(t, annotations=None, readonly=False):
+    """A container of root's with a user namespace, and a cgroup that it sees writable."""
+    bundle = limited(t, {}, args=SLEEP)
+    conf = bundle.config
+    if not readonly:
+        writable_cgroup(conf)
+    names = {n["type"] for n in conf["linux"]["namespaces"]}
+    conf["linux"]["namespaces"] += [{"type": kind} for kind in ("user", "cgroup")
+                                    if kind not in names]
+    for field in ("uidMappings", "gidMappings"):
+        conf["linux"][field] = [{"containerID": 0, "hostID": 100000, "size": 65536}]
+    conf["annotations"] = annotations or {}
+    bundle.save()
+    t.create(bundle)
+    return bundle
+
+
+def delegated_files():
+    with open("/sys/kernel/cgroup/delegate", encoding="ascii") as source:
+        return source.read().split()
+
+
+def test_v2_cgroup_belongs_to_the_containers_root(t):
+    unified(t)
+    bundle = owned(t)
+    top = ROOT + bundle.cgroup
+    assert os.stat(top).st_uid == 100000
+    for name in os.listdir(top):
+        want = 100000 if name in delegated_files() else 0
+        assert os.stat(f"{top}/{name}").st_uid == want, name
+    assert os.stat(os.path.dirname(top)).st_uid == 0
+    bundle = owned(t, readonly=True)
+    assert os.stat(ROOT + bundle.cgroup).st_uid == 0
+
+
+def test_v2_delegated_sub_cgroup_holds_the_payload(t):
+    unified(t)
+    bundle = owned(t, {"run.oci.delegate-cgroup": "mine"})
+    top = ROOT + bundle.cgroup
+    assert of_process(t.pid(bundle))["unified"] == bundle.cgroup + "/mine"
+    for name in ("", "/cgroup.procs", "/cgroup.subtree_control"):
+        assert os.stat(f"{top}/mine{name}").st_uid == 100000, name
+    t.kill(bundle, "KILL")
+    t.wait_status(bundle, "stopped")
+    t.delete(bundle)
+    t.assert_no_trace(bundle)
+    assert no_cgroup_left(t) == []
+
+
+def test_v2_cgroup_of_somebody_is_not_given_away(t):
+    unified(t)
+    path, made = prepared(t)
+    bundle = limited(t, {}, path=path)
+    writable_cgroup(bundle.config)
+    bundle.config["linux"]["namespaces"].append({"type": "cgroup"})
+    bundle.config["process"]["user"] = {"uid": 1234, "gid": 1234}
+    bundle.save()
+    t.create(bundle)
+    assert os.stat(made[0]).st_uid == 0
+    t.delete(bundle, force=True)
+    remove(made)

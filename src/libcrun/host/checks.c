@@ -127,21 +127,12 @@ static void check_namespaces(struct checks *c)
 
 static void check_hooks(struct checks *c)
 {
-	const struct oci_hooks *hooks = c->plan->config->hooks;
-	/* Those whose programs are the host's: config.md, "POSIX-platform Hooks". */
-	const struct {
-		const char *name;
-		const struct oci_hook *list;
-		size_t len;
-	} stages[] = {
-		{"prestart", hooks->prestart, hooks->prestart_len},
-		{"createRuntime", hooks->create_runtime, hooks->create_runtime_len},
-		{"createContainer", hooks->create_container, hooks->create_container_len},
-		{"poststart", hooks->poststart, hooks->poststart_len},
-		{"poststop", hooks->poststop, hooks->poststop_len},
-	};
+	struct plan_hook_stage stages[PLAN_HOOK_STAGES];
 
+	plan_hook_stages(c->plan->config->hooks, stages);
 	for (size_t s = 0; s < ARRAY_LEN(stages); s++) {
+		if (stages[s].in_container)
+			continue;
 		for (size_t i = 0; i < stages[s].len; i++) {
 			const char *path = stages[s].list[i].path;
 

@@ -3,7 +3,6 @@
 #include "host/launch.h"
 
 #include "host/lifecycle_hooks.h"
-#include "host/netdev_return.h"
 #include "host/payload.h"
 #include "host/run_wait.h"
 #include "host/verbs.h"
@@ -136,12 +135,9 @@ static int remove_container(struct launch *l, struct crun_error *err)
 		return 0;
 	if (r < 0)
 		return r;
-	r = cgroup_destroy(l->cgroup, err);
-	if (r == 0)
-		r = intelrdt_remove(&l->record, err);
+	r = container_undo(&l->record, l->cgroup, FD_NONE, err);
 	if (r < 0)
 		return r;
-	netdevs_return(&l->record, FD_NONE);
 	launch_hook_state(l, 0, &state);
 	lifecycle_hooks_poststop(l->plan->config->hooks, &state, &l->deadline);
 	return state_remove(&l->dir, err);

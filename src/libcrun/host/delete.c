@@ -27,6 +27,18 @@ static int check_deletable(const struct container *c, struct crun_error *err)
 		       libcrun_status_name(c->status));
 }
 
+int container_undo(const struct oci_record *record, struct cgroup *cg, int net_fd,
+		   struct crun_error *err)
+{
+	int r = cgroup_destroy(cg, err);
+
+	if (r == 0)
+		r = intelrdt_remove(record, err);
+	if (r == 0)
+		netdevs_return(record, net_fd);
+	return r;
+}
+
 /*
  * Undoes everything that the record knows of, and removes the state directory last, so that it can be repeated after a failure.
  * The lock must be held and init be dead.
@@ -39,13 +51,10 @@ static int destroy(struct container *c, struct crun_error *err)
 	if (r < 0)
 		return r;
 	cgroup_set_deadline(cg, &c->deadline);
-	r = cgroup_destroy(cg, err);
+	r = container_undo(c->record, cg, c->net_fd, err);
 	cgroup_free(cg);
-	if (r == 0)
-		r = intelrdt_remove(c->record, err);
 	if (r < 0)
 		return r;
-	netdevs_return(c->record, c->net_fd);
 	container_poststop(c);
 	return state_remove(&c->dir, err);
 }

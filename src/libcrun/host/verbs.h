@@ -17,6 +17,8 @@
 /* What --timeout says, counted from now: deadline_none() without it. For the beginning of a command. */
 struct deadline command_deadline(const struct libcrun_context *ctx);
 
+struct cgroup;
+
 struct container {
 	struct state_dir dir;
 	struct oci_arena arena;	   /* owns the record */
@@ -65,6 +67,13 @@ void container_state(const struct container *c, struct oci_state *ret);
  * (KIND_TIMEOUT). Fine when it is dead already.
  */
 int container_kill(struct container *c, struct crun_error *err) CRUN_NODISCARD;
+
+/*
+ * Gives back what a dead container has of the host: its cgroup CG, its resctrl groups, its network interfaces (NET_FD: its network
+ * namespace, or FD_NONE). Can be repeated after a failure.
+ */
+int container_undo(const struct oci_record *record, struct cgroup *cg, int net_fd,
+		   struct crun_error *err) CRUN_NODISCARD;
 
 /*
  * Runs the poststart hooks. When one fails the container is killed (runtime.md, lifecycle step 9: "generate an error, stop the

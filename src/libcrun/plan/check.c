@@ -8,6 +8,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <string.h>
 
 struct sysctl_rule {
 	const char *prefix; /* a trailing '.' makes it a prefix, otherwise it is the whole name */
@@ -133,21 +134,25 @@ static int check_deadline_hooks(const struct launch_plan *plan, struct crun_erro
 	return err_at(err, "/process/scheduler/flags");
 }
 
-static int check_hooks(const struct oci_hooks *hooks, struct crun_error *err)
+void plan_hook_stages(const struct oci_hooks *hooks, struct plan_hook_stage ret[PLAN_HOOK_STAGES])
 {
-	const struct {
-		const char *name;
-		const struct oci_hook *list;
-		size_t len;
-	} stages[] = {
-		{"prestart", hooks->prestart, hooks->prestart_len},
-		{"createRuntime", hooks->create_runtime, hooks->create_runtime_len},
-		{"createContainer", hooks->create_container, hooks->create_container_len},
-		{"startContainer", hooks->start_container, hooks->start_container_len},
-		{"poststart", hooks->poststart, hooks->poststart_len},
-		{"poststop", hooks->poststop, hooks->poststop_len},
+	const struct plan_hook_stage stages[PLAN_HOOK_STAGES] = {
+		{"prestart", hooks->prestart, hooks->prestart_len, false},
+		{"createRuntime", hooks->create_runtime, hooks->create_runtime_len, false},
+		{"createContainer", hooks->create_container, hooks->create_container_len, false},
+		{"startContainer", hooks->start_container, hooks->start_container_len, true},
+		{"poststart", hooks->poststart, hooks->poststart_len, false},
+		{"poststop", hooks->poststop, hooks->poststop_len, false},
 	};
 
+	memcpy(ret, stages, sizeof(stages));
+}
+
+static int check_hooks(const struct oci_hooks *hooks, struct crun_error *err)
+{
+	struct plan_hook_stage stages[PLAN_HOOK_STAGES];
+
+	plan_hook_stages(hooks, stages);
 	for (size_t s = 0; s < ARRAY_LEN(stages); s++) {
 		for (size_t i = 0; i < stages[s].len; i++) {
 			const struct oci_hook *h = &stages[s].list[i];

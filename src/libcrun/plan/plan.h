@@ -201,6 +201,18 @@ int plan_build(const struct oci_config *config, const struct host_facts *facts,
 	       const struct plan_options *opts, struct oci_arena *arena, struct launch_plan **ret,
 	       struct crun_error *err) CRUN_NODISCARD;
 
+/* One of the lists of config.hooks. */
+struct plan_hook_stage {
+	const char *name; /* "createRuntime" */
+	const struct oci_hook *list;
+	size_t len;
+	bool in_container; /* its programs are the container's; all others are the host's (config.md, "POSIX-platform Hooks") */
+};
+#define PLAN_HOOK_STAGES 6
+
+/* All lists of HOOKS, in the order in which they are run. */
+void plan_hook_stages(const struct oci_hooks *hooks, struct plan_hook_stage ret[PLAN_HOOK_STAGES]);
+
 static inline bool plan_ns_is_own(const struct launch_plan *plan, enum ns_index i)
 {
 	return plan->ns[i].action != NS_SHARE;
