@@ -50,8 +50,8 @@ def tool(argv, timeout=900, **kwargs):
                               timeout=timeout, check=False, **kwargs)
     except subprocess.TimeoutExpired:
         raise Unavailable(f"{argv[0]} took more than {timeout} s") from None
-    except OSError as err:
-        raise Unavailable(f"{argv[0]}: {err.strerror}") from None
+    except (OSError, subprocess.SubprocessError) as err:
+        raise Unavailable(f"{argv[0]}: {err}") from None
     if done.returncode:
         lines = (done.stderr or done.stdout).strip().splitlines()[-3:]
         raise Unavailable(f"{' '.join(argv[:2])}: {' / '.join(lines)}")

@@ -6,6 +6,7 @@ print, ending with "@vm exit STATUS".  Both are files on our side; what is print
 by line as it comes.
 """
 
+import ctypes
 import os
 import re
 import signal
@@ -81,6 +82,11 @@ def command(kernel, initrd, append, disks, cpus, memory, folder):
     return argv
 
 
+def die_with_parent():
+    """Nobody waits for an emulator whose caller was killed."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)   # PR_SET_PDEATHSIG
+
+
 class Stream:
     """Complete lines of a growing file."""
 
@@ -106,7 +112,8 @@ def run(argv, folder, timeout, say):
     log = []
     # In a group of its own: an interrupt from the terminal reaches us first.
     qemu = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                            stderr=subprocess.STDOUT, start_new_session=True)
+                            stderr=subprocess.STDOUT, start_new_session=True,
+                            preexec_fn=die_with_parent)
     try:
         while True:
             over = qemu.poll() is not None

@@ -7,8 +7,8 @@ The host's release, so that the runtime as it was built here finds its libraries
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
+import time
 
 import common
 
@@ -20,7 +20,9 @@ PACKAGES = sorted([
     "busybox-static", "iproute2", "procps", "kmod", "apparmor", "secilc", "strace", "socat",
     "util-linux", "passwd", "login", "libseccomp2", "libyajl2", "libcap2", "libselinux1",
     "libsystemd0"])
+RECIPE = 1   # to be counted up when build() makes something else of the lists
 SPARE = 512 << 20
+WEEK = 7 * 24 * 3600
 # Units that cost seconds in an emulated machine, and do nothing for the tests.
 MASKED = ("systemd-networkd.service", "systemd-resolved.service", "systemd-timesyncd.service",
           "systemd-pstore.service", "apt-daily.timer", "apt-daily-upgrade.timer",
@@ -53,9 +55,17 @@ def build(target, mirror, suite, components):
         out.write(hashlib.md5(target.encode()).hexdigest() + "\n")
     with open(os.path.join(partial, "etc/hostname"), "w", encoding="ascii") as out:
         out.write("crun-vm\n")
-    subprocess.run(["chroot", partial, "useradd", "-m", "-s", "/bin/sh", "user"], check=True)
+    common.tool(["chroot", partial, "useradd", "-m", "-s", "/bin/sh", "user"])
     common.make_ext4(target, partial, SPARE)
     shutil.rmtree(partial)
+
+
+def forget_old(folder):
+    """Images that nobody has used for a week."""
+    for name in os.listdir(folder):
+        path = os.path.join(folder, name)
+        if time.time() - os.path.getmtime(path) > WEEK:
+            (shutil.rmtree if os.path.isdir(path) else os.unlink)(path)
 
 
 def image():
@@ -63,19 +73,16 @@ def image():
     common.need("mke2fs")
     try:
         mirror, suite, components = real_root.host_source()
-        with open(__file__, "rb") as source:
-            digest = hashlib.sha256(source.read() + suite.encode()).hexdigest()[:10]
+        digest = hashlib.sha256(repr((PACKAGES, MASKED, RECIPE)).encode()).hexdigest()[:10]
         target = os.path.join(common.cache_dir("roots"), f"{suite}-{digest}.ext4")
         with common.locked("root"):
             if not os.path.exists(target):
                 if os.geteuid() != 0:
                     raise common.Unavailable("the root file system can only be made by root")
                 real_root.check_prerequisites(mirror, suite)
-                for name in os.listdir(os.path.dirname(target)):   # of older lists
-                    if name.startswith(suite + "-"):
-                        path = os.path.join(os.path.dirname(target), name)
-                        (shutil.rmtree if os.path.isdir(path) else os.unlink)(path)
+                forget_old(os.path.dirname(target))
                 build(target, mirror, suite, components)
+            os.utime(target)
     except real_root.Unavailable as reason:
         raise common.Unavailable(str(reason)) from None
     return target

@@ -20,6 +20,7 @@ import argparse
 import os
 import shlex
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -137,6 +138,7 @@ def main():
     if options.list:
         show_list()
         return 0
+    signal.signal(signal.SIGTERM, lambda *_args: sys.exit("run.py: terminated"))
     folder = tempfile.mkdtemp(prefix="crun-vm-")
     try:
         if options.matrix:
