@@ -254,6 +254,30 @@ def test_failing_poststart_hook_stops_the_container(t):
     t.assert_no_trace(bundle)
 
 
+def test_failing_poststart_hook_of_run_spares_a_successor(t):
+    """The hook runs without the lock: whoever deletes the container meanwhile may make another of that name."""
+    other = t.bundle(SLEEP)
+    pid_file, log = t.path("pid"), t.path("hook.log")
+    bundle = with_hooks(t, SLEEP)
+    crun = " ".join(t.argv())
+    script = (f"exec >{log} 2>&1; {crun} delete --force {bundle.id} && "
+              f"{crun} create -b {other.path} --pid-file {pid_file} {bundle.id}; exit 3")
+    bundle.config["hooks"] = {"poststart": [hook(script)]}
+    bundle.config["linux"]["cgroupsPath"] = other.config["linux"]["cgroupsPath"]
+    bundle.save()
+    began = time.monotonic()
+    t.fails("run", "-d", "-b", bundle.path, "--pid-file", pid_file, bundle.id,
+            has=["poststart", "exit status 3"])
+    took = time.monotonic() - began
+    with open(log, encoding="utf-8") as source:
+        assert t.state(bundle)["status"] == "created", source.read()
+    assert os.path.exists(pid_file), "the successor's pid file was removed"
+    assert t.cgroup_dirs(other) and took < 5, took
+    t.start(bundle)
+    t.wait_status(bundle, "running")
+    t.delete(bundle, force=True)
+
+
 def test_failing_poststop_hook_is_a_warning_and_the_others_run(t):
     bundle = with_hooks(t, SLEEP, poststop=[hook("exit 3"), noting(t, "poststop", "echo second")])
     t.create(bundle)

@@ -165,6 +165,18 @@ static int wait_in_foreground(struct launch *l, struct run_wait *wait, int *exit
 	return remove_container(l, err);
 }
 
+/*
+ * The hooks ran without the lock: whoever has deleted the container meanwhile may have made another one with its id, its cgroup and its
+ * pid file, of which nothing is ours to undo.
+ */
+static void undo_run(struct launch *l)
+{
+	if (state_lock(&l->dir, NULL, ERR_IGNORED) == -ENOENT)
+		launch_kill_init(l);
+	else
+		launch_undo(l);
+}
+
 static int run_container(struct launch *l, struct run_wait *wait, int *exit_status,
 			 struct crun_error *err)
 {
@@ -172,7 +184,7 @@ static int run_container(struct launch *l, struct run_wait *wait, int *exit_stat
 
 	if (r < 0) {
 		launch_name_phase(l, "payload", err);
-		launch_undo(l);
+		undo_run(l);
 		return r;
 	}
 	/* From here on signals are the payload's, and its time is not ours. */
