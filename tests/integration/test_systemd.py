@@ -88,6 +88,21 @@ def test_later_commands_need_neither_option_nor_environment(t):
     s.gone(scope_of(bundle))
 
 
+@flavors("rootless")
+def test_root_of_a_user_namespace_uses_the_users_manager(t):
+    """As RootlessKit runs engines: their root is nobody's but ours outside."""
+    s = Systemd(t)
+    bundle = bundle_for(t, args=["true"], rootless=False)
+    # Not what this is about, and on v1 a user namespace cannot copy the host's.
+    bundle.config["mounts"] = [m for m in bundle.config["mounts"] if m["type"] != "cgroup"]
+    bundle.save()
+    for env in (s.env, {"XDG_RUNTIME_DIR": ""}):
+        result = t.rt(argv=["unshare", "-Urm"] + t.argv(
+            "--debug", "--systemd-cgroup", "run", "-b", bundle.path, bundle.id), env=env)
+        assert f"connected to `/run/user/{t.uid}/systemd/private`" in result.err, result
+        s.gone(scope_of(bundle))
+
+
 def test_every_hierarchy_is_joined(t):
     s = Systemd(t)
     bundle = bundle_for(t, "crun-test.slice:p:" + t.new_id())

@@ -10,9 +10,12 @@
 #include "sys/io.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define FORGET_MS 1000
 
 /* ---- create ---- */
 
@@ -220,6 +223,31 @@ int cg_systemd_adopt(struct cgroup *cg, pid_t pid, struct crun_error *err)
 
 /* ---- the end ---- */
 
+/*
+ * There is no manager to talk to, but it may be there. It hears that the scope is empty from the directory, and only while that exists (the
+ * kernel's notification comes later than the last process goes): so it gets a moment before we remove what it has not.
+ */
+static void leave_to_systemd(struct cgroup *cg)
+{
+	struct deadline deadline = deadline_within(cg->deadline, FORGET_MS);
+	char rel[CG_PATH_SIZE];
+	struct stat st;
+
+	if (cgroup_signal(cg, SIGKILL, ERR_IGNORED) < 0)
+		return;
+	cg_prefix(cg, cg->scope_depth, rel);
+	for (size_t i = 0; i < cg->hier_len; i++) {
+		const struct cg_hier *h = &cg->hier[i];
+
+		if (!h->v2 && !(h->controllers & CG_BIT(CG_SYSTEMD)))
+			continue;
+		while (sys_fstatat(h->root_fd, rel, &st) >= 0) {
+			if (deadline_pause(&deadline, 10) < 0)
+				return;
+		}
+	}
+}
+
 int cg_systemd_owns(struct cgroup *cg, struct crun_error *err)
 {
 	_cleanup_(cg_unit_done) struct cg_unit unit = {0};
@@ -234,6 +262,7 @@ int cg_systemd_owns(struct cgroup *cg, struct crun_error *err)
 		log_warning("%s; scope `%s` is left to systemd, which forgets it once it is empty",
 			    err->text, cg->scope);
 		*err = (struct crun_error){0};
+		leave_to_systemd(cg);
 		return 1;
 	}
 	if (r >= 0)
