@@ -4,6 +4,7 @@
 import os
 import stat
 
+import hostside
 from harness import flavors
 from test_update import Cgroup, read, refused, report, update
 
@@ -41,6 +42,8 @@ def answers(t, bundle, want):
 
 def only_v2(t):
     """A cgroup2 where the runtime looks for it, so that any host has a filter in eBPF."""
+    if hostside.cgroup_mounts().get("unified") == "/sys/fs/cgroup":
+        return
     try:
         t.mount("cgroup2", "/sys/fs/cgroup", "cgroup2")
     except OSError as err:
