@@ -8,13 +8,16 @@ whole suite can be run so with `run.py --without CALLS`.
 import functools
 
 import test_console
+import test_events
 import test_fds
 import test_kill
 import test_linux_hooks
 import test_linux_masks
 import test_linux_mounts
 import test_linux_rootfs
+import test_pause
 import test_smoke
+import test_stats
 from harness import flavors
 
 BASE = (
@@ -50,6 +53,13 @@ PROCESSES = (
     test_kill.test_kill_of_a_stopped_container_says_so_in_every_engines_words,
     test_kill.test_v2_kill_all_reaches_cgroups_below,
 )
+# What looks at a process that is not a child of ours, or waits for its end.
+HANDLES = PROCESSES + (
+    test_pause.test_nothing_runs_between_pause_and_resume,
+    test_pause.test_v2_nothing_runs_between_pause_and_resume,
+    test_events.test_stream_comes_in_intervals_and_ends_with_the_container,
+    test_stats.test_watch_ends_with_the_container,
+)
 FDS = (
     test_fds.test_recipe_8_a_hundred_inherited_descriptors_do_not_leak,
     test_linux_hooks.test_all_hooks_run_in_order,
@@ -61,8 +71,8 @@ SLICES = {
     "mount_api": BASE + PATHS + MOUNTS,
     "mount_setattr": BASE + MOUNTS,
     "clone3": BASE + PROCESSES + FDS,
-    "pidfd": BASE + PROCESSES,
-    "pidfd_open": PROCESSES,
+    "pidfd": BASE + HANDLES,
+    "pidfd_open": HANDLES,
     "pidfd_send_signal": PROCESSES,
     "close_range": BASE + FDS,
     "faccessat2": BASE,

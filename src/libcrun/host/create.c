@@ -113,7 +113,7 @@ static int await_payload(struct launch *l, struct crun_error *err)
 	if (r < 0)
 		return r;
 	/* What init cannot report without a filter is somebody's SIGKILL. */
-	if (l->plan->sync_filter || sys_poll_in(l->pidfd, 0) == 1) {
+	if (l->plan->sync_filter || sys_pidfd_has_ended(l->pidfd)) {
 		r = payload_check_began(l->pid, err);
 		if (r < 0)
 			return r;

@@ -5,7 +5,7 @@
 #include "base/str.h"
 #include "sys/file.h"
 #include "sys/io.h"
-#include "sys/process.h"
+#include "sys/pidfd.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -66,7 +66,7 @@ int net_stats_read(pid_t pid, int pidfd, struct net_stats *ret)
 		return -ENOMEM;
 	snprintf(path, sizeof(path), "/proc/%d/net/dev", (int)pid);
 	if (!has_own_namespace(pid) || io_read_file_at(AT_FDCWD, path, text, DEV_MAX) < 0 ||
-	    sys_poll_in(pidfd, 0) != 0)
+	    sys_pidfd_has_ended(pidfd))
 		return 0;
 	rest = text;
 	while ((line = strsep(&rest, "\n"))) {

@@ -3,7 +3,7 @@
 #include "host/verbs.h"
 
 #include "cgroup/cgroup.h"
-#include "sys/process.h"
+#include "sys/pidfd.h"
 
 #include <errno.h>
 
@@ -39,7 +39,7 @@ static int freeze(struct container *c, struct cgroup *cg, struct crun_error *err
 	if (r < 0)
 		return err_in(err, "pause container `%s`", c->dir.id);
 	/* It ended meanwhile: nothing of it may stay behind frozen, for nobody would resume it. */
-	if (sys_poll_in(c->pidfd, 0) != 0) {
+	if (sys_pidfd_has_ended(c->pidfd)) {
 		close_fd(&c->pidfd);
 		r = cgroup_thaw(cg, err);
 		return r < 0 ? r : container_not_running(c, err);

@@ -3,7 +3,7 @@
 #include "host/stream.h"
 
 #include "base/cleanup.h"
-#include "sys/deadline.h"
+#include "sys/pidfd.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -13,18 +13,18 @@ int stream_wait(FILE *out, int pidfd, int other_fd, int64_t until_ms)
 	int64_t left = until_ms - clock_ms();
 	struct deadline end = deadline_in(left > 0 ? left : 0);
 	/* POLLERR comes unasked: a pipe or a terminal that nobody has open on its other end. */
-	struct pollfd p[3] = {{.fd = other_fd, .events = POLLIN},
-			      {.fd = pidfd, .events = POLLIN},
+	struct pollfd p[3] = {{.fd = pidfd, .events = POLLIN},
+			      {.fd = other_fd, .events = POLLIN},
 			      {.fd = fileno(out)}};
-	int r = deadline_poll(&end, p, 3);
+	int r = sys_pidfd_poll(&end, p, 3);
 
 	if (r == -ETIMEDOUT)
 		return STREAM_TICK;
 	if (r < 0)
 		return r;
-	if (p[0].revents)
+	if (p[1].revents)
 		return STREAM_OTHER;
-	return p[1].revents ? STREAM_ENDED : STREAM_UNREAD;
+	return p[0].revents ? STREAM_ENDED : STREAM_UNREAD;
 }
 
 int stream_write(FILE *out, const char *data, size_t len, struct crun_error *err)

@@ -121,3 +121,30 @@ int sys_pidfd_wait(const struct deadline *d, int pidfd)
 		r = deadline_pause(d, LOOK_MS);
 	return r;
 }
+
+bool sys_pidfd_has_ended(int pidfd)
+{
+	struct deadline now = deadline_in(0);
+
+	return sys_pidfd_wait(&now, pidfd) == 0;
+}
+
+int sys_pidfd_poll(const struct deadline *d, struct pollfd *fds, unsigned n)
+{
+	int r, pidfd = fds[0].fd;
+
+	if (pidfd < 0 || !is_stand_in(pidfd))
+		return deadline_poll(d, fds, n);
+	fds[0].fd = FD_NONE; /* poll(2) skips it */
+	do {
+		struct deadline look = deadline_within(d, LOOK_MS);
+
+		r = deadline_poll(&look, fds, n);
+		if (pid_of_stand_in(pidfd) < 0) {
+			fds[0].revents = POLLIN;
+			r = r > 0 ? r + 1 : 1;
+		}
+	} while (r == -ETIMEDOUT && deadline_check(d) == 0);
+	fds[0].fd = pidfd;
+	return r;
+}

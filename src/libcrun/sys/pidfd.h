@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Handles of processes, which a reused pid cannot deceive. Where the kernel has no pidfd_open(2) (5.3, or a seccomp profile that hides
- * it) /proc/PID stands in for it: that directory too belongs to one process for ever, but cannot be polled; so wait with
- * sys_pidfd_wait only. Each returns >= 0 or a negative errno.
+ * it) /proc/PID stands in for it: that directory too belongs to one process for ever, but poll(2) calls it ready at once; so wait with
+ * the functions of this file only. Each returns >= 0 or a negative errno.
  */
 #pragma once
 
@@ -18,3 +18,9 @@ int sys_pidfd_send_signal(int pidfd, int sig);
 
 /* Waits for the end of the process, whether or not anybody has reaped it. Returns 0, or as deadline_poll; D NULL: no limit. */
 int sys_pidfd_wait(const struct deadline *d, int pidfd);
+
+/* Whether the process has ended, without waiting. */
+bool sys_pidfd_has_ended(int pidfd);
+
+/* deadline_poll of descriptors of which the first, in fds[0], is a handle of a process or FD_NONE. */
+int sys_pidfd_poll(const struct deadline *d, struct pollfd *fds, unsigned n);
