@@ -48,6 +48,23 @@ def test_recipe_8_a_hundred_inherited_descriptors_do_not_leak(t):
     assert numbers(result.probe) == [0, 1, 2]
 
 
+def test_descriptor_above_the_limit_does_not_leak(t):
+    """A limit that was lowered later says nothing about the numbers in use; and one of 2^20 and more is too many to try."""
+    for calls, limit in ((None, 300), ("close_range", 300), ("close_range", 1048576)):
+        if calls:
+            t.without(calls)
+        bundle = t.bundle(["probe", "fds"], mutate={"process": {"rlimits": None}})
+        note = t.path(f"hook{calls}{limit}")
+        bundle.config["hooks"] = {"prestart": hook(f"ls /proc/$$/fd >{note}")}
+        bundle.save()
+        argv = t.argv("run", "-b", bundle.path, bundle.id)
+        result = t.rt(argv=["sh", "-c", f'ulimit -Sn {limit}; exec "$@"', "sh"] + argv,
+                      pass_fds=[at(500, b"x")])
+        assert numbers(result.probe) == [0, 1, 2], result
+        with open(note, encoding="utf-8") as source:
+            assert "500" not in source.read().split()
+
+
 def test_preserve_fds_passes_what_was_asked_for(t):
     fds = [at(3, b"three"), at(4, b"four"), at(5, b"five")]
     bundle = t.bundle("cat <&3; cat <&4; ls /proc/self/fd | wc -l")
