@@ -24,7 +24,7 @@ static __u32 flags_of(const struct nlmsghdr *head)
 {
 	const struct ifaddrmsg *info = NLMSG_DATA(head);
 	const struct rtattr *attr = IFA_RTA(info);
-	size_t n = IFA_PAYLOAD(head);
+	int n = (int)IFA_PAYLOAD(head); /* below zero when the last one is not padded */
 	__u32 flags = info->ifa_flags;
 
 	for (; RTA_OK(attr, n); attr = RTA_NEXT(attr, n)) {
@@ -73,7 +73,7 @@ static int restore_address(int fd, int index, bool same_name, const struct nlmsg
 {
 	struct ifaddrmsg info;
 	const struct rtattr *attr = IFA_RTA((struct ifaddrmsg *)NLMSG_DATA(head));
-	size_t n = IFA_PAYLOAD(head);
+	int n = (int)IFA_PAYLOAD(head);
 	__u32 flags = flags_of(head) & ~(__u32)STATE_FLAGS;
 	struct netlink_request request;
 
@@ -94,14 +94,19 @@ static int restore_address(int fd, int index, bool same_name, const struct nlmsg
 
 int sys_address_restore(int fd, int index, bool same_name, const struct buf *saved)
 {
-	const struct nlmsghdr *head = (const struct nlmsghdr *)saved->data;
-	size_t n = saved->len;
+	size_t at = 0;
+	int r = 0;
 
-	for (; NLMSG_OK(head, n); head = NLMSG_NEXT(head, n)) {
-		int r = restore_address(fd, index, same_name, head);
+	while (r == 0 && at < saved->len) {
+		const struct nlmsghdr *head = (const struct nlmsghdr *)(saved->data + at);
 
-		if (r < 0)
-			return r;
+		/* What comes from a record may be damaged. */
+		if (saved->len - at < NLMSG_LENGTH(sizeof(struct ifaddrmsg)) ||
+		    head->nlmsg_len < NLMSG_LENGTH(sizeof(struct ifaddrmsg)) ||
+		    head->nlmsg_len > saved->len - at)
+			return -EBADMSG;
+		r = restore_address(fd, index, same_name, head);
+		at += NLMSG_ALIGN(head->nlmsg_len);
 	}
-	return 0;
+	return r;
 }

@@ -10,5 +10,5 @@
  */
 int sys_address_save(int fd, int index, struct buf *ret);
 
-/* Gives saved addresses to an interface, in the order in which it had them. SAME_NAME: it is called as it was. */
+/* Gives saved addresses to an interface, in the order in which it had them. SAME_NAME: it is called as it was. -EBADMSG: they are damaged. */
 int sys_address_restore(int fd, int index, bool same_name, const struct buf *saved);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // rtnetlink answers are the kernel's: what another process of the namespace sends to our socket is passed over.
 #include "sys/netlink.h"
+#include "sys/netlink_addr.h"
 #include "sys/netlink_link.h"
 
 #include "base/cleanup.h"
@@ -60,6 +61,40 @@ TEST(a_forged_length_harms_nobody)
 		SKIP("sending to another process's netlink socket takes CAP_NET_ADMIN");
 	CHECK_INT(sys_link_find(fd, "lo", &link), 0);
 	CHECK_INT(link.index, 1);
+}
+
+/* The record of a container is where they are kept meanwhile. */
+TEST(damaged_addresses_are_refused)
+{
+	struct {
+		struct nlmsghdr head;
+		struct ifaddrmsg info;
+		struct rtattr attr;
+		char value[4];
+	} message = {
+		.head = {.nlmsg_type = RTM_NEWADDR},
+		.info = {.ifa_family = AF_INET, .ifa_prefixlen = 32},
+		.attr = {.rta_len = RTA_LENGTH(1), .rta_type = IFA_LABEL},
+	};
+	const size_t whole = NLMSG_LENGTH(sizeof(message.info)) + RTA_LENGTH(1);
+	const size_t lengths[] = {0, sizeof(message.head), whole - 5, whole + 100, UINT32_MAX};
+	_cleanup_close_ int fd = sys_netlink_open();
+	struct buf saved = {0};
+
+	CHECK(fd >= 0);
+	for (size_t i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
+		/* Exactly as long as it is, so that a tool for memory errors sees what is read behind it. */
+		buf_append(&saved, &message, whole);
+		((struct nlmsghdr *)saved.data)->nlmsg_len = (__u32)lengths[i];
+		CHECK_INT(sys_address_restore(fd, INT32_MAX, true, &saved),
+			  lengths[i] == whole - 5 ? -EINVAL : -EBADMSG);
+		buf_done(&saved);
+	}
+	/* The last attribute and the message end without their padding: nothing follows, and the kernel misses the address. */
+	message.head.nlmsg_len = (__u32)whole;
+	buf_append(&saved, &message, whole);
+	CHECK_INT(sys_address_restore(fd, INT32_MAX, true, &saved), -EINVAL);
+	buf_done(&saved);
 }
 
 TEST_MAIN()
