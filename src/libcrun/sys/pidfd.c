@@ -113,13 +113,16 @@ int sys_pidfd_send_signal(int pidfd, int sig)
 
 int sys_pidfd_wait(const struct deadline *d, int pidfd)
 {
-	int r = 0;
-
 	if (!is_stand_in(pidfd))
 		return deadline_wait_in(d, pidfd);
-	while (pid_of_stand_in(pidfd) > 0 && r >= 0)
-		r = deadline_pause(d, LOOK_MS);
-	return r;
+	for (;;) {
+		pid_t pid = pid_of_stand_in(pidfd);
+		int r = pid < 0 ? pid : deadline_pause(d, LOOK_MS);
+
+		/* Not to be able to look (no descriptor is left, say) is not its end: what it uses would be taken from it. */
+		if (r < 0)
+			return r == -ESRCH ? 0 : r;
+	}
 }
 
 bool sys_pidfd_has_ended(int pidfd)

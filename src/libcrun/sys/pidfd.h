@@ -16,7 +16,10 @@ int sys_pidfd_open(pid_t pid);
 /* Before 5.1 it is kill(2) on the number that the handle has, right after a look that it is alive. */
 int sys_pidfd_send_signal(int pidfd, int sig);
 
-/* Waits for the end of the process, whether or not anybody has reaped it. Returns 0, or as deadline_poll; D NULL: no limit. */
+/*
+ * Waits for the end of the process, whether or not anybody has reaped it. Returns 0, or as deadline_poll, or why a stand-in cannot be looked at;
+ * D NULL: no limit.
+ */
 int sys_pidfd_wait(const struct deadline *d, int pidfd);
 
 /* Whether the process has ended, without waiting. */
