@@ -154,17 +154,6 @@ static int push(struct names *names, const char *name)
 	return names->items[names->len++] ? 0 : -ENOMEM;
 }
 
-static int step(int *cur, const char *name)
-{
-	int fd = sys_openat(*cur, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-
-	if (fd < 0)
-		return fd;
-	close(*cur);
-	*cur = fd;
-	return 0;
-}
-
 /*
  * Removes all directories below FD, deepest first, with one fd however deep the payload nested them. -EBUSY: a process is in one of them.
  */
@@ -182,7 +171,7 @@ static int remove_below(int fd)
 		if (r == 0) {
 			char *last = names.items[--names.len];
 
-			r = step(&cur, "..");
+			r = cg_step(&cur, "..");
 			if (r >= 0)
 				r = sys_unlinkat(cur, last, AT_REMOVEDIR);
 			free(last);
@@ -194,7 +183,7 @@ static int remove_below(int fd)
 			else if (r >= 0 || r == -ENOENT)
 				continue;
 			if (r >= 0)
-				r = step(&cur, name);
+				r = cg_step(&cur, name);
 		}
 		/* Somebody removes along with us. */
 		if (r == -ENODEV)

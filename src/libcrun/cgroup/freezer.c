@@ -6,7 +6,6 @@
 #include "sys/file.h"
 #include "sys/io.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,33 +80,15 @@ int cgroup_thaw(struct cgroup *cg, struct crun_error *err)
 	return 0;
 }
 
-/* Levels below the container's cgroup that are thawed; each costs two fds. */
-#define MAX_DEPTH 200
-
-static void thaw_below(int fd, unsigned depth)
+static int thaw_one(int fd, void *data)
 {
-	_cleanup_closedir_ DIR *dir = NULL;
-	int own = sys_openat(fd, ".", O_RDONLY | O_DIRECTORY, 0);
-	struct dirent *e;
+	int r = self_frozen(fd, false);
 
-	if (own >= 0)
-		dir = fdopendir(own);
-	if (own >= 0 && !dir)
-		close(own);
-	while (dir && depth < MAX_DEPTH && (e = readdir(dir))) {
-		_cleanup_close_ int child = FD_NONE;
-
-		if (e->d_type != DT_DIR || e->d_name[0] == '.')
-			continue;
-		child = sys_openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-		if (child < 0)
-			continue;
-		/* What fails here shows in a process that does not die. */
-		if (self_frozen(child, false) > 0 &&
-		    io_write_file_at(child, "freezer.state", "THAWED") < 0)
-			continue;
-		thaw_below(child, depth + 1);
-	}
+	(void)data;
+	/* What fails here shows in a process that does not die. */
+	if (r > 0)
+		r = io_write_file_at(fd, "freezer.state", "THAWED");
+	return r < 0 ? 0 : r;
 }
 
 int cg_thaw_to_die(struct cgroup *cg, struct crun_error *err)
@@ -118,7 +99,7 @@ int cg_thaw_to_die(struct cgroup *cg, struct crun_error *err)
 		const struct cg_hier *h = &cg->hier[i];
 
 		if (!h->v2 && h->leaf_made && faccessat(h->dir_fd, "freezer.state", F_OK, 0) == 0)
-			thaw_below(h->dir_fd, 0);
+			cg_walk(h->dir_fd, thaw_one, NULL);
 	}
 	return r;
 }

@@ -252,5 +252,16 @@ int cg_read_pids(int fd, struct cg_pids *ret);
 /* Kills all that is below the directory and waits for the end. 0, -ETIMEDOUT, -ECANCELED or another -errno. */
 int cg_kill_dir(const struct cg_hier *h, const struct deadline *d);
 
+/* ---- walk.c ---- */
+
 /* The first subdirectory's name of FD into NAME; 1, 0 when there is none, or -errno. */
 int cg_first_child(int fd, char name[256]);
+
+/* Moves the descriptor *CUR to the directory NAME in it, which may be "..". On failure (-errno) it stays. */
+int cg_step(int *cur, const char *name);
+
+/*
+ * Calls VISIT for the directory FD and all below it, those above first, with two descriptors however deep the payload nested them. A negative
+ * result ends the walk and is returned, but for -ENOENT and -ENODEV: directories come and go meanwhile.
+ */
+int cg_walk(int fd, int (*visit)(int fd, void *data), void *data);

@@ -4,6 +4,7 @@
 #include "cgroup/stats_read.h"
 
 #include "base/log.h"
+#include "base/str.h"
 #include "sys/file.h"
 #include "sys/io.h"
 #include "sys/notify.h"
@@ -105,7 +106,7 @@ static void add_below(int dir, struct oom_counts *sum, unsigned depth)
 		_cleanup_close_ int child = FD_NONE;
 		struct oom_counts counts;
 
-		if (e->d_type != DT_DIR || e->d_name[0] == '.')
+		if (e->d_type != DT_DIR || str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
 			continue;
 		child = open_child(dir, e->d_name);
 		if (child < 0)

@@ -7,7 +7,6 @@
 #include "sys/io.h"
 #include "sys/pidfd.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -16,8 +15,6 @@
 #include <string.h>
 #include <time.h>
 
-/* Levels below the container's directory that are searched; each costs an fd. */
-#define MAX_DEPTH 200
 /* Looks for processes that were forked while the others were signalled. */
 #define SIGNAL_ROUNDS 100
 
@@ -64,73 +61,17 @@ static int read_procs(int dirfd, struct cg_pids *pids)
 	}
 }
 
-static DIR *open_dir(int dirfd, const char *name)
+static int visit(int fd, void *data)
 {
-	int fd = sys_openat(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-	DIR *dir;
+	int r = read_procs(fd, data);
 
-	if (fd < 0) {
-		errno = -fd;
-		return NULL;
-	}
-	dir = fdopendir(fd);
-	if (!dir)
-		close(fd);
-	return dir;
-}
-
-static int read_below(DIR *dir, struct cg_pids *pids, unsigned depth);
-
-static int read_child(int dirfd, const char *name, struct cg_pids *pids, unsigned depth)
-{
-	_cleanup_closedir_ DIR *dir = open_dir(dirfd, name);
-
-	if (!dir)
-		return errno == ENOENT ? 0 : -errno;
-	return read_below(dir, pids, depth);
-}
-
-static int read_below(DIR *dir, struct cg_pids *pids, unsigned depth)
-{
-	struct dirent *e;
-	int r = read_procs(dirfd(dir), pids);
-
-	/* Removed meanwhile; or threaded, then the processes are listed in the domain above it. */
-	if (r == -ENODEV || r == -ENOENT)
-		return 0;
-	if (r < 0 && r != -EOPNOTSUPP)
-		return r;
-	if (depth == MAX_DEPTH)
-		return -ELOOP;
-	while ((e = readdir(dir))) {
-		if (e->d_type != DT_DIR || e->d_name[0] == '.')
-			continue;
-		r = read_child(dirfd(dir), e->d_name, pids, depth + 1);
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	/* Threaded: then the processes are listed in the domain above it. */
+	return r == -EOPNOTSUPP ? 0 : r;
 }
 
 int cg_read_pids(int fd, struct cg_pids *ret)
 {
-	return read_child(fd, ".", ret, 0);
-}
-
-int cg_first_child(int fd, char name[256])
-{
-	_cleanup_closedir_ DIR *dir = open_dir(fd, ".");
-	struct dirent *e;
-
-	if (!dir)
-		return -errno;
-	while ((e = readdir(dir))) {
-		if (e->d_type != DT_DIR || e->d_name[0] == '.')
-			continue;
-		snprintf(name, 256, "%s", e->d_name);
-		return 1;
-	}
-	return 0;
+	return cg_walk(fd, visit, ret);
 }
 
 /*

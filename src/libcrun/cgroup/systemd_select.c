@@ -115,12 +115,15 @@ static int find_process(const struct cgroup *cg)
 		_cleanup_close_ int fd =
 			sys_openat(cg->hier[i].root_fd, rel, O_RDONLY | O_DIRECTORY, 0);
 		struct cg_pids pids = {0};
-		int pid = 0;
+		int pid = 0, r;
 
 		if (fd < 0)
 			continue;
-		if (cg_read_pids(fd, &pids) >= 0 && pids.len > 0)
+		r = cg_read_pids(fd, &pids);
+		if (pids.len > 0)
 			pid = (int)pids.pids[0];
+		else if (r < 0)
+			pid = r;
 		free(pids.pids);
 		if (pid)
 			return pid;
@@ -137,6 +140,9 @@ static int look_for_stale(struct cgroup *cg, struct cg_bus *bus, struct crun_err
 	if (r < 0)
 		return r;
 	pid = find_process(cg);
+	/* Who does not know that it is dead must not take it for dead. */
+	if (pid < 0)
+		return err_sys(err, pid, "read the processes of scope `%s`", cg->scope);
 	if (pid && !(r && str_eq(unit.active, "deactivating"))) {
 		err_set(err, KIND_EXISTS, EEXIST,
 			"systemd scope `%s` exists already and has living processes (one is %d): delete "

@@ -81,6 +81,40 @@ static void nested(void)
 	cgroup_free(cg);
 }
 
+/* A name that begins with a dot is a name as any other; and the payload chooses how deep it goes. */
+static void hidden_and_deep(void)
+{
+	struct plan_cgroup plan = plan_for("d", NULL);
+	struct cgroup *cg = create(&plan);
+	pid_t pid, *pids;
+	char text[16];
+	size_t len;
+
+	CHECK(cg);
+	pid = born_in(cg);
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	for (size_t i = 0; i < cg->hier_len; i++) {
+		int fd = sys_openat(cg->hier[i].dir_fd, ".", O_RDONLY | O_DIRECTORY, 0);
+
+		for (int k = 0; k < 250; k++) {
+			CHECK(sys_mkdirat(fd, k % 2 ? "..." : ".hidden", 0755) >= 0);
+			CHECK_INT(cg_step(&fd, k % 2 ? "..." : ".hidden"), 0);
+		}
+		if (!(cg->hier[i].controllers & CG_BIT(CG_CPUSET)))
+			CHECK(io_write_file_at(fd, "cgroup.procs", text) >= 0);
+		close(fd);
+	}
+	CHECK_INT(cgroup_pids(cg, &pids, &len, &err), 0);
+	CHECK_INT(len, 1);
+	CHECK_INT(pids[0], pid);
+	free(pids);
+	CHECK_INT(cgroup_signal(cg, SIGUSR1, &err), 0);
+	CHECK_INT(waitpid(pid, NULL, 0), pid);
+	CHECK_INT(cgroup_destroy(cg, &err), 0);
+	CHECK(!any_left(cg));
+	cgroup_free(cg);
+}
+
 static void signals(void)
 {
 	struct plan_cgroup plan = plan_for("k", NULL);
@@ -386,6 +420,7 @@ static void own_names(void)
 TEST_BOTH(make_and_remove)
 TEST_BOTH(in_every_hierarchy)
 TEST_BOTH(nested)
+TEST_BOTH(hidden_and_deep)
 TEST_BOTH(signals)
 TEST_BOTH(frozen)
 TEST_BOTH(foreign)
