@@ -6,6 +6,7 @@ whole suite can be run so with `run.py --without CALLS`.
 """
 
 import functools
+import os
 
 import test_console
 import test_events
@@ -133,3 +134,20 @@ def test_idmapped_mount_needs_the_call_and_says_so(t):
     bundle = t.bundle(mutate=lambda c: c["mounts"].append(mount))
     t.without("mount_setattr")
     t.fails("run", "-b", bundle.path, bundle.id, has="idmapped mounts need Linux 5.12")
+
+
+@flavors("root", "rootless")
+def test_current_directory_that_the_user_may_not_enter(t):
+    """mount(2) takes paths only, so the process goes to the links of procfs and comes back."""
+    closed = t.mkdir("closed")
+    os.chown(closed, 0, 0)
+    os.chmod(closed, 0o700)
+
+    def enter():
+        os.chdir(closed)
+
+    bundle = t.bundle(args=["pwd"], mutate={"process": {"cwd": "/tmp"}})
+    for calls in ("mount_setattr", "mount_api"):
+        t.without(calls)
+        result = t.rt("run", "-b", bundle.path, bundle.id, preexec_fn=enter)
+        assert result.out == "/tmp\n", result

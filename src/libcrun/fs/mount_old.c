@@ -7,7 +7,19 @@
 #include "sys/file.h"
 #include "sys/mount.h"
 
+#include <errno.h>
 #include <stdio.h>
+
+/*
+ * Where to go back to. An ordinary user may have been put into a directory that they may not enter (`runuser` in /root), and to which
+ * fchdir(2) does not lead back then; the links of the procfs are no place to stay.
+ */
+static int open_cwd(void)
+{
+	int fd = sys_openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY, 0);
+
+	return fd == -EACCES ? sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0) : fd;
+}
 
 /* SOURCE is a text, or NULL and then SOURCE_FD counts, if it is not FD_NONE. */
 static int mount_by_fd(int proc_fd, int source_fd, int fd, const char *source, const char *fstype,
@@ -21,7 +33,7 @@ static int mount_by_fd(int proc_fd, int source_fd, int fd, const char *source, c
 	dir = procfs_open(proc_fd, "self/fd", O_PATH | O_DIRECTORY);
 	if (dir < 0)
 		return dir;
-	saved = sys_openat(AT_FDCWD, ".", O_PATH | O_DIRECTORY, 0);
+	saved = open_cwd();
 	if (saved < 0)
 		return saved;
 	r = sys_fchdir(dir);
