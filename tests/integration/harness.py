@@ -11,6 +11,7 @@ directory `t.dir`, and fails by raising (plain `assert` is fine).
     @timeout(120)                  instead of 60 seconds
     @alone                         not while other tests run (load or timing matters)
     t.skip("reason")               reported with its reason
+    t.needs("open_tree")           skip where the kernel, or that of --without, has no such call
 
 Bundles
     b = t.bundle(args=["sh", "-c", "true"], mutate=..., own_rootfs=False, rootless=None)
@@ -69,6 +70,12 @@ from results import Result, fields, sections   # noqa: F401  pylint: disable=unu
 SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|\.c:\d+:\d+: runtime error:")
 # Deadlines are for a real machine; an emulated one is ten times as slow.
 PATIENCE = float(os.environ.get("CRUN_TEST_PATIENCE") or 1)
+# Of those whose absence takes a promise away (docs/kernel-features.md): the numbers are the same on
+# every architecture.
+CALLS = {"open_tree": 428, "mount_setattr": 442}
+ASK = ("import ctypes, errno; libc = ctypes.CDLL(None, use_errno=True); "
+       "libc.syscall({}, -1, None, -1, None, 0); "
+       "raise SystemExit(ctypes.get_errno() in (errno.ENOSYS, errno.EPERM))")
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -203,13 +210,22 @@ class Test:
         """From now on the runtime runs on a "kernel" without CALLS, as run.py --without does it."""
         self.missing = calls
 
-    def launcher(self):
+    def has(self, call):
+        """Whether the kernel on which the runtime runs has CALL, a key of CALLS."""
+        argv = self.launcher(as_user=False) + [sys.executable, "-c", ASK.format(CALLS[call])]
+        return subprocess.run(argv, check=False).returncode == 0
+
+    def needs(self, call):
+        if not self.has(call):
+            self.skip(f"{call} is missing: see docs/kernel-features.md")
+
+    def launcher(self, as_user=True):
         """The filter is loaded by root even for an ordinary user: newuidmap must keep working."""
         if not self.missing:
             return []
         error, _colon, calls = self.missing.rpartition(":")
         head = [self.world.launcher] + (["--errno", error] if error else [])
-        if self._identity():
+        if as_user and self._identity():
             head += ["--user", f"{self.uid}:{self.gid}"]
         return head + [calls]
 

@@ -171,6 +171,7 @@ def test_file_system_flags_are_refused_for_a_bind_mount(t):
 
 
 def test_propagation_options(t):
+    t.needs("open_tree")   # for "shared"
     source = nested(t, "source")
     words = PROPAGATION + tuple("r" + option for option in PROPAGATION)
     table = mounted(t, [bind(option, source, "rbind", option) for option in words])

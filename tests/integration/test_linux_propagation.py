@@ -10,6 +10,7 @@ MS_SHARED = 1 << 20
 
 
 def test_propagation_options(t):
+    t.needs("open_tree")   # for "shared"
     source = tmp_source(t)
     hostside.mount("none", source, None, MS_SHARED)
     want = {"private": set(), "rprivate": set(), "slave": {"master"}, "rslave": {"master"},
@@ -48,6 +49,7 @@ def propagating(t, option):
 
 
 def test_mounts_propagate_as_the_option_says(t):
+    t.needs("open_tree")
     assert propagating(t, "rshared") == (True, True)
 
 
