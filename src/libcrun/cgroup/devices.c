@@ -140,23 +140,3 @@ bool cg_rules_allow_all(const struct cg_rules *rules)
 	}
 	return false;
 }
-
-bool cg_rules_allow(const struct cg_rules *rules, uint8_t type, uint8_t access, uint32_t major,
-		    uint32_t minor)
-{
-	for (size_t i = rules->len; i-- > 0;) {
-		const struct cg_rule *r = &rules->items[i];
-
-		if ((r->type && r->type != type) ||
-		    (r->major != CG_ANY && (uint32_t)r->major != major) ||
-		    (r->minor != CG_ANY && (uint32_t)r->minor != minor))
-			continue;
-		if (!r->allow && (r->access & access))
-			return false;
-		if (r->allow)
-			access &= (uint8_t)~r->access;
-		if (!access)
-			return true;
-	}
-	return false;
-}

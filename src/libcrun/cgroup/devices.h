@@ -46,10 +46,6 @@ int cg_rules_add(struct cg_rules *rules, const struct cg_rule *rule) CRUN_NODISC
 /* True when the rules deny nothing, as those of a privileged container. */
 bool cg_rules_allow_all(const struct cg_rules *rules);
 
-/* The answer of the rules for one access, straight from their definition. */
-bool cg_rules_allow(const struct cg_rules *rules, uint8_t type, uint8_t access, uint32_t major,
-		    uint32_t minor);
-
 /* ---- v2/devices_compile.c ---- */
 
 /* Compiles the rules; *ret is malloc'd. Returns 0, -ENOMEM, or -E2BIG for thousands of rules. */

@@ -50,8 +50,9 @@ unsigned cg_controller_bits(const char *list, const char *separators, bool v2)
 	return bits;
 }
 
-int cg_add_hier(struct cgroup *cg, const char *root, const char *name, int fd, bool v2,
-		struct crun_error *err)
+/* Adds the hierarchy mounted at ROOT (FD is taken over); a superblock that is known already is merged. */
+static int add_hier(struct cgroup *cg, const char *root, const char *name, int fd, bool v2,
+		    struct crun_error *err)
 {
 	_cleanup_close_ int owned = fd;
 	struct cg_hier *h;
@@ -96,9 +97,9 @@ static int add_if_cgroup(struct cgroup *cg, const char *root, const char *name,
 	if (fd < 0 || sys_fstatfs(fd, &fs) < 0)
 		return 0;
 	if (fs.f_type == CGROUP2_SUPER_MAGIC_)
-		return cg_add_hier(cg, root, name, take_fd(&fd), true, err);
+		return add_hier(cg, root, name, take_fd(&fd), true, err);
 	if (fs.f_type == CGROUP_SUPER_MAGIC_)
-		return cg_add_hier(cg, root, name, take_fd(&fd), false, err);
+		return add_hier(cg, root, name, take_fd(&fd), false, err);
 	return 0;
 }
 

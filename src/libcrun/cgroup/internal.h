@@ -114,10 +114,6 @@ static inline bool cg_is_update(const struct cg_dir *dir)
 int cg_discover(struct cgroup *cg, enum cgroup_layout layout,
 		struct crun_error *err) CRUN_NODISCARD;
 
-/* Adds the hierarchy mounted at ROOT (fd taken over); a superblock that is known already is merged. Returns 0, -errno. */
-int cg_add_hier(struct cgroup *cg, const char *root, const char *name, int fd, bool v2,
-		struct crun_error *err) CRUN_NODISCARD;
-
 /* ---- select.c ---- */
 
 /* Sets cg->path, ends and depth from a path that must be normal: "/a/b" or "a/b". POINTER goes into the error. */

@@ -10,7 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-void ps_pids_done(struct ps_pids *pids)
+static void pids_done(struct ps_pids *pids)
 {
 	free(pids->pids);
 	*pids = (struct ps_pids){0};
@@ -90,7 +90,8 @@ static int without_cgroup(const struct container *c, struct ps_pids *ret)
 	return r;
 }
 
-int ps_collect(const struct container *c, struct ps_pids *ret, struct crun_error *err)
+/* Those in its cgroup and below; without a cgroup of its own those of its pid namespace, or else init alone. None is not an error. */
+static int collect(const struct container *c, struct ps_pids *ret, struct crun_error *err)
 {
 	struct cgroup *cg = NULL;
 	int r = cgroup_open(c->record, &cg, err);
@@ -146,12 +147,12 @@ int libcrun_ps(const struct libcrun_context *ctx, const char *id, enum libcrun_p
 	       char *const *ps_args, FILE *out, struct crun_error *err)
 {
 	_cleanup_container_ struct container c = CONTAINER_EMPTY;
-	_cleanup_ps_pids_ struct ps_pids pids = {0};
+	_cleanup_(pids_done) struct ps_pids pids = {0};
 	int r = container_open(ctx, id, &c, err);
 
 	if (r < 0)
 		return r;
-	r = ps_collect(&c, &pids, err);
+	r = collect(&c, &pids, err);
 	if (r < 0)
 		return r;
 	if (format == LIBCRUN_PS_JSON)

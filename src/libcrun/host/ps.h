@@ -1,24 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* crun ps: which processes belong to a container, and how they are shown. */
+/* What the files of crun ps share: the processes of a container, and the two tables of them. */
 #pragma once
 
 #include "base/buf.h"
 #include "host/verbs.h"
 
 struct ps_pids {
-	pid_t *pids; /* sorted */
+	pid_t *pids; /* sorted, as this pid namespace numbers them */
 	size_t len;
 };
-
-#define _cleanup_ps_pids_ _cleanup_(ps_pids_done)
-void ps_pids_done(struct ps_pids *pids);
-
-/*
- * The processes of the container as this pid namespace numbers them: those in its cgroup and below; without a cgroup of its own those of
- * its pid namespace, or else init alone. None is not an error.
- */
-int ps_collect(const struct container *c, struct ps_pids *ret,
-	       struct crun_error *err) CRUN_NODISCARD;
 
 /* Appends a table of our own. A process that ended meanwhile is left out. */
 void ps_table(const struct ps_pids *pids, struct buf *out);

@@ -75,25 +75,23 @@ static const char *const rlimit_names[] = {
 	[RLIMIT_RTPRIO] = "RLIMIT_RTPRIO",     [RLIMIT_RTTIME] = "RLIMIT_RTTIME",
 };
 
-/* With the prefix, so that signal_name() needs no memory. Aliases come after the name that is shown. */
+/* Without the prefix SIG. Three numbers have two names. */
 static const struct {
 	const char *name;
 	unsigned number;
 } signals[] = {
-	{"SIGHUP", SIGHUP},	  {"SIGINT", SIGINT},	{"SIGQUIT", SIGQUIT},
-	{"SIGILL", SIGILL},	  {"SIGTRAP", SIGTRAP}, {"SIGABRT", SIGABRT},
-	{"SIGBUS", SIGBUS},	  {"SIGFPE", SIGFPE},	{"SIGKILL", SIGKILL},
-	{"SIGUSR1", SIGUSR1},	  {"SIGSEGV", SIGSEGV}, {"SIGUSR2", SIGUSR2},
-	{"SIGPIPE", SIGPIPE},	  {"SIGALRM", SIGALRM}, {"SIGTERM", SIGTERM},
+	{"HUP", SIGHUP},       {"INT", SIGINT},	      {"QUIT", SIGQUIT}, {"ILL", SIGILL},
+	{"TRAP", SIGTRAP},     {"ABRT", SIGABRT},     {"BUS", SIGBUS},	 {"FPE", SIGFPE},
+	{"KILL", SIGKILL},     {"USR1", SIGUSR1},     {"SEGV", SIGSEGV}, {"USR2", SIGUSR2},
+	{"PIPE", SIGPIPE},     {"ALRM", SIGALRM},     {"TERM", SIGTERM},
 #ifdef SIGSTKFLT
-	{"SIGSTKFLT", SIGSTKFLT},
+	{"STKFLT", SIGSTKFLT},
 #endif
-	{"SIGCHLD", SIGCHLD},	  {"SIGCONT", SIGCONT}, {"SIGSTOP", SIGSTOP},
-	{"SIGTSTP", SIGTSTP},	  {"SIGTTIN", SIGTTIN}, {"SIGTTOU", SIGTTOU},
-	{"SIGURG", SIGURG},	  {"SIGXCPU", SIGXCPU}, {"SIGXFSZ", SIGXFSZ},
-	{"SIGVTALRM", SIGVTALRM}, {"SIGPROF", SIGPROF}, {"SIGWINCH", SIGWINCH},
-	{"SIGIO", SIGIO},	  {"SIGPWR", SIGPWR},	{"SIGSYS", SIGSYS},
-	{"SIGIOT", SIGABRT},	  {"SIGPOLL", SIGIO},	{"SIGCLD", SIGCHLD},
+	{"CHLD", SIGCHLD},     {"CONT", SIGCONT},     {"STOP", SIGSTOP}, {"TSTP", SIGTSTP},
+	{"TTIN", SIGTTIN},     {"TTOU", SIGTTOU},     {"URG", SIGURG},	 {"XCPU", SIGXCPU},
+	{"XFSZ", SIGXFSZ},     {"VTALRM", SIGVTALRM}, {"PROF", SIGPROF}, {"WINCH", SIGWINCH},
+	{"IO", SIGIO},	       {"PWR", SIGPWR},	      {"SYS", SIGSYS},	 {"IOT", SIGABRT},
+	{"POLL", SIGIO},       {"CLD", SIGCHLD},
 };
 
 /*
@@ -102,15 +100,6 @@ static const struct {
  */
 #define RT_FIRST 34
 #define RT_COUNT (SIGNAL_MAX - RT_FIRST + 1)
-
-static const char *const realtime_names[RT_COUNT] = {
-	"SIGRTMIN",    "SIGRTMIN+1",  "SIGRTMIN+2",  "SIGRTMIN+3",  "SIGRTMIN+4",  "SIGRTMIN+5",
-	"SIGRTMIN+6",  "SIGRTMIN+7",  "SIGRTMIN+8",  "SIGRTMIN+9",  "SIGRTMIN+10", "SIGRTMIN+11",
-	"SIGRTMIN+12", "SIGRTMIN+13", "SIGRTMIN+14", "SIGRTMIN+15", "SIGRTMAX-14", "SIGRTMAX-13",
-	"SIGRTMAX-12", "SIGRTMAX-11", "SIGRTMAX-10", "SIGRTMAX-9",  "SIGRTMAX-8",  "SIGRTMAX-7",
-	"SIGRTMAX-6",  "SIGRTMAX-5",  "SIGRTMAX-4",  "SIGRTMAX-3",  "SIGRTMAX-2",  "SIGRTMAX-1",
-	"SIGRTMAX",
-};
 
 const char *const hook_names[] = {
 	"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop",
@@ -142,11 +131,6 @@ int rlimit_number(const char *name)
 	return index_of(rlimit_names, ARRAY_LEN(rlimit_names), name);
 }
 
-const char *rlimit_name(unsigned number)
-{
-	return number < ARRAY_LEN(rlimit_names) ? rlimit_names[number] : NULL;
-}
-
 /* "RTMIN+3" without SIG and in any case; -EINVAL when it is nothing of the kind. */
 static int realtime_number(const char *name)
 {
@@ -173,19 +157,8 @@ int signal_number(const char *text)
 	if (strncasecmp(text, "SIG", 3) == 0)
 		text += 3;
 	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
-		if (strcasecmp(signals[i].name + 3, text) == 0)
+		if (strcasecmp(signals[i].name, text) == 0)
 			return (int)signals[i].number;
 	}
 	return realtime_number(text);
-}
-
-const char *signal_name(unsigned number)
-{
-	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
-		if (signals[i].number == number)
-			return signals[i].name;
-	}
-	if (number < RT_FIRST || number > SIGNAL_MAX)
-		return NULL;
-	return realtime_names[number - RT_FIRST];
 }

@@ -25,9 +25,6 @@ const char *cap_name(unsigned number);
 /* The RLIMIT_ constant of "RLIMIT_NOFILE", exactly as spelled (config.md, POSIX process); -EINVAL when unknown. */
 int rlimit_number(const char *name);
 
-/* The name of an RLIMIT_ constant, NULL when there is none. */
-const char *rlimit_name(unsigned number);
-
 #define SIGNAL_MAX 64
 
 /*
@@ -35,9 +32,6 @@ const char *rlimit_name(unsigned number);
  * also RTMIN, RTMIN+n, RTMAX and RTMAX-n. Returns 0...64 or -EINVAL.
  */
 int signal_number(const char *text);
-
-/* "SIGTERM", "SIGRTMIN+3"; NULL when NUMBER is not 1...64. */
-const char *signal_name(unsigned number);
 
 /* The names below config.json's "hooks" in the order in which the hooks run, NULL at the end. */
 extern const char *const hook_names[];

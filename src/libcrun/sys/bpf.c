@@ -103,15 +103,3 @@ int sys_bpf_prog_info(int prog_fd, struct bpf_prog_info *ret)
 	attr.info.info = (uintptr_t)ret;
 	return bpf_call(BPF_OBJ_GET_INFO_BY_FD, &attr);
 }
-
-int sys_bpf_prog_count(int cgroup_fd, uint32_t attach_type)
-{
-	union bpf_attr attr;
-	int r;
-
-	memset(&attr, 0, sizeof(attr));
-	attr.query.target_fd = (uint32_t)cgroup_fd;
-	attr.query.attach_type = attach_type;
-	r = bpf_call(BPF_PROG_QUERY, &attr);
-	return r < 0 ? r : (int)attr.query.prog_cnt;
-}

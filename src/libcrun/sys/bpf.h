@@ -20,5 +20,3 @@ int sys_bpf_prog_ids(int cgroup_fd, uint32_t attach_type, uint32_t *ids, uint32_
 int sys_bpf_prog_open(uint32_t id);
 /* Name and tag (a hash of the instructions) are filled in. */
 int sys_bpf_prog_info(int prog_fd, struct bpf_prog_info *ret);
-/* The number of programs of ATTACH_TYPE that are attached to CGROUP_FD itself. */
-int sys_bpf_prog_count(int cgroup_fd, uint32_t attach_type);

@@ -135,8 +135,3 @@ int sys_close_range(unsigned first, unsigned last, unsigned flags)
 	return SYS_RET_NEW((int)syscall(SYS_close_range, first, last, flags),
 			   syscall(SYS_close_range, 1, 0, 0));
 }
-
-bool sys_fd_is_open(int fd)
-{
-	return fcntl(fd, F_GETFD) >= 0;
-}

@@ -8,7 +8,6 @@
 #include "sys/kernel.h"
 
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <sys/stat.h>
 #include <sys/types.h>
@@ -47,5 +46,3 @@ int sys_dup3(int oldfd, int newfd, int flags);
 int sys_access(int dirfd, const char *path, int mode);
 /* close_range(2); falls back to nothing: -ENOSYS before 5.9, -EINVAL for CLOSE_RANGE_CLOEXEC before 5.11. */
 int sys_close_range(unsigned first, unsigned last, unsigned flags);
-/* True when FD is open. */
-bool sys_fd_is_open(int fd);

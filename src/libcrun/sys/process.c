@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Processes, pidfds, namespaces: see process.h.
+// Processes and namespaces: see process.h.
 #include "sys/process.h"
 
 #include "sys/ret.h"
 
 #include <linux/nsfs.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -71,15 +70,6 @@ int sys_setsid(void)
 int sys_execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags)
 {
 	return SYS_RET((int)syscall(SYS_execveat, fd, path, argv, envp, flags));
-}
-
-int sys_poll_in(int fd, int timeout_ms)
-{
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-	int r;
-
-	SYS_RETRY(r, poll(&p, 1, timeout_ms));
-	return r;
 }
 
 void sys_reset_signals(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Processes, pidfds, namespaces. Each returns >= 0 or a negative errno. No policy. */
+/* Processes and namespaces. Each returns >= 0 or a negative errno. No policy. */
 #pragma once
 
 #include "sys/kernel.h"
@@ -22,7 +22,5 @@ int sys_prctl(int option, unsigned long arg2, unsigned long arg3);
 int sys_setsid(void);
 /* execveat(2) of the file FD itself. Returns only on failure. */
 int sys_execveat(int fd, const char *path, char *const argv[], char *const envp[], int flags);
-/* Waits for FD to become readable (or to hang up) for at most TIMEOUT_MS, -1 = forever. Returns 1, 0 on timeout. */
-int sys_poll_in(int fd, int timeout_ms);
 /* Sets every signal to its default action and unblocks all of them. */
 void sys_reset_signals(void);

@@ -195,6 +195,27 @@ static struct cg_rules random_rules(void)
 	return rules;
 }
 
+/* What the rules say of one access, straight from their definition. */
+static bool rules_allow(const struct cg_rules *rules, uint8_t type, uint8_t access, uint32_t major,
+			uint32_t minor)
+{
+	for (size_t i = rules->len; i-- > 0;) {
+		const struct cg_rule *r = &rules->items[i];
+
+		if ((r->type && r->type != type) ||
+		    (r->major != CG_ANY && (uint32_t)r->major != major) ||
+		    (r->minor != CG_ANY && (uint32_t)r->minor != minor))
+			continue;
+		if (!r->allow && (r->access & access))
+			return false;
+		if (r->allow)
+			access &= (uint8_t)~r->access;
+		if (!access)
+			return true;
+	}
+	return false;
+}
+
 #define EACH_ACCESS(type, access, major, minor)                      \
 	for (uint8_t type = B; type <= C; type++)                    \
 		for (uint8_t access = 1; access <= RWM; access++)    \
@@ -208,7 +229,7 @@ TEST(program_answers_as_the_rules_do)
 
 		EACH_ACCESS(type, access, major, minor)
 		CHECK_INT(run_rules(&rules, type, access, major, minor),
-			  cg_rules_allow(&rules, type, access, major, minor));
+			  rules_allow(&rules, type, access, major, minor));
 		cg_rules_done(&rules);
 	}
 }
@@ -270,7 +291,7 @@ TEST(exceptions_answer_as_the_rules_do)
 			if (access & (access - 1))
 				continue;
 			CHECK_INT(v1_allows(allowed, &exceptions, type, access, major, minor),
-				  cg_rules_allow(&rules, type, access, major, minor));
+				  rules_allow(&rules, type, access, major, minor));
 		}
 		cg_rules_done(&exceptions);
 		cg_rules_done(&rules);

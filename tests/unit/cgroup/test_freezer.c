@@ -2,6 +2,8 @@
 // Tests of freezing: on the real kernel, with a process that will not freeze, and below somebody else's frozen cgroup.
 #include "real.h"
 
+#include "../wait_in.h"
+
 #include <sys/fanotify.h>
 #include <sys/stat.h>
 
@@ -153,7 +155,7 @@ static pid_t stuck_in(struct cgroup *cg, const char *file, int *ret_fan)
 		_exit(fd < 0);
 	}
 	/* The event is readable once the process waits. */
-	return pid > 0 && sys_poll_in(*ret_fan, 5000) == 1 ? pid : -1;
+	return pid > 0 && wait_in(*ret_fan, 5000) == 1 ? pid : -1;
 }
 
 static void will_not_freeze(void)

@@ -11,6 +11,8 @@
 #include "sys/process.h"
 #include "sys/tty.h"
 
+#include "../wait_in.h"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <stdint.h>
@@ -206,7 +208,7 @@ static inline struct event next_event(const struct stage *s, int ms)
 {
 	struct event event = {0};
 
-	if (sys_poll_in(s->control, ms) <= 0 ||
+	if (wait_in(s->control, ms) <= 0 ||
 	    recv(s->control, &event, sizeof(event), 0) != (ssize_t)sizeof(event))
 		return (struct event){0};
 	return event;
@@ -261,7 +263,7 @@ static inline bool pull_some(struct stage *s, size_t most, int ms)
 		if (!s->output)
 			return false;
 	}
-	if (sys_poll_in(s->master, ms) <= 0)
+	if (wait_in(s->master, ms) <= 0)
 		return false;
 	n = read(s->master, s->output + s->len, most < 65535 ? most : 65535);
 	if (n <= 0)
@@ -294,7 +296,7 @@ static inline int status_of(struct stage *s)
 	struct event event;
 
 	/* The user's terminal must be read meanwhile, or the command could not write. */
-	for (int i = 0; i < DEADLINE_MS / 20 && sys_poll_in(s->control, 0) == 0; i++)
+	for (int i = 0; i < DEADLINE_MS / 20 && wait_in(s->control, 0) == 0; i++)
 		pull_some(s, 65535, 20);
 	event = next_event(s, 0);
 	while (pull_some(s, 65535, 0))

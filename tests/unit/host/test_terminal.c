@@ -33,13 +33,13 @@ static int open_payload(int *master, int *slave)
 
 static bool has_input(int fd)
 {
-	return sys_poll_in(fd, 0) > 0;
+	return wait_in(fd, 0) > 0;
 }
 
 static bool reads(int fd, const char *text)
 {
 	char data[256] = "";
-	ssize_t n = sys_poll_in(fd, 1000) > 0 ? read(fd, data, sizeof(data) - 1) : -1;
+	ssize_t n = wait_in(fd, 1000) > 0 ? read(fd, data, sizeof(data) - 1) : -1;
 
 	return n == (ssize_t)strlen(text) && memcmp(data, text, strlen(text)) == 0;
 }
