@@ -151,3 +151,13 @@ def test_current_directory_that_the_user_may_not_enter(t):
         t.without(calls)
         result = t.rt("run", "-b", bundle.path, bundle.id, preexec_fn=enter)
         assert result.out == "/tmp\n", result
+
+
+def test_validate_accepts_what_can_be_made_without_the_call(t):
+    source = t.mkdir("volume")
+    mount = {"destination": "/v", "type": "bind", "source": source, "options": ["rbind", "rro"]}
+    bundle = t.bundle("touch /v/x 2>/dev/null || echo refused",
+                      mutate=lambda c: c["mounts"].append(mount))
+    t.without("mount_setattr")
+    t.rt("validate", "-b", bundle.path)
+    assert t.run_container(bundle).out == "refused\n"

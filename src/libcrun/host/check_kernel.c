@@ -103,23 +103,6 @@ static void check_idmaps(const struct kernel_checks *c)
 	}
 }
 
-/* Recursive attributes ("rro") are for mount_setattr(2) alone. */
-static void check_mount_attributes(const struct kernel_checks *c)
-{
-	char at[64];
-
-	if (sys_mount_setattr(-1, 0, 0, 0, 0) != -ENOSYS)
-		return;
-	for (size_t i = 0; i < c->plan->mounts_len; i++) {
-		const struct mount_op *op = &c->plan->mounts[i];
-
-		snprintf(at, sizeof(at), "/mounts/%u/options", op->index);
-		if (op->rec_set || op->rec_clr)
-			c->found(c->data, false, at,
-				 "recursive mount options (`rro` and its like) need Linux 5.12");
-	}
-}
-
 /* The kernel's name of an action: "SCMP_ACT_NOTIFY" is "user_notif". */
 static const char *action_name(enum oci_seccomp_action action)
 {
@@ -232,7 +215,6 @@ void kernel_check(const struct launch_plan *plan, config_finding_fn found, void 
 	struct kernel_checks c = {.plan = plan, .found = found, .data = data};
 
 	check_user_namespaces(&c);
-	check_mount_attributes(&c);
 	check_idmaps(&c);
 	check_seccomp_actions(&c);
 	check_rdt(&c);
