@@ -7,6 +7,7 @@
 #include "base/number_list.h"
 #include "base/str.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -182,11 +183,12 @@ static int block_io(const struct oci_linux_block_io *io, bool v2, struct cg_prop
 
 /* ---- unified: the files that have a property of the same meaning; the others are the container's own alone ---- */
 
-/* "max", "1000", "64M" as the kernel reads them. */
+/* "max", "1000", "64M" as the kernel reads them. False for what is too large, too: that the kernel refuses, or takes for something else. */
 static bool read_limit(const char *text, uint64_t *ret)
 {
 	static const char units[] = "KMGT";
 	const char *unit;
+	unsigned shift;
 	char *end;
 
 	if (str_eq(text, "max")) {
@@ -195,13 +197,20 @@ static bool read_limit(const char *text, uint64_t *ret)
 	}
 	if (*text < '0' || *text > '9')
 		return false;
-	*ret = strtoull(text, &end, 10);
-	if (!*end)
-		return true;
-	unit = strchr(units, *end & ~0x20);
-	if (!unit || end[1])
+	errno = 0;
+	*ret = strtoull(text, &end, 0);
+	if (errno)
 		return false;
-	*ret <<= 10 * (unit - units + 1);
+	unit = isalpha((unsigned char)*end) ? strchr(units, *end & ~0x20) : NULL;
+	if (unit)
+		end++;
+	/* The kernel strips blanks. */
+	if (end[strspn(end, " \t\n")])
+		return false;
+	shift = unit ? 10 * (unsigned)(unit - units + 1) : 0;
+	if (*ret > UINT64_MAX >> shift)
+		return false;
+	*ret <<= shift;
 	return true;
 }
 

@@ -324,6 +324,29 @@ TEST(unified_overrides)
 	CHECK_INT(cg_prop_find(&props, "AllowedCPUs")->numbers[0], 2);
 }
 
+TEST(unified_odd_numbers)
+{
+	struct oci_string_pair pairs[] = {
+		{"memory.max", "1073741824 "},
+		{"memory.high", "0x100k"},
+		{"memory.low", "99999999999999999999"},
+		{"memory.min", "17592186044417m"},
+		{"pids.max", " 9"},
+		{"cpu.max", "50000 200000 "},
+	};
+	struct oci_string_map map = {pairs, ARRAY_LEN(pairs)};
+	struct oci_linux_resources res = {.unified = &map};
+	_cleanup_(cg_props_done) struct cg_props props = {0};
+
+	CHECK_INT(cg_props_of_resources(&res, true, &props), 0);
+	CHECK_INT(number(&props, "MemoryMax"), 1 << 30);
+	CHECK_INT(number(&props, "MemoryHigh"), 256 << 10);
+	CHECK(!cg_prop_find(&props, "MemoryLow"));
+	CHECK(!cg_prop_find(&props, "MemoryMin"));
+	CHECK(!cg_prop_find(&props, "TasksMax"));
+	CHECK_INT(number(&props, "CPUQuotaPeriodUSec"), 200000);
+}
+
 TEST(throttles)
 {
 	struct oci_linux_throttle_device d[] = {{.major = 8, .minor = 0, .rate = 100},
