@@ -203,6 +203,22 @@ def test_kill_all_reaches_cgroups_below(t):
     reaches_cgroups_below(t, lambda bundle: point + bundle.cgroup)
 
 
+def test_kill_ends_an_init_process_that_froze_itself_below_its_cgroup(t):
+    point = hostside.cgroup_mounts().get("freezer")
+    if not point:
+        t.skip("no cgroup v1 freezer on this host")
+    bundle = running(t)
+    frozen = f"{point}{bundle.cgroup}/.frozen"
+    os.mkdir(frozen)
+    for name, value in (("cgroup.procs", t.pid(bundle)), ("freezer.state", "FROZEN")):
+        with open(f"{frozen}/{name}", "w", encoding="ascii") as out:
+            out.write(str(value))
+    t.kill(bundle, "KILL")
+    t.wait_status(bundle, "stopped")
+    t.delete(bundle)
+    t.assert_no_trace(bundle)
+
+
 def test_v2_kill_all_reaches_cgroups_below(t):
     unified(t)
     reaches_cgroups_below(t, lambda bundle: ROOT + bundle.cgroup)

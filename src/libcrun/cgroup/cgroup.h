@@ -117,8 +117,14 @@ int cgroup_resume(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;
 /* Sets *ret to whether the cgroup itself is frozen; one that is held up only by a frozen cgroup above it is not. */
 int cgroup_is_frozen(struct cgroup *cg, bool *ret, struct crun_error *err) CRUN_NODISCARD;
 
-/* Lets a frozen cgroup go on (SIGKILL has no effect in a frozen v1 cgroup). No-op when it isn't frozen. */
+/* Lets a frozen cgroup go on. No-op when it isn't frozen. */
 int cgroup_thaw(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;
+
+/*
+ * What SIGKILL needs to have an effect: cgroup_thaw, and on v1 also for the cgroups below that the payload froze itself. A process in a frozen
+ * v1 cgroup does not die; on v2 it does.
+ */
+int cgroup_thaw_to_die(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;
 
 /*
  * Kills what is left in the directories that we made and removes them, deepest first; waits for the kernel (bounded, about

@@ -211,7 +211,7 @@ static int remove_busy(struct cgroup *cg, const struct cg_hier *h, const struct 
 	int pause = 1;
 
 	/* A frozen v1 cgroup does not die; a failure to thaw shows up as a timeout. */
-	if (cg_thaw_to_die(cg, ERR_IGNORED) < 0)
+	if (cgroup_thaw_to_die(cg, ERR_IGNORED) < 0)
 		log_debug("cgroup `%s` cannot be thawed", cg->path);
 	for (;;) {
 		int r = cg_kill_dir(h, d);

@@ -91,7 +91,7 @@ static int thaw_one(int fd, void *data)
 	return r < 0 ? 0 : r;
 }
 
-int cg_thaw_to_die(struct cgroup *cg, struct crun_error *err)
+int cgroup_thaw_to_die(struct cgroup *cg, struct crun_error *err)
 {
 	int r = cgroup_thaw(cg, err);
 

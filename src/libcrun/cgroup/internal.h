@@ -227,14 +227,6 @@ int cg_apply_limits(const struct cgroup *cg, struct cg_changes *changes,
 /* Writes all limits and the device filter into the directories that were made. */
 int cg_apply(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;
 
-/* ---- freezer.c ---- */
-
-/*
- * cgroup_thaw, and on v1 also for the cgroups below that the payload froze itself: a process in one of them does not die of SIGKILL. On v2
- * it does.
- */
-int cg_thaw_to_die(struct cgroup *cg, struct crun_error *err);
-
 /* ---- procs.c ---- */
 
 struct cg_pids {

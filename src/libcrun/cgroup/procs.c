@@ -219,7 +219,7 @@ int cgroup_signal(struct cgroup *cg, int sig, struct crun_error *err)
 		r = signal_dir(best, sig);
 	if (r < 0 && r != -ENODEV && r != -ENOENT)
 		return err_sys(err, r, "signal %d to cgroup `%s%s`", sig, best->root, cg->path);
-	return sig == SIGKILL ? cg_thaw_to_die(cg, err) : 0;
+	return sig == SIGKILL ? cgroup_thaw_to_die(cg, err) : 0;
 }
 
 /* v2: the kernel notifies cgroup.events when the last process below is gone. */

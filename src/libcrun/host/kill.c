@@ -64,10 +64,8 @@ static int send_to_container(const struct container *c, struct cgroup *cg, int s
 	}
 	if (r < 0)
 		return r;
-	/* A frozen v1 cgroup does not even die. */
-	if (sig == SIGKILL && c->status == LIBCRUN_PAUSED)
-		return cgroup_thaw(cg, err);
-	return 0;
+	/* Also one that runs as far as we know: the payload may have frozen a cgroup below its own with init in it. */
+	return sig == SIGKILL ? cgroup_thaw_to_die(cg, err) : 0;
 }
 
 int libcrun_kill(const struct libcrun_context *ctx, const char *id, int signal, bool all,
@@ -107,7 +105,7 @@ static int kill_with_cgroup(struct container *c, struct cgroup *cg, struct crun_
 	if (r < 0 && r != -ESRCH)
 		return err_sys(err, r, "kill process %d of container `%s`", (int)c->record->pid,
 			       c->dir.id);
-	if (cg && c->status == LIBCRUN_PAUSED && cgroup_thaw(cg, &why) < 0)
+	if (cg && cgroup_thaw_to_die(cg, &why) < 0)
 		log_debug("kill container `%s`: %s", c->dir.id, why.text);
 	limit = deadline_or(&c->deadline, DEADLINE_PROCESS_MS);
 	r = sys_pidfd_wait(&limit, c->pidfd);
