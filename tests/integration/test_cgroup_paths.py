@@ -209,6 +209,21 @@ def test_two_containers_cannot_share_one(t):
     remove(made)
 
 
+def test_cgroup_that_a_stopped_container_made_is_not_taken(t):
+    path = f"/{t.prefix}/made"
+    first, second = limited(t, {}, path=path), limited(t, {}, path=path)
+    t.create(first)
+    t.kill(first, "KILL")
+    t.wait_status(first, "stopped")
+    # Else `kill --all` and `delete` of the first would end the second.
+    t.fails("create", "-b", second.path, second.id,
+            has=["exists already", f"`{first.id}`", "stopped", "cgroupsPath"])
+    t.delete(first)
+    t.create(second)
+    t.delete(second, force=True)
+    t.assert_no_trace(second)
+
+
 def test_own_cgroup_of_the_caller_is_never_taken(t):
     for name, path in of_process("self").items():
         if name not in hostside.cgroup_mounts() or path == "/" or "/../" in path:

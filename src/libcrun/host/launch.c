@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "host/cgroup_owner.h"
 #include "host/console_socket.h"
 #include "host/lifecycle_hooks.h"
 #include "host/payload.h"
@@ -73,6 +74,8 @@ static int select_cgroup(struct launch *l, struct crun_error *err)
 {
 	int r = cgroup_select(&l->plan->cgroup, &l->deadline, &l->cgroup, err);
 
+	if (r >= 0)
+		r = cgroup_owner_check(l->ctx, l->cgroup, err);
 	if (r < 0)
 		return r;
 	plan_birth(l);
