@@ -314,6 +314,32 @@ def test_another_device_of_its_name_or_number_is_not_taken(t):
     assert {"eth0", "mine"} <= set(links(holder.pid))
 
 
+def test_another_device_is_not_taken_for_one_of_a_cut_off_creation(t):
+    """A runtime that is killed right after the move has noted neither number: as its record was before that."""
+    private_network(t)
+    make(t)
+    peer = json.loads(ip("-j", "link", "show", "nd0p"))[0]["ifindex"]
+    holder, namespace = joined(t)
+    bundle = with_devices(t, {"nd0": {"name": "eth0"}}, namespaces=("mount", "pid", namespace))
+    enter = ["nsenter", "-t", str(holder.pid), "-n", "ip"]
+    for replaced in (False, True):
+        t.create(bundle)
+        path = os.path.join(t.state_dir, bundle.id, "state.json")
+        with open(path, encoding="utf-8") as source:
+            record = json.load(source)
+        for key in ("index", "linkNamespace"):
+            del record["netDevices"][0][key]
+        with open(path, "w", encoding="utf-8") as out:
+            json.dump(record, out)
+        if replaced:
+            subprocess.run([*enter, "link", "del", "eth0"], check=True)
+            subprocess.run([*enter, "link", "add", "eth0", "type", "veth", "peer", "name", "mine",
+                            "index", str(peer)], check=True)
+        t.delete(bundle, force=True)
+        assert ("nd0" in links()) is not replaced, links()
+    assert {"eth0", "mine"} <= set(links(holder.pid))
+
+
 def test_failed_creation_takes_no_other_device(t):
     private_network(t)
     make(t)

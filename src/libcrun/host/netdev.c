@@ -152,6 +152,12 @@ static int finish_inside(const struct netdevs *n, struct netdev *dev, struct cru
 
 	if (r < 0)
 		return err_sys(err, r, "find the network device `%s` in the container", dev->name);
+	/* Who lives in a joined namespace may have renamed it, and put his own in its place. */
+	if (!netdev_is_same(dev->record, &link))
+		return err_set(err, KIND_SYSTEM, ESTALE,
+			       "the network device `%s` was replaced by another one while the "
+			       "container was made",
+			       dev->name);
 	dev->record->has_index = true;
 	dev->record->index = link.index;
 	dev->record->has_link_namespace = true;

@@ -65,7 +65,7 @@ int netdev_describe(const struct sys_link *link, const struct buf *addresses,
  * Of a physical device the hardware address cannot be forged by who only rules over a namespace: he can make virtual ones alone. Of a
  * connected one nobody else can make another that is connected to the same interface in the same namespace.
  */
-static bool is_same(const struct oci_record_net_device *rec, const struct sys_link *link)
+bool netdev_is_same(const struct oci_record_net_device *rec, const struct sys_link *link)
 {
 	char permanent[2 * sizeof(link->permanent) + 1] = "";
 
@@ -77,6 +77,17 @@ static bool is_same(const struct oci_record_net_device *rec, const struct sys_li
 	       (!rec->has_link_namespace || rec->link_namespace == link->link_netns);
 }
 
+/*
+ * A runtime that was killed right after the move has not noted by which number the other end's namespace is called in there. It is
+ * ours: else anybody could connect one to an interface of his own that has the right number.
+ */
+static bool leads_here(const struct oci_record_net_device *rec, const struct sys_link *link,
+		       int there, int own_ns)
+{
+	return rec->has_link_namespace || rec->link == 0 ||
+	       link->link_netns == sys_netns_number(there, own_ns);
+}
+
 int netdev_take_back(int there, int here, int own_ns, const struct oci_record_net_device *rec)
 {
 	_cleanup_buf_ struct buf addresses = {0};
@@ -86,7 +97,7 @@ int netdev_take_back(int there, int here, int own_ns, const struct oci_record_ne
 
 	if (r < 0)
 		return r;
-	if (!is_same(rec, &link))
+	if (!netdev_is_same(rec, &link) || !leads_here(rec, &link, there, own_ns))
 		return -ENODEV;
 	r = sys_link_find(here, rec->name, &taken);
 	if (r == 0)

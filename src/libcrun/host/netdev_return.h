@@ -24,6 +24,9 @@
 int netdev_describe(const struct sys_link *link, const struct buf *addresses,
 		    struct oci_arena *arena, struct oci_record_net_device *ret) CRUN_NODISCARD;
 
+/* Whether LINK, seen in the container's namespace, is the interface that REC describes, as far as REC is filled in. */
+bool netdev_is_same(const struct oci_record_net_device *rec, const struct sys_link *link);
+
 /*
  * Moves the interface that REC describes from the namespace of the netlink socket THERE to OWN_NS, whose socket is HERE, under its
  * old name, with the addresses that it had there and up if it was. -ENODEV: it is not there, or what has its name or number is

@@ -4,6 +4,8 @@
 
 #include "sys/ret.h"
 
+#include <errno.h>
+#include <linux/net_namespace.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -129,4 +131,32 @@ int netlink_talk(int fd, struct netlink_request *request,
 		r = take_answers(room, (size_t)n, answer, data, &verdict);
 	}
 	return r < 0 ? r : verdict;
+}
+
+static int take_number(const struct nlmsghdr *head, void *data)
+{
+	const struct rtattr *attr = (const struct rtattr *)((const char *)NLMSG_DATA(head) +
+							    NLMSG_ALIGN(sizeof(struct rtgenmsg)));
+	int n = (int)NLMSG_PAYLOAD(head, sizeof(struct rtgenmsg));
+
+	for (; head->nlmsg_type == RTM_NEWNSID && RTA_OK(attr, n); attr = RTA_NEXT(attr, n)) {
+		if (attr->rta_type == NETNSA_NSID && RTA_PAYLOAD(attr) >= sizeof(int))
+			memcpy(data, RTA_DATA(attr), sizeof(int));
+	}
+	return 0;
+}
+
+int sys_netns_number(int fd, int netns_fd)
+{
+	const struct rtgenmsg any = {.rtgen_family = AF_UNSPEC};
+	const __u32 netns = (__u32)netns_fd;
+	struct netlink_request request;
+	int number = NETNSA_NSID_NOT_ASSIGNED, r;
+
+	netlink_begin(&request, RTM_GETNSID, 0, &any, sizeof(any));
+	netlink_attr(&request, NETNSA_FD, &netns, sizeof(netns));
+	r = netlink_talk(fd, &request, take_number, &number);
+	if (r < 0)
+		return r;
+	return number < 0 ? -ENOENT : number;
 }

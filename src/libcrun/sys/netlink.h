@@ -19,6 +19,12 @@ int sys_netlink_open(void);
 /* What tells the socket's network namespace from any other one until the machine restarts; -ENOPROTOOPT before Linux 5.14. */
 int sys_netns_cookie(int fd, uint64_t *ret);
 
+/*
+ * The number (ip-netns(8), nsid) by which the namespace of the socket FD calls the network namespace NETNS_FD; -ENOENT when it has none, as
+ * nothing in the one is connected to the other.
+ */
+int sys_netns_number(int fd, int netns_fd);
+
 /* Begins a request of TYPE (RTM_*) with NLM_F_* FLAGS and the fixed part BODY. */
 void netlink_begin(struct netlink_request *request, int type, int flags, const void *body,
 		   size_t len);
