@@ -8,14 +8,6 @@
 /* CPUs and memory nodes: the type there is a 16-bit number. */
 #define LIST_END 65536
 
-static void member(struct oci_json *out, const char *key, const struct stat_value *v)
-{
-	if (!v->known)
-		return;
-	oci_json_key(out, key);
-	oci_json_uint(out, v->value);
-}
-
 static void list(struct oci_json *out, const char *key, const struct stat_list *values)
 {
 	if (values->len == 0)
@@ -27,32 +19,9 @@ static void list(struct oci_json *out, const char *key, const struct stat_list *
 	oci_json_end_array(out);
 }
 
-static void psi_line(struct oci_json *out, const char *key, const struct stat_psi_line *line)
-{
-	if (!line->known)
-		return;
-	oci_json_key(out, key);
-	oci_json_begin_object(out);
-	oci_json_key(out, "avg10");
-	oci_json_hundredths(out, line->avg10);
-	oci_json_key(out, "avg60");
-	oci_json_hundredths(out, line->avg60);
-	oci_json_key(out, "avg300");
-	oci_json_hundredths(out, line->avg300);
-	oci_json_key(out, "total");
-	oci_json_uint(out, line->total);
-	oci_json_end_object(out);
-}
-
 static void psi(struct oci_json *out, const struct stat_psi *p)
 {
-	if (!p->some.known && !p->full.known)
-		return;
-	oci_json_key(out, "psi");
-	oci_json_begin_object(out);
-	psi_line(out, "some", &p->some);
-	psi_line(out, "full", &p->full);
-	oci_json_end_object(out);
+	stats_json_pressure(out, "psi", "total", p);
 }
 
 static void cpu(struct oci_json *out, const struct cgroup_stats *s)
@@ -61,18 +30,18 @@ static void cpu(struct oci_json *out, const struct cgroup_stats *s)
 	oci_json_begin_object(out);
 	oci_json_key(out, "usage");
 	oci_json_begin_object(out);
-	member(out, "total", &s->cpu.usage_ns);
+	stats_json_member(out, "total", &s->cpu.usage_ns);
 	list(out, "percpu", &s->cpu.percpu);
 	list(out, "percpu_kernel", &s->cpu.percpu_system);
 	list(out, "percpu_user", &s->cpu.percpu_user);
-	member(out, "kernel", &s->cpu.system_ns);
-	member(out, "user", &s->cpu.user_ns);
+	stats_json_member(out, "kernel", &s->cpu.system_ns);
+	stats_json_member(out, "user", &s->cpu.user_ns);
 	oci_json_end_object(out);
 	oci_json_key(out, "throttling");
 	oci_json_begin_object(out);
-	member(out, "periods", &s->cpu.periods);
-	member(out, "throttledPeriods", &s->cpu.throttled);
-	member(out, "throttledTime", &s->cpu.throttled_ns);
+	stats_json_member(out, "periods", &s->cpu.periods);
+	stats_json_member(out, "throttledPeriods", &s->cpu.throttled);
+	stats_json_member(out, "throttledTime", &s->cpu.throttled_ns);
 	oci_json_end_object(out);
 	psi(out, &s->cpu_psi);
 	oci_json_end_object(out);
@@ -102,15 +71,15 @@ static void cpuset(struct oci_json *out, const struct stat_cpuset *s)
 	oci_json_key(out, "cpuset");
 	oci_json_begin_object(out);
 	numbers(out, "cpus", s->cpus);
-	member(out, "cpu_exclusive", &s->cpu_exclusive);
+	stats_json_member(out, "cpu_exclusive", &s->cpu_exclusive);
 	numbers(out, "mems", s->mems);
-	member(out, "mem_hardwall", &s->mem_hardwall);
-	member(out, "mem_exclusive", &s->mem_exclusive);
-	member(out, "memory_migrate", &s->memory_migrate);
-	member(out, "memory_spread_page", &s->memory_spread_page);
-	member(out, "memory_spread_slab", &s->memory_spread_slab);
-	member(out, "memory_pressure", &s->memory_pressure);
-	member(out, "sched_load_balance", &s->sched_load_balance);
+	stats_json_member(out, "mem_hardwall", &s->mem_hardwall);
+	stats_json_member(out, "mem_exclusive", &s->mem_exclusive);
+	stats_json_member(out, "memory_migrate", &s->memory_migrate);
+	stats_json_member(out, "memory_spread_page", &s->memory_spread_page);
+	stats_json_member(out, "memory_spread_slab", &s->memory_spread_slab);
+	stats_json_member(out, "memory_pressure", &s->memory_pressure);
+	stats_json_member(out, "sched_load_balance", &s->sched_load_balance);
 	if (s->has_relax_domain_level)
 		oci_json_member_int(out, "sched_relax_domain_level", s->relax_domain_level);
 	oci_json_end_object(out);
@@ -120,10 +89,10 @@ static void entry(struct oci_json *out, const char *key, const struct stat_entry
 {
 	oci_json_key(out, key);
 	oci_json_begin_object(out);
-	member(out, "limit", &e->limit);
-	member(out, "usage", &e->usage);
-	member(out, "max", &e->max);
-	member(out, "failcnt", &e->failcnt);
+	stats_json_member(out, "limit", &e->limit);
+	stats_json_member(out, "usage", &e->usage);
+	stats_json_member(out, "max", &e->max);
+	stats_json_member(out, "failcnt", &e->failcnt);
 	oci_json_end_object(out);
 }
 
@@ -133,7 +102,7 @@ static void memory(struct oci_json *out, const struct cgroup_stats *s)
 
 	oci_json_key(out, "memory");
 	oci_json_begin_object(out);
-	member(out, "cache", &m->cache);
+	stats_json_member(out, "cache", &m->cache);
 	entry(out, "usage", &m->usage);
 	/* Memory and swap together: v1 counts them so, and readers expect it of v2, too. */
 	entry(out, "swap", &m->with_swap);
@@ -159,8 +128,8 @@ static void pids(struct oci_json *out, const struct stat_pids *s)
 
 	oci_json_key(out, "pids");
 	oci_json_begin_object(out);
-	member(out, "current", &s->current);
-	member(out, "limit", &limit);
+	stats_json_member(out, "current", &s->current);
+	stats_json_member(out, "limit", &limit);
 	oci_json_end_object(out);
 }
 
@@ -210,9 +179,9 @@ static void hugetlb(struct oci_json *out, const struct cgroup_stats *s)
 
 		oci_json_key(out, h->size);
 		oci_json_begin_object(out);
-		member(out, "usage", h->reserved.known ? &h->reserved : &h->usage.usage);
-		member(out, "max", &h->usage.max);
-		member(out, "failcnt", &h->usage.failcnt);
+		stats_json_member(out, "usage", h->reserved.known ? &h->reserved : &h->usage.usage);
+		stats_json_member(out, "max", &h->usage.max);
+		stats_json_member(out, "failcnt", &h->usage.failcnt);
 		oci_json_end_object(out);
 	}
 	oci_json_end_object(out);

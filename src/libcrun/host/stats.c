@@ -28,7 +28,6 @@ struct collection {
 	int pidfd; /* of the one container */
 	struct buf text;
 	struct oci_json json;
-	struct crun_error *err;
 };
 
 static void collection_done(struct collection *l)
@@ -219,7 +218,7 @@ int libcrun_stats(const struct libcrun_context *ctx, const char *id,
 		  const struct libcrun_stats_options *opts, FILE *out, struct crun_error *err)
 {
 	_cleanup_(collection_done) struct collection l = {
-		.ctx = ctx, .opts = opts, .only = id, .pidfd = FD_NONE, .err = err};
+		.ctx = ctx, .opts = opts, .only = id, .pidfd = FD_NONE};
 	int r;
 
 	if (opts->watch)

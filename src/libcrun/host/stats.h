@@ -64,6 +64,11 @@ void events_write(const struct container_stats *stats, struct oci_json *out);
 /* The form of `stats --format json`: one object. */
 void stats_write_json(const struct container_stats *stats, struct oci_json *out);
 
+/* What both forms share: a member, and the averages and the total (its key is TOTAL) of pressure. Nothing for what is not known. */
+void stats_json_member(struct oci_json *out, const char *key, const struct stat_value *v);
+void stats_json_pressure(struct oci_json *out, const char *key, const char *total,
+			 const struct stat_psi *p);
+
 /* For people: everything about one container; a line of the table, and its header. */
 void stats_write_page(const struct container_stats *stats, struct buf *out);
 void stats_write_header(struct buf *out);

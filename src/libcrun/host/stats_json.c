@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-static void member(struct oci_json *out, const char *key, const struct stat_value *v)
+void stats_json_member(struct oci_json *out, const char *key, const struct stat_value *v)
 {
 	if (!v->known)
 		return;
@@ -18,7 +18,7 @@ static void limit(struct oci_json *out, const struct stat_value *v)
 {
 	struct stat_value normal = {v->known, v->value >= STAT_V1_MAX ? STAT_MAX : v->value};
 
-	member(out, "limit", &normal);
+	stats_json_member(out, "limit", &normal);
 }
 
 static void begin(struct oci_json *out, const char *key)
@@ -27,7 +27,8 @@ static void begin(struct oci_json *out, const char *key)
 	oci_json_begin_object(out);
 }
 
-static void pressure_line(struct oci_json *out, const char *key, const struct stat_psi_line *line)
+static void pressure_line(struct oci_json *out, const char *key, const char *total,
+			  const struct stat_psi_line *line)
 {
 	if (!line->known)
 		return;
@@ -38,32 +39,38 @@ static void pressure_line(struct oci_json *out, const char *key, const struct st
 	oci_json_hundredths(out, line->avg60);
 	oci_json_key(out, "avg300");
 	oci_json_hundredths(out, line->avg300);
-	oci_json_key(out, "total_us");
+	oci_json_key(out, total);
 	oci_json_uint(out, line->total);
+	oci_json_end_object(out);
+}
+
+void stats_json_pressure(struct oci_json *out, const char *key, const char *total,
+			 const struct stat_psi *p)
+{
+	if (!p->some.known && !p->full.known)
+		return;
+	begin(out, key);
+	pressure_line(out, "some", total, &p->some);
+	pressure_line(out, "full", total, &p->full);
 	oci_json_end_object(out);
 }
 
 static void pressure(struct oci_json *out, const struct stat_psi *p)
 {
-	if (!p->some.known && !p->full.known)
-		return;
-	begin(out, "pressure");
-	pressure_line(out, "some", &p->some);
-	pressure_line(out, "full", &p->full);
-	oci_json_end_object(out);
+	stats_json_pressure(out, "pressure", "total_us", p);
 }
 
 static void cpu(struct oci_json *out, const struct cgroup_stats *s)
 {
 	begin(out, "cpu");
-	member(out, "usage_ns", &s->cpu.usage_ns);
-	member(out, "user_ns", &s->cpu.user_ns);
-	member(out, "system_ns", &s->cpu.system_ns);
-	member(out, "periods", &s->cpu.periods);
-	member(out, "throttled_periods", &s->cpu.throttled);
-	member(out, "throttled_ns", &s->cpu.throttled_ns);
-	member(out, "bursts", &s->cpu.bursts);
-	member(out, "burst_ns", &s->cpu.burst_ns);
+	stats_json_member(out, "usage_ns", &s->cpu.usage_ns);
+	stats_json_member(out, "user_ns", &s->cpu.user_ns);
+	stats_json_member(out, "system_ns", &s->cpu.system_ns);
+	stats_json_member(out, "periods", &s->cpu.periods);
+	stats_json_member(out, "throttled_periods", &s->cpu.throttled);
+	stats_json_member(out, "throttled_ns", &s->cpu.throttled_ns);
+	stats_json_member(out, "bursts", &s->cpu.bursts);
+	stats_json_member(out, "burst_ns", &s->cpu.burst_ns);
 	oci_json_member_string(out, "cpus", s->cpuset.cpus);
 	oci_json_member_string(out, "mems", s->cpuset.mems);
 	pressure(out, &s->cpu_psi);
@@ -77,24 +84,24 @@ static void memory(struct oci_json *out, const struct cgroup_stats *s)
 	if (!m->usage.usage.known && !s->memory_psi.some.known)
 		return;
 	begin(out, "memory");
-	member(out, "current", &m->usage.usage);
-	member(out, "peak", &m->usage.max);
+	stats_json_member(out, "current", &m->usage.usage);
+	stats_json_member(out, "peak", &m->usage.max);
 	limit(out, &m->usage.limit);
-	member(out, "cache", &m->cache);
+	stats_json_member(out, "cache", &m->cache);
 	if (m->swap.usage.known || m->swap.limit.known) {
 		begin(out, "swap");
-		member(out, "current", &m->swap.usage);
-		member(out, "peak", &m->swap.max);
+		stats_json_member(out, "current", &m->swap.usage);
+		stats_json_member(out, "peak", &m->swap.max);
 		limit(out, &m->swap.limit);
 		oci_json_end_object(out);
 	}
 	if (m->at_max.known || m->oom_kill.known) {
 		begin(out, "events");
-		member(out, "low", &m->low);
-		member(out, "high", &m->high);
-		member(out, "max", &m->at_max);
-		member(out, "oom", &m->oom);
-		member(out, "oom_kill", &m->oom_kill);
+		stats_json_member(out, "low", &m->low);
+		stats_json_member(out, "high", &m->high);
+		stats_json_member(out, "max", &m->at_max);
+		stats_json_member(out, "oom", &m->oom);
+		stats_json_member(out, "oom_kill", &m->oom_kill);
 		oci_json_end_object(out);
 	}
 	pressure(out, &s->memory_psi);
@@ -186,7 +193,7 @@ static void io(struct oci_json *out, const struct cgroup_stats *s)
 		oci_json_begin_object(out);
 		oci_json_member_string(out, "device", device);
 		for (int c = 0; c < IO_COUNTERS; c++)
-			member(out, names[c], &d.counters[c]);
+			stats_json_member(out, names[c], &d.counters[c]);
 		oci_json_end_object(out);
 	}
 	oci_json_end_array(out);
@@ -203,11 +210,11 @@ static void hugetlb(struct oci_json *out, const struct cgroup_stats *s)
 		const struct stat_hugetlb *h = &s->hugetlb[i];
 
 		begin(out, h->size);
-		member(out, "current", &h->usage.usage);
-		member(out, "reserved", &h->reserved);
-		member(out, "peak", &h->usage.max);
+		stats_json_member(out, "current", &h->usage.usage);
+		stats_json_member(out, "reserved", &h->reserved);
+		stats_json_member(out, "peak", &h->usage.max);
 		limit(out, &h->usage.limit);
-		member(out, "failures", &h->usage.failcnt);
+		stats_json_member(out, "failures", &h->usage.failcnt);
 		oci_json_end_object(out);
 	}
 	oci_json_end_object(out);
@@ -251,8 +258,8 @@ void stats_write_json(const struct container_stats *stats, struct oci_json *out)
 		oom(out, &stats->oom);
 		io(out, &stats->cg);
 		begin(out, "pids");
-		member(out, "current", &p->current);
-		member(out, "peak", &p->max);
+		stats_json_member(out, "current", &p->current);
+		stats_json_member(out, "peak", &p->max);
 		limit(out, &p->limit);
 		oci_json_end_object(out);
 		hugetlb(out, &stats->cg);

@@ -172,7 +172,6 @@ static int run(const struct libcrun_context *ctx, const char *id, struct update 
 
 	if (r >= 0 && u->text.data)
 		r = report_unknown(u, err);
-
 	if (r >= 0)
 		r = container_open(ctx, id, &c, err);
 	if (r >= 0)

@@ -177,62 +177,67 @@ static int common_message(struct message *msg, ssize_t len, struct crun_error *e
 	return 0;
 }
 
-int channel_expect(struct channel *ch, enum message_kind kind, const struct deadline *d,
-		   int *ret_fd, struct crun_error *err)
+/*
+ * The next message that is neither a log line (it is logged) nor an error (it is returned). Returns 1, or 0 at the end of the
+ * stream. *ret_fd is FD_NONE, or the descriptor that came along.
+ */
+static int next_message(struct channel *ch, const struct deadline *d, struct message *ret,
+			int *ret_fd, struct crun_error *err)
 {
 	for (;;) {
 		_cleanup_close_ int fd = FD_NONE;
-		struct message msg;
 		ssize_t n;
 		int r;
 
 		r = wait_readable(ch, d, err);
 		if (r < 0)
 			return r;
-		n = receive(ch->fd, &msg, &fd);
-		if (n < 0)
-			return err_sys(err, (int)n, "read from %s", ch->peer);
-		if (n == 0)
-			return err_set(err, KIND_INTERNAL, EPIPE,
-				       "read from %s: it ended without a word (expected %s)",
-				       ch->peer, kind_names[kind]);
-		r = common_message(&msg, n, err);
-		if (r < 0)
-			return r;
-		if (r > 0)
-			continue;
-		if (msg.kind != kind)
-			return err_set(err, KIND_INTERNAL, EPROTO, "expected %s from %s, got %s",
-				       kind_names[kind], ch->peer, kind_name(msg.kind));
-		if (ret_fd)
-			*ret_fd = take_fd(&fd);
-		return 0;
-	}
-}
-
-int channel_expect_eof(struct channel *ch, const struct deadline *d, struct crun_error *err)
-{
-	for (;;) {
-		_cleanup_close_ int fd = FD_NONE;
-		struct message msg;
-		ssize_t n;
-		int r;
-
-		r = wait_readable(ch, d, err);
-		if (r < 0)
-			return r;
-		n = receive(ch->fd, &msg, &fd);
+		n = receive(ch->fd, ret, &fd);
 		if (n < 0)
 			return err_sys(err, (int)n, "read from %s", ch->peer);
 		if (n == 0)
 			return 0;
-		r = common_message(&msg, n, err);
+		r = common_message(ret, n, err);
 		if (r < 0)
 			return r;
-		if (r == 0)
-			return err_set(err, KIND_INTERNAL, EPROTO, "unexpected %s from %s",
-				       kind_name(msg.kind), ch->peer);
+		if (r > 0)
+			continue;
+		*ret_fd = take_fd(&fd);
+		return 1;
 	}
+}
+
+int channel_expect(struct channel *ch, enum message_kind kind, const struct deadline *d,
+		   int *ret_fd, struct crun_error *err)
+{
+	_cleanup_close_ int fd = FD_NONE;
+	struct message msg;
+	int r = next_message(ch, d, &msg, &fd, err);
+
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return err_set(err, KIND_INTERNAL, EPIPE,
+			       "read from %s: it ended without a word (expected %s)", ch->peer,
+			       kind_names[kind]);
+	if (msg.kind != kind)
+		return err_set(err, KIND_INTERNAL, EPROTO, "expected %s from %s, got %s",
+			       kind_names[kind], ch->peer, kind_name(msg.kind));
+	if (ret_fd)
+		*ret_fd = take_fd(&fd);
+	return 0;
+}
+
+int channel_expect_eof(struct channel *ch, const struct deadline *d, struct crun_error *err)
+{
+	_cleanup_close_ int fd = FD_NONE;
+	struct message msg;
+	int r = next_message(ch, d, &msg, &fd, err);
+
+	if (r > 0)
+		return err_set(err, KIND_INTERNAL, EPROTO, "unexpected %s from %s",
+			       kind_name(msg.kind), ch->peer);
+	return r;
 }
 
 bool channel_is_hung_up(const struct channel *ch)
