@@ -5,7 +5,6 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "host/check_kernel.h"
-#include "host/launch.h"
 #include "spec/check_resources.h"
 #include "spec/check_seccomp.h"
 #include "sys/io.h"

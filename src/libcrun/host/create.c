@@ -42,12 +42,10 @@ static void keep_children(struct launch *l)
 	l->chld_saved = sigaction(SIGCHLD, &dfl, &l->callers_chld) == 0;
 }
 
-static int launch_begin(struct launch *l, const struct libcrun_context *ctx, const char *id,
-			const struct libcrun_create_options *opts, bool is_run,
-			const sigset_t *callers_mask, struct crun_error *err)
+/* Nothing is held yet; from here on launch_done() may be called. */
+static void launch_init(struct launch *l, const struct libcrun_context *ctx, const char *id,
+			const struct libcrun_create_options *opts, bool is_run)
 {
-	int r;
-
 	*l = (struct launch){
 		.ctx = ctx,
 		.opts = opts,
@@ -70,10 +68,17 @@ static int launch_begin(struct launch *l, const struct libcrun_context *ctx, con
 	};
 	for (int i = 0; i < NS_COUNT; i++)
 		l->ns_fds[i] = FD_NONE;
+}
+
+/* CALLERS_MASK: the signals that were blocked when we were called, where that is not the present mask (NULL). */
+static int launch(struct launch *l, const sigset_t *callers_mask, struct crun_error *err)
+{
+	int r;
+
 	keep_children(l);
 	/* The way of old kernels to keep our binary from the container; it starts over, so it comes before everything else. */
-	if (!exe_shield_is_supported() && ctx->argv) {
-		r = exe_shield_reexec(ctx->argv, err);
+	if (!exe_shield_is_supported() && l->ctx->argv) {
+		r = exe_shield_reexec(l->ctx->argv, err);
 		if (r < 0)
 			return r;
 	}
@@ -85,12 +90,6 @@ static int launch_begin(struct launch *l, const struct libcrun_context *ctx, con
 	if (r < 0)
 		return launch_locate(l, err);
 	l->plan->shield = exe_shield_is_supported() && needs_shield(l->plan);
-	l->mount_fds =
-		oci_arena_alloc(&l->arena, (l->plan->mounts_len + 1) * sizeof(*l->mount_fds));
-	if (!l->mount_fds)
-		return err_sys(err, -ENOMEM, "create container `%s`", id);
-	for (size_t i = 0; i < l->plan->mounts_len; i++)
-		l->mount_fds[i] = FD_NONE;
 	r = launch_run_phases(l, err);
 	return r < 0 ? launch_locate(l, err) : 0;
 }
@@ -99,8 +98,10 @@ int libcrun_create(const struct libcrun_context *ctx, const char *id,
 		   const struct libcrun_create_options *opts, struct crun_error *err)
 {
 	struct launch l;
-	int r = launch_begin(&l, ctx, id, opts, false, NULL, err);
+	int r;
 
+	launch_init(&l, ctx, id, opts, false);
+	r = launch(&l, NULL, err);
 	launch_done(&l);
 	return r;
 }
@@ -211,7 +212,8 @@ int libcrun_run(const struct libcrun_context *ctx, const char *id,
 		if (r < 0)
 			return r;
 	}
-	r = launch_begin(&l, ctx, id, opts, true, wait.prepared ? &wait.mask : NULL, err);
+	launch_init(&l, ctx, id, opts, true);
+	r = launch(&l, wait.prepared ? &wait.mask : NULL, err);
 	if (r == 0)
 		r = run_container(&l, &wait, exit_status, err);
 	launch_done(&l);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is true of this host, found out once per command with as few calls as will do.
-#include "host/launch.h"
+#include "host/facts.h"
 
 #include "base/str.h"
 #include "sys/cred.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The id maps of a new user namespace: written by ourselves, or by newuidmap and newgidmap side by side.
-#include "host/launch.h"
+#include "host/idmaps.h"
 
 #include "base/buf.h"
 #include "sys/file.h"

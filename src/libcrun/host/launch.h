@@ -99,29 +99,7 @@ void launch_done(struct launch *l);
 /* The state that hooks are told; PID 0: there is no process any more. */
 void launch_hook_state(const struct launch *l, pid_t pid, struct hook_state *ret);
 
-/* host/facts.c. CONFIG tells which facts are needed at all. */
-int facts_gather(const struct oci_config *config, struct host_facts *ret,
-		 struct crun_error *err) CRUN_NODISCARD;
-
-/* host/idmaps.c: writes the id maps of the new user namespace of PID, as the plan says. D: for newuidmap and newgidmap. */
-int idmaps_write(const struct launch_plan *plan, pid_t pid, const struct deadline *d,
-		 struct crun_error *err) CRUN_NODISCARD;
-
-/* Writes MAP to FILE ("uid_map", "gid_map") of PID, which is a child of ours in a new user namespace. */
-int idmaps_write_one(pid_t pid, const char *file, const struct oci_id_mapping *map, size_t len,
-		     struct crun_error *err) CRUN_NODISCARD;
-
-/*
- * host/mount_idmaps.c: a new user namespace with the mappings of MAP, made by a child that is gone when this returns. Returns its
- * fd, or -errno.
- */
-int mount_idmap_namespace(const struct mount_idmap *map, struct crun_error *err) CRUN_NODISCARD;
-
-/* host/limits.c: what only we may do to init: raise its hard limits from outside its user namespace, set its OOM score. */
-int limits_apply(const struct launch_plan *plan, pid_t pid, struct crun_error *err) CRUN_NODISCARD;
-
-/* host/pidfile.c: PATH gets the digits of PID and nothing else, by rename. */
-int pidfile_write(const char *path, pid_t pid, struct crun_error *err) CRUN_NODISCARD;
+/* ---- phases and parts of the launch that have files of their own ---- */
 
 /* host/sources.c: opens what needs the host's rights before birth: bind sources and namespaces. */
 int sources_open(struct launch *l, struct crun_error *err) CRUN_NODISCARD;

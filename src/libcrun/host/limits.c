@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What only the host side may do to init: raise hard limits from outside its user namespace, and its OOM score.
-#include "host/launch.h"
+#include "host/limits.h"
 
 #include "base/log.h"
 #include "sys/file.h"

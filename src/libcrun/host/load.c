@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "host/checks.h"
+#include "host/facts.h"
 #include "sys/file.h"
 
 #include <errno.h>

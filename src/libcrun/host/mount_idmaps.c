@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // User namespaces that exist only for the id mappings of mounts: see launch.h.
-#include "host/launch.h"
+#include "host/idmaps.h"
 
 #include "spawn/userns_holder.h"
 #include "sys/file.h"

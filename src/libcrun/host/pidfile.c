@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The pid file: digits and nothing else, complete at first sight, because callers poll for it and parse at once.
-#include "host/launch.h"
+#include "host/pidfile.h"
 
 #include "base/cleanup.h"
 #include "base/str.h"

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "fs/mount_idmap.h"
 #include "fs/mount_source.h"
+#include "host/idmaps.h"
 #include "sys/file.h"
 
 #include <errno.h>
@@ -86,10 +87,11 @@ static int open_mounts(struct launch *l, bool by_us, struct crun_error *err)
 	_cleanup_free_ int *namespaces = calloc(plan->mounts_len + 1, sizeof(*namespaces));
 	int r = 0;
 
-	if (!namespaces)
+	l->mount_fds = oci_arena_alloc(&l->arena, (plan->mounts_len + 1) * sizeof(int));
+	if (!namespaces || !l->mount_fds)
 		return err_sys(err, -ENOMEM, "open the sources of mounts");
 	for (size_t i = 0; i < plan->mounts_len; i++)
-		namespaces[i] = FD_NONE;
+		namespaces[i] = l->mount_fds[i] = FD_NONE;
 	for (size_t i = 0; i < plan->mounts_len && r >= 0; i++) {
 		r = open_mount(l, namespaces, by_us, i, err);
 		if (r < 0) {

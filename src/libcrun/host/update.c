@@ -5,8 +5,8 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "cgroup/update.h"
+#include "host/facts.h"
 #include "host/intelrdt.h"
-#include "host/launch.h"
 #include "host/update_report.h"
 #include "host/update_values.h"
 

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "host/checks.h"
 #include "host/config_text.h"
+#include "host/facts.h"
 #include "host/launch.h"
 #include "spec/rules.h"
 
