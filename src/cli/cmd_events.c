@@ -34,7 +34,7 @@ const struct command command_events = {
 	.arguments = "CONTAINER",
 	.summary = "write statistics and lack of memory as JSON",
 	.description =
-		"Writes a JSON object with the container's statistics at once and then in regular intervals,\n"
+		"Writes a JSON object with the container's statistics at once and then at regular intervals,\n"
 		"and one for each time that processes of it were killed for lack of memory, a line each, until\n"
 		"it stops.",
 	.options = options,

@@ -28,9 +28,9 @@ static const struct option_spec stats_table[] = {
 	{"format", "f", OPTION_CHOICE, offsetof(struct stats_options, format), "table|json", NULL,
 	 "form of the statistics (table)"},
 	{"watch", "w", OPTION_FLAG, offsetof(struct stats_options, watch), NULL, NULL,
-	 "write them again and again"},
+	 "show them every 2 seconds"},
 	{"interval", NULL, OPTION_DURATION, offsetof(struct stats_options, interval_ms), "SECONDS",
-	 NULL, "the same with this time in between (2)"},
+	 NULL, "the same, with this time in between"},
 	OPTIONS_END,
 };
 

@@ -29,7 +29,7 @@ const struct option_spec global_options[] = {
 	{"log-format", NULL, OPTION_CHOICE, GLOBAL(log_format), "text|json", NULL,
 	 "form of a line of the log file (text)"},
 	{"log-level", NULL, OPTION_CHOICE, GLOBAL(log_level), "error|warning|debug", NULL,
-	 "log messages of this weight and above (error)"},
+	 "log messages of this level and above (error)"},
 	{"debug", NULL, OPTION_CONSTANT, GLOBAL(log_level), NULL, "debug",
 	 "the same as --log-level debug"},
 	{"cgroup-manager", NULL, OPTION_CHOICE, GLOBAL(cgroup_manager), "cgroupfs|systemd|disabled",

@@ -176,11 +176,11 @@ def created(t):
     t.wait_until(lambda: "started" in made.output(), "the payload")
 
 
-def test_created_container_is_paused_and_remains_created(t):
+def test_created_container_is_paused_and_can_be_started_once_resumed(t):
     created(t)
 
 
-def test_v2_created_container_is_paused_and_remains_created(t):
+def test_v2_created_container_is_paused_and_can_be_started_once_resumed(t):
     unified(t)
     created(t)
 

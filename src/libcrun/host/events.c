@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// crun events: statistics of a running container in regular intervals, and lack of memory at once.
+// crun events: statistics of a running container at regular intervals, and lack of memory at once.
 #include "host/stats.h"
 #include "host/stream.h"
 

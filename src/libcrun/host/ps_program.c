@@ -167,15 +167,21 @@ static int run_ps(char *const *args, const char *list, char **ret_text, struct c
 	}
 	if (child.exec_errno)
 		return err_sys(err, -child.exec_errno, "execute `%s`", child.path);
-	if (child.timed_out || !WIFEXITED(child.status) || WEXITSTATUS(child.status) > 1)
+	if (child.timed_out)
+		return err_set(err, KIND_TIMEOUT, ETIMEDOUT, "`%s` was still running after %d s",
+			       child.path, PS_TIMEOUT_S);
+	if (!WIFEXITED(child.status) || WEXITSTATUS(child.status) > 1)
 		return err_set(err, KIND_SYSTEM, ECHILD, "`%s` failed: %s", child.path,
 			       hook_child_last_line(&child, line, sizeof(line)));
 	/* 1 is also the status of having found none; then it says nothing on its stderr. */
 	if (WEXITSTATUS(child.status) == 1 && child.tail_len > 0)
 		return err_set(err, KIND_SPEC, ECHILD, "`%s`: %s", child.path,
 			       hook_child_last_line(&child, line, sizeof(line)));
-	if (fstat(output, &st) < 0 || st.st_size > OUTPUT_MAX)
-		return err_sys(err, -EFBIG, "output of `%s`", child.path);
+	if (fstat(output, &st) < 0)
+		return err_sys(err, -errno, "stat the output of `%s`", child.path);
+	if (st.st_size > OUTPUT_MAX)
+		return err_set(err, KIND_UNSUPPORTED, EFBIG, "`%s` wrote more than %d MiB",
+			       child.path, OUTPUT_MAX >> 20);
 	*ret_text = calloc(1, (size_t)st.st_size + 1);
 	if (!*ret_text)
 		return err_sys(err, -ENOMEM, "output of `%s`", child.path);

@@ -259,7 +259,8 @@ static int check_conflicts(const struct libcrun_update_options *opts, struct cru
 		any = true;
 	}
 	if (!any)
-		return err_set(err, KIND_SPEC, EINVAL, "nothing to update is given");
+		return err_set(err, KIND_SPEC, EINVAL,
+			       "nothing to update: give an option for a limit, or `--resources`");
 	return 0;
 }
 
