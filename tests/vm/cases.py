@@ -76,7 +76,7 @@ class Case:
     def command(self, argv):
         self.commands.append(list(argv))
 
-    def suite(self, files, text="", width=2):
+    def suite(self, files, text="", width=2, without=None):
         """Files of the integration suite; all of them when none is named."""
         paths = []
         for name in files:
@@ -93,6 +93,7 @@ class Case:
                           if re.fullmatch(r"test_.*\.py", name)]
             self.timeout = 3 * 3600
         argv = ["python3", "-B", f"{INTEGRATION}/run.py", "--runtime", "/vm/bin/crun", f"-j{width}"]
+        argv += ["--without", without] if without else []
         self.command(argv + (["-k", text] if text else []) + paths)
 
     def slice(self):

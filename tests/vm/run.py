@@ -55,6 +55,7 @@ def parse():
     add("--timeout", type=int, metavar="SECONDS")
     add("--shell", metavar="SCRIPT", help="a shell script to run")
     add("-k", metavar="TEXT", default="", help="only tests whose name has TEXT")
+    add("--without", metavar="CALLS", help="as of tests/integration/run.py: lack these calls, too")
     add("-j", metavar="N", type=int, default=2, help="tests at a time")
     add("--all", action="store_true", help="every file of the integration suite")
     add("--slice", action="store_true", help="the selection that scripts/test runs")
@@ -123,7 +124,8 @@ def one(options, folder):
     elif options.slice:
         case.slice()
     else:
-        case.suite([] if options.all else options.what, options.k, options.j)
+        case.suite([] if options.all else options.what, options.k, options.j,
+                   options.without)
         if not options.all and not options.what and not options.k:
             raise SystemExit("run.py: name files of tests, or --all, or a command after --")
     if options.fetch:
