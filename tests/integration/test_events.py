@@ -143,9 +143,9 @@ def test_first_object_comes_at_once(t):
         assert len(lines()) == 1
 
 
-@timeout(90)
-def test_lack_of_memory_is_told_at_once(t):
-    bundle = t.bundle("read x </go; " + HOG, own_rootfs=True)
+def run_out_of_memory(t, script):
+    """A container with 20 MiB whose SCRIPT begins once somebody reads its events."""
+    bundle = t.bundle(["sh", "-c", "read x </go; " + script], own_rootfs=True)
     os.mkfifo(os.path.join(bundle.rootfs, "go"))
     bundle.config["linux"]["resources"] = {"memory": {"limit": 20 << 20, "swap": 20 << 20}}
     bundle.save()
@@ -155,6 +155,12 @@ def test_lack_of_memory_is_told_at_once(t):
     t.wait_until(lines, "the first object")
     with open(os.path.join(bundle.rootfs, "go"), "w", encoding="ascii") as go:
         go.write("\n")
+    return bundle, child, lines
+
+
+@timeout(90)
+def test_lack_of_memory_is_told_at_once(t):
+    bundle, child, lines = run_out_of_memory(t, HOG)
     t.wait_until(lambda: len(lines()) > 1, "the event", 30)
     assert lines()[1] == {"type": "oom", "id": bundle.id}, lines()
     assert child.poll() is None
@@ -164,17 +170,7 @@ def test_lack_of_memory_is_told_at_once(t):
 
 @timeout(90)
 def test_lack_of_memory_that_ends_the_container_is_told(t):
-    bundle = t.bundle(["sh", "-c", "read x </go; x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done"],
-                      own_rootfs=True)
-    os.mkfifo(os.path.join(bundle.rootfs, "go"))
-    bundle.config["linux"]["resources"] = {"memory": {"limit": 20 << 20, "swap": 20 << 20}}
-    bundle.save()
-    t.run_container(bundle, "--detach")
-    need_memory(t, bundle)
-    child, lines = stream(t, bundle, "--interval", "1h")
-    t.wait_until(lines, "the first object")
-    with open(os.path.join(bundle.rootfs, "go"), "w", encoding="ascii") as go:
-        go.write("\n")
+    _, child, lines = run_out_of_memory(t, "x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done")
     assert child.wait(30) == 0
     assert [event["type"] for event in lines()][-1] == "oom", lines()
 

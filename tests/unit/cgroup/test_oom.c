@@ -27,7 +27,7 @@ static bool begin(bool v2)
 	return fake_make(&fake, path, v2);
 }
 
-TEST(v2_nothing_happened)
+TEST(v2_nobody_is_blamed_for_nothing)
 {
 	struct cgroup_oom oom;
 
@@ -41,7 +41,7 @@ TEST(v2_nothing_happened)
 	CHECK_INT(oom.kills, 0);
 }
 
-TEST(v2_own_limit)
+TEST(v2_own_limit_is_blamed)
 {
 	struct cgroup_oom oom;
 
@@ -57,7 +57,7 @@ TEST(v2_own_limit)
 	CHECK(!oom.likely);
 }
 
-TEST(v2_ancestors_limit)
+TEST(v2_limit_above_is_blamed)
 {
 	struct cgroup_oom oom;
 
@@ -71,7 +71,7 @@ TEST(v2_ancestors_limit)
 	CHECK_INT(oom.limit.value, 1000);
 }
 
-TEST(v2_limit_of_a_cgroup_below)
+TEST(v2_limit_of_a_cgroup_below_is_blamed)
 {
 	struct cgroup_oom oom;
 
@@ -82,7 +82,7 @@ TEST(v2_limit_of_a_cgroup_below)
 	CHECK_INT(oom.scope, OOM_BELOW);
 }
 
-TEST(v2_the_host)
+TEST(v2_host_is_blamed)
 {
 	struct cgroup_oom oom;
 
@@ -124,7 +124,7 @@ static void v1_level(const char *rel, const char *kills, const char *failcnt, co
 
 #define NO_LIMIT "9223372036854771712"
 
-TEST(v1_own_limit)
+TEST(v1_own_limit_is_blamed)
 {
 	struct cgroup_oom oom;
 
@@ -140,7 +140,7 @@ TEST(v1_own_limit)
 	CHECK(oom.likely);
 }
 
-TEST(v1_ancestors_limit)
+TEST(v1_limit_above_is_blamed)
 {
 	struct cgroup_oom oom;
 
@@ -168,7 +168,7 @@ TEST(v1_kills_below_count)
 	CHECK_INT(oom.scope, OOM_BELOW);
 }
 
-TEST(v1_the_host)
+TEST(v1_host_is_blamed)
 {
 	struct cgroup_oom oom;
 

@@ -54,7 +54,7 @@ static void v2_files(void)
 	fake_file(&fake, "x/cpuset.mems.effective", "0\n");
 }
 
-TEST(v2_everything)
+TEST(v2_every_value_is_read)
 {
 	struct cgroup_stats s = {0};
 
@@ -105,7 +105,7 @@ TEST(v2_everything)
 }
 
 /* A missing controller is not 0. */
-TEST(nothing_is_unknown)
+TEST(empty_directory_leaves_everything_unknown)
 {
 	for (int v2 = 0; v2 <= 1; v2++) {
 		struct cgroup_stats s = {0}, none = {0};
@@ -118,7 +118,7 @@ TEST(nothing_is_unknown)
 	}
 }
 
-TEST(v1_everything)
+TEST(v1_every_value_is_read)
 {
 	struct cgroup_stats s = {0};
 
@@ -170,7 +170,7 @@ TEST(v1_everything)
 }
 
 /* Numbers that are none, or too long, are unknown; nothing is read beyond its end. */
-TEST(nonsense)
+TEST(nonsense_leaves_values_unknown)
 {
 	static const char *const bad[] = {
 		"",   "-1",  "x",    "1x",   "18446744073709551616",
@@ -200,7 +200,7 @@ TEST(nonsense)
 }
 
 /* Microseconds that do not fit as nanoseconds become the highest number, not a small one. */
-TEST(saturation)
+TEST(too_large_a_number_becomes_the_largest)
 {
 	struct cgroup_stats s = {0};
 
@@ -212,7 +212,7 @@ TEST(saturation)
 	cgroup_stats_done(&s);
 }
 
-TEST(many_lines)
+TEST(lists_grow_as_long_as_the_file)
 {
 	struct cgroup_stats s = {0};
 	_cleanup_buf_ struct buf text = {0};

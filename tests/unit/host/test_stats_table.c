@@ -132,7 +132,7 @@ static const char *sentence(enum cgroup_oom_scope scope, uint64_t kills, bool li
 	return text;
 }
 
-TEST(sentences)
+TEST(sentence_says_whose_limit_it_was)
 {
 	CHECK_STR(
 		sentence(OOM_OWN, 1, false),

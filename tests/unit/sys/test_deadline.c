@@ -12,7 +12,7 @@
 #define SHORT_MS 30
 #define LONG_MS	 60000
 
-TEST(no_end)
+TEST(without_an_end_any_time_is_left)
 {
 	struct deadline none = deadline_none();
 
@@ -23,7 +23,7 @@ TEST(no_end)
 	CHECK_INT(none.cancel_fd, FD_NONE);
 }
 
-TEST(an_end)
+TEST(time_left_is_counted_down_to_the_end)
 {
 	struct deadline d = deadline_in(LONG_MS);
 
@@ -136,7 +136,7 @@ TEST(a_signal_cancels)
 	CHECK_INT(sigprocmask(SIG_SETMASK, &old, NULL), 0);
 }
 
-TEST(errors)
+TEST(errors_say_what_was_waited_for_and_how_long)
 {
 	struct deadline d = deadline_in(5000);
 	struct crun_error err;
