@@ -433,6 +433,8 @@ def test_scope_that_is_not_ours_survives_our_delete(t):
     t.wait_until(lambda: s.state(scope)[0] == "not-found", "the end of the scope")
     child = t.popen(argv=["systemd-run", "--quiet", "--scope", f"--unit={scope}", "sleep", "1000"])
     t.wait_until(lambda: s.state(scope)[1] == "active", "the other's scope")
+    t.kill(bundle, "KILL", opts=["--all"], check=False)
+    assert child.poll() is None
     s.delete(bundle)
     assert s.state(scope) == ["loaded", "active"]
     assert child.poll() is None

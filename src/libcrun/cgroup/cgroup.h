@@ -91,6 +91,12 @@ int cgroup_delegate(struct cgroup *cg, pid_t pid, struct crun_error *err) CRUN_N
 int cgroup_open(const struct oci_record *record, struct cgroup **ret,
 		struct crun_error *err) CRUN_NODISCARD;
 
+/*
+ * Whether what is at the container's path still is the container's: once its scope is empty systemd forgets it, and anybody may have one of that
+ * name. To be asked before signals are sent when init is dead. 1, 0, or -errno.
+ */
+int cgroup_is_ours(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;
+
 /* Sends SIG to every process below the cgroup (cgroup.kill for SIGKILL where the kernel has it). Never in a foreign one. */
 int cgroup_signal(struct cgroup *cg, int sig, struct crun_error *err) CRUN_NODISCARD;
 

@@ -316,6 +316,11 @@ static int destroy_dirs(struct cgroup *cg, struct crun_error *err)
 	return first;
 }
 
+int cgroup_is_ours(struct cgroup *cg, struct crun_error *err)
+{
+	return cg->scope && cg->scope_depth ? cg_systemd_owns(cg, err) : 1;
+}
+
 int cgroup_destroy(struct cgroup *cg, struct crun_error *err)
 {
 	int r;

@@ -38,7 +38,10 @@ static int signal_all(const struct container *c, struct cgroup *cg, int sig, str
 
 	if (!owns_cgroup(c))
 		return c->pidfd >= 0 ? signal_init(c, sig, err) : 0;
-	r = cgroup_signal(cg, sig, err);
+	/* While init lives its cgroup cannot be another's. */
+	r = c->pidfd >= 0 ? 1 : cgroup_is_ours(cg, err);
+	if (r > 0)
+		r = cgroup_signal(cg, sig, err);
 	if (r < 0)
 		return r;
 	/* Init may have moved itself elsewhere, and it is the one that must not survive. */
@@ -86,6 +89,7 @@ int libcrun_kill(const struct libcrun_context *ctx, const char *id, int signal, 
 	/* What became of its cgroup is no reason to spare init. */
 	if (r < 0)
 		return all ? r : signal_init(&c, signal, err);
+	cgroup_set_deadline(cg, &c.deadline);
 	r = send_to_container(&c, cg, signal, all, err);
 	cgroup_free(cg);
 	return r;
