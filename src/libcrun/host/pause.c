@@ -37,7 +37,7 @@ static int freeze(struct container *c, struct cgroup *cg, struct crun_error *err
 	cgroup_set_deadline(cg, &c->deadline);
 	r = cgroup_freeze(cg, err);
 	/* What ends meanwhile may take its cgroup along. */
-	if (r < 0 && sys_poll_in(c->pidfd, 0) == 0)
+	if (r < 0 && !sys_pidfd_has_ended(c->pidfd))
 		return err_in(err, "pause container `%s`", c->dir.id);
 	/* It ended meanwhile: nothing of it may stay behind frozen, for nobody would resume it. */
 	if (sys_pidfd_has_ended(c->pidfd)) {
