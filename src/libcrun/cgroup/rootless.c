@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The cgroups of an ordinary user: the subtree that was delegated to us, and what to tell whoever has none.
+// The cgroups of an ordinary user: the subtree that was delegated to us, and what to tell a user who has none.
 #include "cgroup/internal.h"
 
 #include "base/str.h"

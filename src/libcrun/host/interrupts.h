@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * SIGHUP, SIGINT and SIGTERM while a container is made: they do not kill us half-way, but end whatever is being waited for
- * (sys/deadline.h), and what was made is undone. SIGQUIT ends us at once as ever, should a file system not answer. Domain: the runtime, single-threaded.
+ * (sys/deadline.h), and what was made is undone. SIGQUIT still ends us at once, for the case that a file system does not answer.
+ * Domain: the runtime, single-threaded.
  */
 #pragma once
 
@@ -24,5 +25,5 @@ struct interrupts {
 int interrupts_begin(struct interrupts *in, const sigset_t *callers,
 		     struct crun_error *err) CRUN_NODISCARD;
 
-/* Restores the mask: a signal that nobody has waited to see takes its effect now. Can be called twice. */
+/* Restores the mask: a signal that came and was not read takes its effect now. Can be called twice. */
 void interrupts_end(struct interrupts *in);

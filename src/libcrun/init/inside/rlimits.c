@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// process.rlimits, late: a low limit must not get into the way of setting the container up.
+// process.rlimits, late: a low limit must not get in the way of setting the container up.
 #include "init/inside/phase.h"
 
 #include <errno.h>
