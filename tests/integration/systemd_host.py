@@ -18,7 +18,8 @@ from harness import Skip
 RUNNING = "/run/systemd/system"   # sd_booted(3)
 
 
-STARTED = set()   # user ids
+STARTED = set()     # user ids
+LINGERING = set()   # user ids
 
 
 def is_booted():
@@ -26,19 +27,30 @@ def is_booted():
         return name.read().strip() == "systemd" and os.path.isdir(RUNNING)
 
 
+def quietly(*argv):
+    try:
+        return subprocess.run(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                              check=False).returncode == 0
+    except FileNotFoundError:
+        return False
+
+
 def start_user_manager(uid):
-    """The manager of a user who is not logged in, for the time of the run."""
+    """The manager of a user who is not logged in, for the time of the run: he lingers, where there
+    is a logind to tell."""
     if os.geteuid() != 0 or not is_booted() or os.path.exists(f"/run/user/{uid}/systemd/private"):
         return
-    if subprocess.run(["systemctl", "start", f"user@{uid}.service"],
-                      stderr=subprocess.DEVNULL, check=False).returncode == 0:
+    if quietly("loginctl", "enable-linger", str(uid)):
+        LINGERING.add(uid)
+    if quietly("systemctl", "start", f"user@{uid}.service"):
         STARTED.add(uid)
 
 
 def stop_user_manager(uid):
+    if uid in LINGERING:
+        quietly("loginctl", "disable-linger", str(uid))
     if uid in STARTED:
-        subprocess.run(["systemctl", "stop", f"user@{uid}.service", f"user-{uid}.slice"],
-                       stderr=subprocess.DEVNULL, check=False)
+        quietly("systemctl", "stop", f"user@{uid}.service", f"user-{uid}.slice")
 
 
 def has_driver(t):

@@ -128,33 +128,53 @@ def test_v2_read_only_is_nothing_to_an_ordinary_user_without_limits(t):
             assert result.stdout == b"hi\n", result
 
 
-def nested(t, *command):
-    """Runs the runtime in a cgroup namespace whose root is a cgroup of the test, on v2."""
-    top = f"{ROOT}/{t.prefix}"
-    os.makedirs(f"{top}/own", exist_ok=True)
-    words = " ".join(command)
-    inner = f"umount {ROOT} && mount -t cgroup2 none {ROOT} && echo $$ >{ROOT}/own/cgroup.procs && exec {words}"
-    outer = f"echo $$ >{top}/cgroup.procs && exec unshare -C -m sh -c '{inner}'"
-    # Into a file: a detached payload holds its standard streams open.
-    with open(t.path("nested.err"), "w+", encoding="utf-8") as err:
-        rc = subprocess.run(["sh", "-c", outer], stdin=subprocess.DEVNULL, stdout=err, stderr=err,
-                            check=False, timeout=20).returncode
-        err.seek(0)
-        return rc, err.read()
+class Nested:
+    """A cgroup namespace whose root is a cgroup of the test, on v2, and a process in there."""
+
+    def __init__(self, t):
+        self.t, self.top = t, f"{ROOT}/{t.prefix}"
+        os.makedirs(f"{self.top}/own")
+        inner = (f"umount {ROOT} && mount -t cgroup2 none {ROOT} && "
+                 f"echo $$ >{ROOT}/own/cgroup.procs && echo there && exec sleep 1000")
+        outer = f"echo $$ >{self.top}/cgroup.procs && exec unshare -C -m sh -c '{inner}'"
+        self.holder = subprocess.Popen(["sh", "-c", outer], stdin=subprocess.DEVNULL,
+                                       stdout=subprocess.PIPE, start_new_session=True)
+        assert self.holder.stdout.readline() == b"there\n"
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        self.holder.kill()
+        self.holder.wait()
+        self.holder.stdout.close()
+
+    def run(self, *command):
+        """The exit status and output of the runtime in there."""
+        # From outside: a cgroup that gave controllers to those below takes no process any more.
+        move = f"echo $$ >{self.top}/own/cgroup.procs && exec \"$@\""
+        enter = ["nsenter", "-C", "-m", "-t", str(self.holder.pid)]
+        # Into a file: a detached payload holds its standard streams open.
+        with open(self.t.path("nested.err"), "w+", encoding="utf-8") as err:
+            rc = subprocess.run(["sh", "-c", move, "sh", *enter, *command], stdout=err, stderr=err,
+                                stdin=subprocess.DEVNULL, check=False, timeout=20).returncode
+            err.seek(0)
+            return rc, err.read()
 
 
 def test_v2_nested_in_a_cgroup_namespace_paths_begin_at_its_root(t):
     unified(t)
     for path, where in ((f"/{t.prefix}-in/x", f"/{t.prefix}-in/x"), ("", "/crun-")):
         bundle = limited(t, {}, path=path, args=SLEEP)
-        result = nested(t, *t.argv("run", "-d", "-b", bundle.path, bundle.id))
-        assert result == (0, ""), result
-        found = of_process(t.pid(bundle))["unified"]
-        assert found.startswith(f"/{t.prefix}{where}"), found
-        result = nested(t, *t.argv("delete", "--force", bundle.id))
-        assert result == (0, ""), result
+        with Nested(t) as inside:
+            result = inside.run(*t.argv("run", "-d", "-b", bundle.path, bundle.id))
+            assert result == (0, ""), result
+            found = of_process(t.pid(bundle))["unified"]
+            assert found.startswith(f"/{t.prefix}{where}"), found
+            result = inside.run(*t.argv("delete", "--force", bundle.id))
+            assert result == (0, ""), result
         assert not os.path.isdir(f"{ROOT}{found}"), found
-    hostside.remove_cgroup(f"{ROOT}/{t.prefix}")
+        hostside.remove_cgroup(f"{ROOT}/{t.prefix}")
 
 
 @flavors("rootless")

@@ -11,7 +11,8 @@ import subprocess
 import time
 
 import hostside
-from harness import flavors, timeout
+import systemd_host
+from harness import Skip, flavors, timeout
 from systemd_host import Systemd, find_dirs, has_driver, is_v2, path_of, wait_gone
 
 SLEEP = ["sleep", "1000"]
@@ -44,6 +45,19 @@ def controllers(s):
 
 
 # ---- the scope ------------------------------------------------------------------------------
+
+
+@flavors("rootless")
+def test_manager_of_a_lingering_user(t):
+    s = Systemd(t)
+    if t.uid not in systemd_host.LINGERING:
+        raise Skip("the test's user does not linger: there is no logind, or it does not know him")
+    bundle = bundle_for(t)
+    s.create(bundle)
+    assert f"/user@{t.uid}.service/" in path_of(t.pid(bundle)), path_of(t.pid(bundle))
+    t.rt("start", bundle.id)
+    t.rt("delete", "--force", bundle.id)
+    s.gone(scope_of(bundle))
 
 
 @flavors("root", "rootless")

@@ -75,7 +75,6 @@ def work():
         swap_on()
     if case.get("linger"):
         linger()
-        os.environ["CRUN_TEST_LINGERING_USER"] = USER
     if case.get("selinux"):
         load_policy()
     worst = 0
