@@ -242,7 +242,7 @@ def test_own_limit_is_blamed(t):
     assert found["kills"] >= 1 and found["scope"] == "container", found
     assert found["cgroup"].endswith(bundle.cgroup) and found["limit"] == 20 << 20, found
     assert "its own limit of 20.0 MiB" in found["message"], found
-    assert stats(t, bundle)["memory"]["events"]["oom_kill"] == found["kills"]
+    assert stats(t, bundle)["memory"]["events"]["oom_kill"] >= found["kills"]
     assert found["message"] in t.rt("stats", bundle.id).out
 
 

@@ -46,6 +46,11 @@ bool str_is_filename(const char *name)
 	return *name && !str_eq(name, ".") && !str_eq(name, "..") && !strchr(name, '/');
 }
 
+char *str_dup(const char *s)
+{
+	return strdup(s);
+}
+
 char *str_printf(const char *fmt, ...)
 {
 	char *text = NULL;

@@ -32,5 +32,11 @@ int str_to_i64(const char *s, int64_t *ret);
 /* True when NAME is a single path component that is safe to use as a file name: no '/', not ".", not "..", not empty. */
 bool str_is_filename(const char *name);
 
+/*
+ * strdup(3) for what goes into an element of an array: gcc's analyzer loses sight of it there, and takes that for a leak when it knows
+ * the function. NULL on ENOMEM. The caller frees it.
+ */
+char *str_dup(const char *s);
+
 /* strdup(3) of a printf(3)-formatted text; NULL on ENOMEM. The caller frees it. */
 char *str_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -221,7 +221,8 @@ static int watch_jobs(struct cg_bus *bus, const char *unit, struct crun_error *e
 static const char *job_result(const struct cg_bus *bus, const char *path)
 {
 	for (size_t i = 0; i < BUS_JOBS; i++) {
-		if (bus->jobs[i].path && bus->jobs[i].result && str_eq(bus->jobs[i].path, path))
+		if (bus->jobs[i].path && bus->jobs[i].result && path &&
+		    str_eq(bus->jobs[i].path, path))
 			return bus->jobs[i].result;
 	}
 	return NULL;

@@ -132,7 +132,7 @@ static int note_undo(struct cg_changes *c, const struct cg_dir *dir, const char 
 	c->len++;
 	u->name = u->path + strlen(dir->path) + 1;
 	if (value)
-		u->value = strdup(value);
+		u->value = str_dup(value);
 	return value && !u->value ? -ENOMEM : 0;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "base/str.h"
+#include "base/str_list.h"
 #include "cgroup/systemd.h"
 #include "sys/file.h"
 
@@ -143,17 +144,6 @@ struct names {
 	size_t len;
 };
 
-static int push(struct names *names, const char *name)
-{
-	char **items = reallocarray(names->items, names->len + 1, sizeof(char *));
-
-	if (!items)
-		return -ENOMEM;
-	names->items = items;
-	names->items[names->len] = strdup(name);
-	return names->items[names->len++] ? 0 : -ENOMEM;
-}
-
 /*
  * Removes all directories below FD, deepest first, with one fd however deep the payload nested them. -EBUSY: a process is in one of them.
  */
@@ -179,7 +169,7 @@ static int remove_below(int fd)
 		} else if (r > 0) {
 			r = sys_unlinkat(cur, name, AT_REMOVEDIR);
 			if (r == -EBUSY)
-				r = push(&names, name);
+				r = str_list_push(&names.items, &names.len, name);
 			else if (r >= 0 || r == -ENOENT)
 				continue;
 			if (r >= 0)

@@ -161,10 +161,10 @@ static void find_existing(struct cgroup *cg)
 
 	for (size_t i = 0; i < cg->hier_len; i++) {
 		struct cg_hier *h = &cg->hier[i];
-		size_t above = cg->scope_depth - 1;
+		const bool managed = is_managed(h);
 
-		h->existing = above;
-		for (; !is_managed(h) && h->existing > 0; h->existing--) {
+		h->existing = cg->scope_depth - 1;
+		for (; !managed && h->existing > 0; h->existing--) {
 			cg_prefix(cg, h->existing, rel);
 			if (sys_fstatat(h->root_fd, rel, &st) >= 0)
 				break;

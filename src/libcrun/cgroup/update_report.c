@@ -22,7 +22,7 @@ const char *update_verdict_name(enum update_verdict verdict)
 
 static char *copy(const char *s, bool *lost)
 {
-	char *p = s ? strdup(s) : NULL;
+	char *p = s ? str_dup(s) : NULL;
 
 	*lost |= s && !p;
 	return p;

@@ -3,6 +3,7 @@
 #include "cgroup/internal.h"
 
 #include "base/str.h"
+#include "base/str_list.h"
 #include "sys/file.h"
 
 #include <dirent.h>
@@ -79,20 +80,6 @@ static bool is_gone(int r)
 	return r == -ENOENT || r == -ENODEV;
 }
 
-static int push_name(struct level *l, const char *name)
-{
-	/* Grows at the powers of two. */
-	if (!(l->len & (l->len - 1))) {
-		char **names = reallocarray(l->names, l->len ? 2 * l->len : 1, sizeof(char *));
-
-		if (!names)
-			return -ENOMEM;
-		l->names = names;
-	}
-	l->names[l->len] = strdup(name);
-	return l->names[l->len++] ? 0 : -ENOMEM;
-}
-
 /* One level more: the cgroups below CUR. */
 static int push_level(struct walk *w, int cur)
 {
@@ -111,7 +98,7 @@ static int push_level(struct walk *w, int cur)
 	}
 	w->levels[w->len++] = (struct level){.names = NULL};
 	while (dir && r >= 0 && (name = next_child(dir)))
-		r = push_name(&w->levels[w->len - 1], name);
+		r = str_list_push(&w->levels[w->len - 1].names, &w->levels[w->len - 1].len, name);
 	return r;
 }
 

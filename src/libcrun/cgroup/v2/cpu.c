@@ -63,7 +63,7 @@ uint64_t cg_v2_weight_of_shares(uint64_t shares)
 static int write_max(const struct cg_dir *dir, const struct oci_linux_cpu *cpu,
 		     struct crun_error *err)
 {
-	char now[64] = "max", text[64], *blank = NULL;
+	char now[64] = "max", text[96], *blank = NULL;
 	const char *quota = now;
 	uint64_t period = cpu->period;
 
