@@ -191,13 +191,14 @@ static void will_not_freeze(void)
 /* A directory that looks like a cgroup whose kernel never answers. */
 static bool fake(struct cgroup *cg, char *dir, bool v2)
 {
+	static char path[] = "/x";
 	const char *const files[][2] = {{"cgroup.freeze", "0"},
 					{"cgroup.events", "populated 1\nfrozen 0\n"},
 					{"cgroup.procs", ""}};
 
 	if (!mkdtemp(dir))
 		return false;
-	*cg = (struct cgroup){.path = (char[]){"/x"}, .depth = 1, .ends = {1}, .hier_len = 1};
+	*cg = (struct cgroup){.path = path, .depth = 1, .ends = {1}, .hier_len = 1};
 	cg->hier[0] = (struct cg_hier){.root = dir, .v2 = v2, .leaf_made = true};
 	cg->hier[0].dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cg->hier[0].root_fd = FD_NONE;
