@@ -36,7 +36,7 @@ def read(path):
 # ---- AppArmor -------------------------------------------------------------------------------
 
 
-def profile(t):
+def profile(t, text=PROFILE):
     """Name of a profile that is loaded for this test and gone after it, with `with`."""
     switch = "/sys/module/apparmor/parameters/enabled"
     if not os.path.exists(switch) or read(switch) != "Y":
@@ -45,15 +45,15 @@ def profile(t):
         t.skip("securityfs is not mounted, or we may not load profiles")
     if not shutil.which("apparmor_parser"):
         t.skip("apparmor_parser is not installed")
-    return Loaded(t, t.prefix + "-profile")
+    return Loaded(t, t.prefix + "-profile", text)
 
 
 class Loaded:
-    def __init__(self, t, name):
-        self.t, self.name = t, name
+    def __init__(self, t, name, text):
+        self.t, self.name, self.text = t, name, text
 
     def parser(self, option):
-        path = self.t.file("profile", PROFILE % self.name)
+        path = self.t.file("profile", self.text % self.name)
         subprocess.run(["apparmor_parser", "--skip-cache", option, path], check=True)
 
     def __enter__(self):
@@ -110,6 +110,29 @@ def test_apparmor_profile_that_is_not_loaded_fails_create(t):
         t.fails("create", "-b", bundle.path, bundle.id,
                 has=["crun-test-no-such-profile", "/process/apparmorProfile"])
         t.assert_no_trace(bundle)
+
+
+@timeout(120)
+def test_apparmor_profile_that_forbids_our_signals(t):
+    """moby#47749: a container whose profile takes no signals from us could not be stopped."""
+    with profile(t, PROFILE.replace("  signal,\n", "")) as name:
+        bundle = confined(t, name, ["sleep", "1000"])
+        t.run_container(bundle, "--detach")
+        for opts in ([], ["--all"]):
+            result = t.fails("kill", *opts, bundle.id, "TERM", has=[
+                "the label of crun is `unconfined`", f"is `{name} (enforce)`"])
+            assert result.err.endswith("Permission denied\n"), result
+        dirs = t.cgroup_dirs(bundle).values()
+        kills = any(os.path.exists(f"{path}/cgroup.kill") for path in dirs)
+        if kills:
+            t.kill(bundle, "KILL")
+            t.wait_status(bundle, "stopped")
+            t.delete(bundle)
+            t.assert_no_trace(bundle)
+        else:
+            t.fails("kill", bundle.id, "KILL", has="the label of crun is `unconfined`")
+    if not kills:
+        t.kill(bundle, "KILL")
 
 
 # ---- SELinux --------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a program on a kernel that lacks system calls: "without [--errno EPERM] [--user UID:GID] CALL,... PROGRAM ARGS...".
+// Runs a program on a kernel that lacks system calls: "without [--errno EPERM|EACCES] [--user UID:GID] CALL,... PROGRAM ARGS...".
 #include <errno.h>
 #include <grp.h>
 #include <linux/audit.h>
@@ -64,6 +64,7 @@ static const struct name {
 	{"pidfd_open", {NR_PIDFD_OPEN}},
 	{"pidfd_send_signal", {NR_PIDFD_SEND_SIGNAL}},
 	{"pidfd", {NR_PIDFD_OPEN, NR_PIDFD_SEND_SIGNAL, NR_PIDFD_GETFD}},
+	{"signals", {NR_PIDFD_SEND_SIGNAL, SYS_kill}},
 	{"statmount", {NR_STATMOUNT, NR_LISTMOUNT}},
 	{"statx", {SYS_statx}},
 	{"memfd_create", {SYS_memfd_create}},
@@ -151,13 +152,16 @@ int main(int argc, char **argv)
 
 	for (; i + 1 < argc && argv[i][0] == '-'; i += 2) {
 		if (strcmp(argv[i], "--errno") == 0)
-			error = strcmp(argv[i + 1], "EPERM") == 0 ? EPERM : ENOSYS;
+			error = strcmp(argv[i + 1], "EPERM") == 0    ? EPERM
+				: strcmp(argv[i + 1], "EACCES") == 0 ? EACCES
+								     : ENOSYS;
 		else if (strcmp(argv[i], "--user") == 0)
 			user = argv[i + 1];
 	}
 	if (i + 2 > argc) {
-		fprintf(stderr, "usage: without [--errno EPERM] [--user UID:GID] CALL,... PROGRAM "
-				"ARGS...\n");
+		fprintf(stderr,
+			"usage: without [--errno EPERM|EACCES] [--user UID:GID] CALL,... PROGRAM "
+			"ARGS...\n");
 		return 125;
 	}
 	load(argv[i], error);

@@ -132,21 +132,22 @@ struct batch {
 static int signal_batch(int dirfd, int sig, struct batch *b, struct cg_pids *done)
 {
 	struct cg_pids now = {0};
-	int r = b->len ? cg_read_pids(dirfd, &now) : 0;
+	int r = b->len ? cg_read_pids(dirfd, &now) : 0, first = 0;
 
 	for (size_t i = 0; i < b->len; i++) {
 		if (r >= 0 && has_pid(&now, b->pids[i])) {
-			r = sys_pidfd_send_signal(b->pidfds[i], sig);
-			if (r == -ESRCH)
-				r = 0;
-			if (r >= 0)
-				r = add_pid(done, b->pids[i]);
+			int sent = sys_pidfd_send_signal(b->pidfds[i], sig);
+
+			/* A security module may protect some and not others: those are not to be spared. */
+			if (sent < 0 && sent != -ESRCH && first == 0)
+				first = sent;
+			r = add_pid(done, b->pids[i]);
 		}
 		close_fd(&b->pidfds[i]);
 	}
 	b->len = 0;
 	free(now.pids);
-	return r < 0 ? r : 0;
+	return r < 0 ? r : first;
 }
 
 /* Signals the processes of the directory that DONE does not list; it gets them. */
@@ -154,9 +155,9 @@ static int signal_once(int dirfd, int sig, struct cg_pids *done)
 {
 	struct cg_pids pids = {0};
 	struct batch b = {.len = 0};
-	int r = cg_read_pids(dirfd, &pids);
+	int r = cg_read_pids(dirfd, &pids), last;
 
-	for (size_t i = 0; r >= 0 && i < pids.len; i++) {
+	for (size_t i = 0; i < pids.len; i++) {
 		int pidfd;
 
 		if (pids.pids[i] == getpid() || has_pid(done, pids.pids[i]))
@@ -166,13 +167,14 @@ static int signal_once(int dirfd, int sig, struct cg_pids *done)
 			continue;
 		b.pids[b.len] = pids.pids[i];
 		b.pidfds[b.len++] = pidfd;
-		if (b.len == ARRAY_LEN(b.pids))
-			r = signal_batch(dirfd, sig, &b, done);
+		if (b.len == ARRAY_LEN(b.pids)) {
+			last = signal_batch(dirfd, sig, &b, done);
+			r = r < 0 ? r : last;
+		}
 	}
-	if (r >= 0)
-		r = signal_batch(dirfd, sig, &b, done);
+	last = signal_batch(dirfd, sig, &b, done);
 	free(pids.pids);
-	return r < 0 ? r : 0;
+	return r < 0 ? r : last;
 }
 
 /* cgroup.kill: 5.14, and atomic against fork. 1 when it was done. */
@@ -191,10 +193,11 @@ static int signal_dir(const struct cg_hier *h, int sig)
 	struct cg_pids done = {0};
 	int r = 0;
 
-	for (int i = 0; r >= 0 && i < SIGNAL_ROUNDS; i++) {
+	for (int i = 0; i < SIGNAL_ROUNDS; i++) {
 		size_t before = done.len;
+		int once = signal_once(h->dir_fd, sig, &done);
 
-		r = signal_once(h->dir_fd, sig, &done);
+		r = r < 0 ? r : once;
 		if (done.len == before)
 			break;
 	}

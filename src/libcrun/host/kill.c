@@ -4,10 +4,49 @@
 
 #include "base/log.h"
 #include "cgroup/cgroup.h"
+#include "sys/io.h"
 #include "sys/pidfd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+static bool is_denied(int r)
+{
+	return r == -EPERM || r == -EACCES;
+}
+
+/* The security label of a process, or "none". With several LSMs the plain file belongs to the first one (since 5.1). */
+static const char *label_of(pid_t pid, char *buf, size_t size)
+{
+	static const char *const files[] = {"apparmor/current", "current"};
+	char path[64], text[256];
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		snprintf(path, sizeof(path), "/proc/%d/attr/%s", (int)pid, files[i]);
+		if (io_read_file_at(AT_FDCWD, path, text, sizeof(text)) <= 0 || !text[0])
+			continue;
+		snprintf(buf, size, "`%s`", text);
+		return buf;
+	}
+	return "none";
+}
+
+/* We are who made the container: that the kernel refuses us its processes is nearly always the work of an LSM's policy (moby#47749). */
+static int explain_denial(const struct container *c, int r, struct crun_error *err)
+{
+	char ours[260], theirs[260];
+
+	if (!is_denied(r) || c->pidfd < 0)
+		return r;
+	return err_in(err,
+		      "signals to container `%s` are denied, perhaps by a security policy: the "
+		      "label of crun is %s, that of process %d is %s",
+		      c->dir.id, label_of(getpid(), ours, sizeof(ours)), (int)c->record->pid,
+		      label_of(c->record->pid, theirs, sizeof(theirs)));
+}
 
 static int signal_init(const struct container *c, int sig, struct crun_error *err)
 {
@@ -42,12 +81,21 @@ static int signal_all(const struct container *c, struct cgroup *cg, int sig, str
 	r = c->pidfd >= 0 ? 1 : cgroup_is_ours(cg, err);
 	if (r > 0)
 		r = cgroup_signal(cg, sig, err);
-	if (r < 0)
-		return r;
 	/* Init may have moved itself elsewhere, and it is the one that must not survive. */
 	if (sig == SIGKILL && c->pidfd >= 0)
 		sys_pidfd_send_signal(c->pidfd, SIGKILL);
-	return 0;
+	return r < 0 ? r : 0;
+}
+
+/* The kernel asks no LSM about a write to cgroup.kill; and what it ends with init would not outlive it either. */
+static int kill_init(const struct container *c, struct cgroup *cg, struct crun_error *err)
+{
+	int r = signal_init(c, SIGKILL, err);
+
+	if (!is_denied(r) || !owns_cgroup(c))
+		return r;
+	log_debug("%s: trying its cgroup instead", err->text);
+	return cgroup_signal(cg, SIGKILL, err);
 }
 
 static int send_to_container(const struct container *c, struct cgroup *cg, int sig, bool all,
@@ -63,7 +111,7 @@ static int send_to_container(const struct container *c, struct cgroup *cg, int s
 		/* Nobody else would end the rest: the kernel does that only with a pid namespace. */
 		r = signal_all(c, cg, sig, err);
 	} else {
-		r = signal_init(c, sig, err);
+		r = sig == SIGKILL ? kill_init(c, cg, err) : signal_init(c, sig, err);
 	}
 	if (r < 0)
 		return r;
@@ -84,13 +132,13 @@ int libcrun_kill(const struct libcrun_context *ctx, const char *id, int signal, 
 	if (r < 0)
 		return r;
 	if (!all && (signal != SIGKILL || c.pidfd < 0))
-		return signal_init(&c, signal, err);
+		return explain_denial(&c, signal_init(&c, signal, err), err);
 	r = cgroup_open(c.record, &cg, err);
 	/* What became of its cgroup is no reason to spare init. */
 	if (r < 0)
-		return all ? r : signal_init(&c, signal, err);
+		return all ? r : explain_denial(&c, signal_init(&c, signal, err), err);
 	cgroup_set_deadline(cg, &c.deadline);
-	r = send_to_container(&c, cg, signal, all, err);
+	r = explain_denial(&c, send_to_container(&c, cg, signal, all, err), err);
 	cgroup_free(cg);
 	return r;
 }
@@ -100,15 +148,21 @@ static int kill_with_cgroup(struct container *c, struct cgroup *cg, struct crun_
 {
 	struct deadline limit;
 	struct crun_error why;
+	bool all_killed = false;
 	int r;
 
 	/* Init itself is killed through its pidfd: a failure here only delays the others until the cgroup is destroyed. */
-	if (cg && owns_cgroup(c) && cgroup_signal(cg, SIGKILL, &why) < 0)
-		log_debug("kill container `%s`: %s", c->dir.id, why.text);
+	if (cg && owns_cgroup(c)) {
+		all_killed = cgroup_signal(cg, SIGKILL, &why) >= 0;
+		if (!all_killed)
+			log_debug("kill container `%s`: %s", c->dir.id, why.text);
+	}
 	r = sys_pidfd_send_signal(c->pidfd, SIGKILL);
-	if (r < 0 && r != -ESRCH)
-		return err_sys(err, r, "kill process %d of container `%s`", (int)c->record->pid,
-			       c->dir.id);
+	if (r < 0 && r != -ESRCH && !(all_killed && is_denied(r))) {
+		err_sys(err, r, "kill process %d of container `%s`", (int)c->record->pid,
+			c->dir.id);
+		return explain_denial(c, r, err);
+	}
 	if (cg && cgroup_thaw_to_die(cg, &why) < 0)
 		log_debug("kill container `%s`: %s", c->dir.id, why.text);
 	limit = deadline_or(&c->deadline, DEADLINE_PROCESS_MS);
