@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Podman: the one that is installed, and a newer one of the distribution's next release."""
+
+import os
+import resource
+import shutil
+
+from framework import Engine, scenario
+import podman_run
+
+IMAGE = "localhost/crun-test:latest"
+
+CONTAINERS_CONF = """
+[containers]
+default_ulimits = [{ulimits}]
+log_driver = "k8s-file"
+[engine]
+runtime = "crun"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+image_copy_tmp_dir = "{dir}/tmp"
+infra_image = "{image}"
+[engine.runtimes]
+crun = ["{runtime}"]
+[network]
+network_config_dir = "{dir}/networks"
+"""
+
+
+def ulimit(name):
+    """Podman asks for more than a root without CAP_SYS_RESOURCE may have."""
+    hard = resource.getrlimit(getattr(resource, "RLIMIT_" + name.upper()))[1]
+    hard = 4096 if hard == resource.RLIM_INFINITY else min(hard, 4096)
+    return f"{name}={hard}:{hard}"
+
+
+class PodmanBase(Engine):
+    """The settings and the image; .podman(...) is the command."""
+
+    keep_processes = ("catatonit", "podman pause", "podman")
+    keep_cgroups = (r"/libpod_parent(/conmon)?", r"/conmon", r"/user\.slice.*")
+    programs = ("podman", "conmon")
+    image = IMAGE
+    options = ()
+
+    def start(self):
+        if self.rootless and not shutil.which("newuidmap"):
+            self.skip("newuidmap is not installed")
+        self.driver = "vfs"
+        ulimits = f'"{ulimit("nofile")}", "{ulimit("nproc")}"'
+        self.file("containers.conf", CONTAINERS_CONF.format(
+            ulimits=ulimits, dir=self.dir, image=IMAGE, runtime=self.runtime))
+        self.file("storage.conf", f'[storage]\ndriver = "{self.driver}"\n'
+                  f'graphroot = "{self.path("g")}"\nrunroot = "{self.path("r")}"\n')
+        for name in ("home/.config", "home/.config/containers"):
+            self.mkdir(name)
+        self.file("home/.config/containers/policy.json",
+                  '{"default": [{"type": "insecureAcceptAnything"}]}')
+        self.podman("import", self.image_tar(), IMAGE)
+
+    def environment(self, env=None):
+        own = {"CONTAINERS_CONF": self.path("containers.conf"),
+               "CONTAINERS_STORAGE_CONF": self.path("storage.conf")}
+        return super().environment(dict(own, **(env or {})))
+
+    def argv(self, *words):
+        return ["podman", "--tmpdir", self.path("t"), *map(str, words)]
+
+    def podman(self, *words, **kwargs):
+        return self.run(*self.argv(*words), **kwargs)
+
+    def words(self, words):
+        return [IMAGE if word == ":" else word for word in words]
+
+    def container(self, *words, **kwargs):
+        """`podman run --rm` with these options and command, the image between them as ":"."""
+        return self.podman("run", "--rm", "--network", "none", *self.words(words), **kwargs)
+
+    def background(self, *words, **kwargs):
+        """`podman run --detach`; the container's id."""
+        done = self.podman("run", "--detach", "--network", "none", *self.words(words), **kwargs)
+        return done.out.strip()
+
+    def inspect(self, container, template):
+        return self.podman("inspect", "--format", template, container).out.strip()
+
+    def tidy(self):
+        left = self.podman("ps", "-aq", check=False).out.split()
+        if left:
+            self.podman("rm", "--force", "--time", "0", *left, check=False)
+        return [f"container {name}" for name in left]
+
+    def stop(self):
+        self.podman("rmi", "--force", IMAGE, check=False)
+        if self.rootless:
+            self.podman("system", "migrate", check=False)   # ends the process of its namespace
+
+
+class Podman(podman_run.Scenarios, PodmanBase):
+    name = "podman"
