@@ -20,8 +20,13 @@ struct invocation {
 
 struct command {
 	const char *name;
-	const char *arguments;	 /* "CONTAINER [SIGNAL]" or "" */
-	const char *summary;	 /* one line for `crun --help` */
+	const char *arguments; /* "CONTAINER [SIGNAL]" or "" */
+	const char *summary;   /* one line for `crun --help` */
+	/*
+	 * Why this build does not have it, or NULL. Its command line is still understood, so that mistakes in it are told as such,
+	 * but there is neither help for it nor a line in that of crun.
+	 */
+	const char *missing;
 	const char *description; /* the paragraph below the usage line of its own help */
 	const struct option_spec *const
 		*options;    /* parts, NULL at the end; options_help is one of them */
@@ -31,9 +36,12 @@ struct command {
 	int (*run)(struct invocation *inv, struct crun_error *err);
 };
 
+#define COMMAND_NEEDS_CRIU "this build of crun cannot checkpoint and restore containers"
+
 extern const struct command command_create, command_run, command_start, command_state, command_kill,
 	command_delete, command_pause, command_resume, command_ps, command_events, command_stats,
-	command_update, command_list, command_spec, command_features, command_validate;
+	command_update, command_list, command_spec, command_features, command_validate,
+	command_checkpoint, command_restore;
 
 /* Global options and commands, for the help. */
 extern const struct option_spec global_options[];

@@ -35,8 +35,10 @@ void print_help(void)
 	printf("Usage: crun [OPTION]... COMMAND [OPTION]... [ARGUMENT]...\n\n"
 	       "Runs containers as the OCI runtime specification describes them.\n\n"
 	       "Commands:\n");
-	for (size_t i = 0; commands[i]; i++)
-		printf("  %-10s  %s\n", commands[i]->name, commands[i]->summary);
+	for (size_t i = 0; commands[i]; i++) {
+		if (!commands[i]->missing)
+			printf("  %-10s  %s\n", commands[i]->name, commands[i]->summary);
+	}
 	printf("\nGlobal options, before the command:\n");
 	print_options(global_options);
 	print_options(options_help);

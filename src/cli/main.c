@@ -45,6 +45,8 @@ const struct option_spec global_options[] = {
 	OPTIONS_END,
 };
 
+/* One on each line, whatever their number. */
+/* clang-format off */
 const struct command *const commands[] = {
 	&command_create,
 	&command_start,
@@ -62,8 +64,11 @@ const struct command *const commands[] = {
 	&command_spec,
 	&command_features,
 	&command_validate,
+	&command_checkpoint,
+	&command_restore,
 	NULL,
 };
+/* clang-format on */
 
 int usage_error(struct invocation *inv, struct crun_error *err, const char *fmt, ...)
 {
@@ -134,6 +139,12 @@ static int check_arguments(struct invocation *inv, struct crun_error *err)
 	return 0;
 }
 
+static int command_is_missing(const struct command *command, struct crun_error *err)
+{
+	return err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP, "%s: %s", command->name,
+		       command->missing);
+}
+
 /* ARGV[AT] is the command. */
 static int run_command(struct invocation *inv, char *const *argv, int at, struct crun_error *err)
 {
@@ -148,6 +159,9 @@ static int run_command(struct invocation *inv, char *const *argv, int at, struct
 	if (!inv->options)
 		return err_sys(err, -ENOMEM, "read the options");
 	r = options_parse(inv->command->options, inv->options, argv, &at, err);
+	/* Podman and CRI-O take a help that succeeds for the promise that the command works. */
+	if (r == OPTIONS_HELP && inv->command->missing)
+		return command_is_missing(inv->command, err);
 	if (r == OPTIONS_HELP) {
 		print_command_help(inv->command);
 		return finish_output(err);
@@ -162,6 +176,8 @@ static int run_command(struct invocation *inv, char *const *argv, int at, struct
 	r = check_arguments(inv, err);
 	if (r < 0)
 		return r;
+	if (inv->command->missing)
+		return command_is_missing(inv->command, err);
 	return inv->command->run(inv, err);
 }
 
@@ -208,10 +224,11 @@ static int run(struct log_target *log, struct invocation *inv, char *const *argv
 static void add_hint(const struct invocation *inv, struct crun_error *err)
 {
 	const struct crun_error first = *err;
-	const char *name = inv->command ? inv->command->name : "";
+	const bool has_help = inv->command && !inv->command->missing;
+	const char *name = has_help ? inv->command->name : "";
 
 	err_set(err, (enum crun_error_kind)first.kind, first.errnum, "%s; see `crun %s%s--help`",
-		first.text, name, inv->command ? " " : "");
+		first.text, name, has_help ? " " : "");
 }
 
 int main(int argc, char **argv)
