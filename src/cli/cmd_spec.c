@@ -17,7 +17,7 @@ static int write_stream(FILE *out, const char *name, bool rootless, struct crun_
 	int r = libcrun_spec(rootless, out, err);
 
 	if (r >= 0 && fflush(out) != 0)
-		r = err_sys(err, -errno, "write `%s`", name);
+		r = err_sys_code(err, CODE_OUTPUT, -errno, "write `%s`", name);
 	return r;
 }
 
@@ -29,12 +29,12 @@ static int write_file(int dir, const char *name, bool rootless, struct crun_erro
 	int r;
 
 	if (fd < 0 && errno == EEXIST)
-		return err_set(err, KIND_EXISTS, EEXIST, "`%s` exists already", name);
+		return err_set(err, CODE_FILE_IN_THE_WAY, EEXIST, "`%s` exists already", name);
 	if (fd < 0)
-		return err_sys(err, -errno, "create `%s`", name);
+		return err_sys_code(err, CODE_OUTPUT, -errno, "create `%s`", name);
 	out = fdopen(fd, "we");
 	if (!out) {
-		r = err_sys(err, -errno, "write `%s`", name);
+		r = err_sys_code(err, CODE_OUTPUT, -errno, "write `%s`", name);
 		close(fd);
 	} else {
 		r = write_stream(out, name, rootless, err);
@@ -58,7 +58,8 @@ static int run_spec(struct invocation *inv, struct crun_error *err)
 	if (opts->bundle) {
 		dir = open(opts->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		if (dir < 0)
-			return err_sys(err, -errno, "open the bundle `%s`", opts->bundle);
+			return err_sys_code(err, CODE_BUNDLE_MISSING, -errno,
+					    "open the bundle `%s`", opts->bundle);
 	}
 	r = write_file(dir, name, opts->rootless, err);
 	if (dir >= 0)

@@ -61,6 +61,9 @@ __attribute__((format(printf, 2, 3))) static bool put_format(struct line *l, con
 	return put_text(l, text);
 }
 
+/* Room for the line that has the code, and the newline before it. */
+#define ERROR_CODE_LINE 80
+
 /* The text without control characters: a message is one line whatever a file name contains. */
 static void put_printable(struct line *l, const char *text)
 {
@@ -135,8 +138,8 @@ static void put_time(struct line *l, const struct timespec *when)
 size_t log_json_line(char *line, size_t size, enum crun_log_level level, const char *text,
 		     const struct timespec *when, const struct crun_error *err)
 {
-	/* Behind the text: the pointer, each byte of which may need six, and 160 bytes of fixed words. */
-	const size_t reserve = 6 * sizeof(((struct crun_error *)0)->at) + 160;
+	/* Behind the text: the pointer, each byte of which may need six, and 200 bytes of fixed words. */
+	const size_t reserve = 6 * sizeof(((struct crun_error *)0)->at) + 200;
 	struct line l = {line, 0, size};
 
 	put_text(&l, "{\"msg\":");
@@ -146,6 +149,8 @@ size_t log_json_line(char *line, size_t size, enum crun_log_level level, const c
 	put_text(&l, ",\"time\":");
 	put_time(&l, when);
 	if (err) {
+		put_text(&l, ",\"code\":");
+		put_json_string(&l, err_code_name(err), 1);
 		put_text(&l, ",\"kind\":");
 		put_json_string(&l, err_kind_name(err->kind), 1);
 	}
@@ -168,17 +173,20 @@ static void write_line(int fd, const struct line *l)
 	/* A full disk or a reader that is gone must not change what the command does. */
 }
 
-static void write_stderr(enum crun_log_level level, const char *text)
+/* ERR may be NULL. */
+static void write_stderr(enum crun_log_level level, const char *text, const struct crun_error *err)
 {
 	char data[LOG_LINE_MAX];
-	struct line l = {data, 0, sizeof(data) - 1};
+	struct line l = {data, 0, sizeof(data) - ERROR_CODE_LINE};
 
 	put_text(&l, "crun: ");
 	if (level != LOG_LEVEL_ERROR)
 		put_format(&l, "%s: ", levels[level].name);
 	put_printable(&l, text);
-	l.size++;
+	l.size = sizeof(data);
 	put_text(&l, "\n");
+	if (err)
+		put_format(&l, "crun: error code %s\n", err_code_name(err));
 	write_line(STDERR_FILENO, &l);
 }
 
@@ -201,7 +209,8 @@ static void write_file(const struct log_target *log, enum crun_log_level level, 
 }
 
 /* systemd's native journal protocol: one datagram, a FIELD=value per line. */
-static void send_journal(const struct log_target *log, enum crun_log_level level, const char *text)
+static void send_journal(const struct log_target *log, enum crun_log_level level, const char *text,
+			 const struct crun_error *err)
 {
 	char data[LOG_LINE_MAX];
 	struct line l = {data, 0, sizeof(data) - 1};
@@ -210,6 +219,8 @@ static void send_journal(const struct log_target *log, enum crun_log_level level
 		return;
 	put_format(&l, "PRIORITY=%d\nSYSLOG_IDENTIFIER=", levels[level].priority);
 	put_printable(&l, log->id);
+	if (err)
+		put_format(&l, "\nCRUN_ERROR_CODE=%s", err_code_name(err));
 	put_text(&l, "\nMESSAGE=");
 	put_printable(&l, text);
 	l.size++;
@@ -227,7 +238,7 @@ static void write_log(const struct log_target *log, enum crun_log_level level, c
 		write_file(log, level, text, err);
 		break;
 	case LOG_TO_JOURNAL:
-		send_journal(log, level, text);
+		send_journal(log, level, text, err);
 		break;
 	case LOG_TO_SYSLOG:
 		syslog(levels[level].priority, "%s", text);
@@ -240,7 +251,7 @@ void log_target_sink(void *data, enum crun_log_level level, const char *text)
 	const struct log_target *log = data;
 
 	if (log->kind == LOG_TO_STDERR)
-		write_stderr(level, text);
+		write_stderr(level, text, NULL);
 	else
 		write_log(log, level, text, NULL);
 }
@@ -251,7 +262,7 @@ void log_target_failure(struct log_target *log, const struct crun_error *err)
 
 	err_format(err, text, sizeof(text));
 	write_log(log, LOG_LEVEL_ERROR, text, err);
-	write_stderr(LOG_LEVEL_ERROR, text);
+	write_stderr(LOG_LEVEL_ERROR, text, err);
 }
 
 static int open_file(struct log_target *log, const char *path, struct crun_error *err)
@@ -261,7 +272,7 @@ static int open_file(struct log_target *log, const char *path, struct crun_error
 		open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644);
 
 	if (fd < 0)
-		return err_sys(err, -errno, "open the log `%s`", path);
+		return err_sys_code(err, CODE_LOG_FILE, -errno, "open the log `%s`", path);
 	log->fd = fd;
 	log->kind = LOG_TO_FILE;
 	return 0;

@@ -36,7 +36,8 @@ void log_target_sink(void *data, enum crun_log_level level, const char *text);
 
 /*
  * Tells a failure: one entry of level error in the log, and the plain text in a single write(2) to standard error, for
- * some callers read only the one and some read only the first block of the other.
+ * some callers read only the one and some read only the first block of the other. On standard error the code follows in
+ * a line of its own: callers keep the line that has the phrase they look for, and want it to end with the reason.
  */
 void log_target_failure(struct log_target *log, const struct crun_error *err);
 
@@ -44,8 +45,8 @@ void log_target_failure(struct log_target *log, const struct crun_error *err);
 enum crun_log_level log_level_from_name(const char *name);
 
 /*
- * Writes {"msg":...,"level":...,"time":...} and a newline for a message of time WHEN into LINE, with "kind" and "at" of
- * ERR if it is not NULL. SIZE is at least 2048. Bytes of TEXT that are not UTF-8 become U+FFFD. Returns the length; the
+ * Writes {"msg":...,"level":...,"time":...} and a newline for a message of time WHEN into LINE, with "code", "kind" and "at"
+ * of ERR if it is not NULL. SIZE is at least 2048. Bytes of TEXT that are not UTF-8 become U+FFFD. Returns the length; the
  * line is complete even when TEXT had to be cut.
  */
 size_t log_json_line(char *line, size_t size, enum crun_log_level level, const char *text,

@@ -79,14 +79,15 @@ int usage_error(struct invocation *inv, struct crun_error *err, const char *fmt,
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	inv->usage = true;
-	return err_set(err, KIND_SPEC, EINVAL, "%s", text);
+	return err_set(err, CODE_USAGE, EINVAL, "%s", text);
 }
 
 int finish_output(struct crun_error *err)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return 0;
-	return err_sys(err, errno ? -errno : -EIO, "write to the standard output");
+	return err_sys_code(err, CODE_OUTPUT, errno ? -errno : -EIO,
+			    "write to the standard output");
 }
 
 /* A closed 0, 1 or 2 would be the number of the next file that we open, and the payload would write into it. */
@@ -113,7 +114,7 @@ static int refuse_borrowed_rights(struct crun_error *err)
 	if (getuid() == geteuid() && getgid() == getegid() &&
 	    (getuid() == 0 || getauxval(AT_SECURE) == 0))
 		return 0;
-	return err_set(err, KIND_PERMISSION, EPERM,
+	return err_set(err, CODE_BORROWED_RIGHTS, EPERM,
 		       "crun must not be installed setuid, setgid or with file capabilities");
 }
 
@@ -227,8 +228,8 @@ static void add_hint(const struct invocation *inv, struct crun_error *err)
 	const bool has_help = inv->command && !inv->command->missing;
 	const char *name = has_help ? inv->command->name : "";
 
-	err_set(err, (enum crun_error_kind)first.kind, first.errnum, "%s; see `crun %s%s--help`",
-		first.text, name, has_help ? " " : "");
+	err_set(err, CODE_USAGE, first.errnum, "%s; see `crun %s%s--help`", first.text, name,
+		has_help ? " " : "");
 }
 
 int main(int argc, char **argv)

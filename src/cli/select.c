@@ -64,7 +64,8 @@ static int each_match(struct invocation *inv, const char *pattern, bool none_is_
 	if (r < 0 && err->errnum == 0)
 		err_sys(err, r, "match container ids");
 	if (r >= 0 && m.len == 0 && !none_is_fine)
-		r = err_set(err, KIND_NOT_FOUND, ENOENT, "no container matches `%s`", pattern);
+		r = err_set(err, CODE_CONTAINER_UNKNOWN, ENOENT, "no container matches `%s`",
+			    pattern);
 	if (r >= 0)
 		r = call_each(inv, &m, fn, err);
 	free(m.ids);

@@ -23,7 +23,7 @@ static int write_document(struct oci_json *json, int r, FILE *out, const char *w
 	if (r >= 0 && fwrite(json->data, 1, json->len, out) != json->len)
 		r = errno ? -errno : -EIO;
 	oci_json_free(json);
-	return r < 0 ? err_sys(err, r, "write %s", what) : 0;
+	return r < 0 ? err_sys_code(err, CODE_OUTPUT, r, "write %s", what) : 0;
 }
 
 int libcrun_spec(bool rootless, FILE *out, struct crun_error *err)

@@ -38,9 +38,11 @@ def good(*args, **kwargs):
 
 def bad(*args, status=1, **kwargs):
     done = crun(*args, **kwargs)
-    assert done.returncode == status and len(done.stderr.splitlines()) == 1, done
-    assert done.stderr.startswith("crun: "), done
-    return done.stderr
+    lines = done.stderr.splitlines()
+    assert done.returncode == status and len(lines) == 2, done
+    assert lines[0].startswith("crun: ") and lines[1].startswith("crun: error code "), done
+    assert status != 64 or lines[1].endswith(" USAGE"), done
+    return lines[0] + "\n"
 
 
 def test_version(_):

@@ -244,7 +244,7 @@ TEST(json_lines)
 	}
 }
 
-TEST(json_line_of_a_failure_names_kind_and_place)
+TEST(json_line_of_a_failure_names_code_kind_and_place)
 {
 	struct crun_error err = {0};
 
@@ -252,7 +252,7 @@ TEST(json_line_of_a_failure_names_kind_and_place)
 	err_at(&err, "/mounts/%d/type", 3);
 	CHECK_STR(line_of("bad", &err),
 		  "{\"msg\":\"bad\",\"level\":\"error\",\"time\":\"2026-11-22T02:00:44.180946Z\","
-		  "\"kind\":\"SPEC\",\"at\":\"/mounts/3/type\"}\n");
+		  "\"code\":\"CONFIG_VALUE\",\"kind\":\"SPEC\",\"at\":\"/mounts/3/type\"}\n");
 }
 
 TEST(a_text_that_does_not_fit_is_cut_but_the_line_is_whole)

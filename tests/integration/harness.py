@@ -26,11 +26,12 @@ Bundles
 Calling the runtime (always with --root t.state_dir; output goes through files, so a detached
 payload that keeps them open blocks nobody)
     r = t.rt("state", id, check=True, input=b"...", stdin=fd, stdout=fd, stderr=fd, env={...},
-             pass_fds=[..], timeout=20, cwd=..., root=True)   -> .rc .out .err .pid (text)
+             pass_fds=[..], timeout=20, cwd=..., root=True)   -> .rc .out .err .code .pid (text)
         check: fail unless rc == 0.  `t.rt(..., check=False)` to look at failures.
         A command is given as the caller would type it: t.rt("--debug", "run", "-b", p, id).
     p = t.popen(...)                  same arguments, a subprocess.Popen, killed at the end
-    t.fails(*args, has="text", ...)   must exit non-zero with one line on stderr holding `has`
+    t.fails(*args, has="text", ...)   must exit non-zero with one line on stderr holding `has`;
+                                      the line with the error's code is not in .err but .code
     t.run_container(b, *opts)         foreground run -> result;  .probe = sections of /bin/probe
     t.create(b, *opts) t.start(x) t.state(x) t.kill(x, sig) t.delete(x, force=False)
         x is an id, a bundle or a result; create/run take id=...; all take check=...

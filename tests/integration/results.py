@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a command left behind, and the reading of what /bin/probe printed."""
 
+import re
+
+CODE_LINE = re.compile(r"^crun: error code ([A-Z_]+)\n", re.MULTILINE)
+
 
 class Result:
-    """What a finished command left: .rc .out .err (text), .out_bytes, .id of its container."""
+    """What a finished command left: .rc .out .err (text), .out_bytes, .id of its container.
+
+    The line of stderr that names the error's code is .code instead, None if there was none."""
 
     def __init__(self, argv, rc, out_path, err_path, container=None, pid=0):
         self.argv, self.rc, self.id, self.pid = argv, rc, container, pid
@@ -16,7 +22,10 @@ class Result:
 
     def errors(self):
         with open(self.err_path, "rb") as source:
-            return source.read().decode("utf-8", "replace")
+            text = source.read().decode("utf-8", "replace")
+        match = CODE_LINE.search(text)
+        self.code = match.group(1) if match else None
+        return CODE_LINE.sub("", text, count=1)
 
     @property
     def out_bytes(self):

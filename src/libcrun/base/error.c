@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,6 +36,52 @@ static enum crun_error_kind kind_of_errno(int errnum)
 	}
 }
 
+static const struct {
+	const char *name;
+	enum crun_error_kind kind;
+} codes[CODE_MAX] = {
+#define SECTION(title)
+#define CODE(name, kind, meaning, action) [CODE_##name] = {#name, kind},
+#include "base/error_codes.def"
+#undef CODE
+#undef SECTION
+};
+
+/* For failures that were given a kind only. */
+static const uint16_t general_codes[KIND_MAX] = {
+	[KIND_NONE] = CODE_INTERNAL,
+	[KIND_SPEC] = CODE_CONFIG_VALUE,
+	[KIND_NOT_FOUND] = CODE_OBJECT_MISSING,
+	[KIND_EXISTS] = CODE_OBJECT_EXISTS,
+	[KIND_STATE] = CODE_CONTAINER_STATE,
+	[KIND_PERMISSION] = CODE_ACCESS_REFUSED,
+	[KIND_UNSUPPORTED] = CODE_UNSUPPORTED,
+	[KIND_SYSTEM] = CODE_SYSTEM_CALL,
+	[KIND_HOOK] = CODE_HOOK_FAILED,
+	[KIND_TIMEOUT] = CODE_TIMEOUT,
+	[KIND_INTERRUPTED] = CODE_INTERRUPTED,
+	[KIND_INTERNAL] = CODE_INTERNAL,
+};
+
+static bool is_code(unsigned code)
+{
+	return code > CODE_NONE && code < CODE_MAX;
+}
+
+/* These have run out for everybody on the host or in crun's cgroup, whatever the step was. */
+static uint16_t code_of_errno(int errnum)
+{
+	switch (errnum) {
+	case ENOMEM:
+		return CODE_NO_MEMORY;
+	case EMFILE:
+	case ENFILE:
+		return CODE_FILE_LIMIT;
+	default:
+		return 0;
+	}
+}
+
 /* Text is one line whatever the image put into a path: callers match single lines. */
 static void make_printable(char *p)
 {
@@ -51,34 +98,55 @@ __attribute__((format(printf, 2, 0))) static void set_text(struct crun_error *er
 	make_printable(err->text);
 }
 
-int err_set(struct crun_error *err, enum crun_error_kind kind, int errnum, const char *fmt, ...)
+int err_set(struct crun_error *err, unsigned what, int errnum, const char *fmt, ...)
 {
 	va_list ap;
 
 	memset(err, 0, sizeof(*err));
 	err->errnum = errnum;
-	err->kind = kind;
+	err->kind = (uint16_t)(is_code(what) ? codes[what].kind : what);
+	err->code = is_code(what) ? (uint16_t)what : 0;
 	va_start(ap, fmt);
 	set_text(err, fmt, ap);
 	va_end(ap);
 	return -errnum;
 }
 
-int err_sys(struct crun_error *err, int r, const char *fmt, ...)
+__attribute__((format(printf, 3, 0))) static void set_sys(struct crun_error *err, int r,
+							  const char *fmt, va_list ap)
 {
 	const char *reason = err_describe(-r);
 	size_t used, room = sizeof(err->text) - strlen(": ") - strlen(reason) - 1;
-	va_list ap;
 
 	memset(err, 0, sizeof(*err));
 	err->errnum = -r;
 	err->kind = kind_of_errno(-r);
-	va_start(ap, fmt);
+	err->code = code_of_errno(-r);
 	set_text(err, fmt, ap);
-	va_end(ap);
 	/* A name of the image's may be as long as it likes: it is cut, not the reason. */
 	used = strnlen(err->text, room);
 	snprintf(err->text + used, sizeof(err->text) - used, ": %s", reason);
+}
+
+int err_sys(struct crun_error *err, int r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	set_sys(err, r, fmt, ap);
+	va_end(ap);
+	return r;
+}
+
+int err_sys_code(struct crun_error *err, enum crun_error_code code, int r, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	set_sys(err, r, fmt, ap);
+	va_end(ap);
+	if (!err->code)
+		err->code = code;
 	return r;
 }
 
@@ -140,6 +208,22 @@ int err_kind(struct crun_error *err, enum crun_error_kind kind)
 	return -err->errnum;
 }
 
+int err_code(struct crun_error *err, enum crun_error_code code)
+{
+	err->code = code;
+	return -err->errnum;
+}
+
+int err_code_of_step(struct crun_error *err, unsigned code)
+{
+	const unsigned of_no_step = 1U << KIND_STATE | 1U << KIND_HOOK | 1U << KIND_TIMEOUT |
+				    1U << KIND_INTERRUPTED | 1U << KIND_INTERNAL;
+
+	if (!err->code && is_code(code) && err->kind < KIND_MAX && !(of_no_step & 1U << err->kind))
+		err->code = (uint16_t)code;
+	return -err->errnum;
+}
+
 size_t err_format(const struct crun_error *err, char *buf, size_t size)
 {
 	int n;
@@ -162,4 +246,12 @@ const char *err_kind_name(unsigned kind)
 	};
 
 	return kind < KIND_MAX ? names[kind] : "INTERNAL";
+}
+
+const char *err_code_name(const struct crun_error *err)
+{
+	/* The error may be that of a container's init, of another version or, at worst, made up. */
+	if (is_code(err->code))
+		return codes[err->code].name;
+	return codes[general_codes[err->kind < KIND_MAX ? err->kind : KIND_INTERNAL]].name;
 }

@@ -55,13 +55,13 @@ static int load_library(struct sd_library *sd, struct crun_error *err)
 	void *handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL), *symbol;
 
 	if (!handle)
-		return err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+		return err_set(err, CODE_SYSTEMD_LIBRARY, EOPNOTSUPP,
 			       "the systemd cgroup driver needs libsystemd: %s" INSTEAD, dlerror());
 	for (size_t i = 0; i < ARRAY_LEN(symbols); i++) {
 		symbol = dlsym(handle, symbols[i].name);
 		if (!symbol)
 			return err_set(
-				err, KIND_UNSUPPORTED, EOPNOTSUPP,
+				err, CODE_SYSTEMD_LIBRARY, EOPNOTSUPP,
 				"the systemd cgroup driver needs libsystemd 240 or newer: %s" INSTEAD,
 				dlerror());
 		/* POSIX wants dlsym's result read as what it is, C has no cast for it. */
@@ -75,7 +75,7 @@ static int load_library(struct sd_library *sd, struct crun_error *err)
 static int load_library(struct sd_library *sd, struct crun_error *err)
 {
 	(void)sd;
-	return err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+	return err_set(err, CODE_SYSTEMD_LIBRARY, EOPNOTSUPP,
 		       "this build has no systemd cgroup driver" INSTEAD);
 }
 
@@ -179,12 +179,12 @@ static int no_manager(bool user, const char *tried, struct crun_error *err)
 {
 	if (user)
 		return err_set(
-			err, KIND_UNSUPPORTED, EOPNOTSUPP,
+			err, CODE_SYSTEMD_BUS, EOPNOTSUPP,
 			"cannot connect to the user's systemd manager, tried %s: log in through a "
 			"session, or have an administrator run `loginctl enable-linger` for the user, "
 			"and set XDG_RUNTIME_DIR" INSTEAD,
 			tried);
-	return err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+	return err_set(err, CODE_SYSTEMD_BUS, EOPNOTSUPP,
 		       "cannot connect to systemd, tried %s: is it what runs this host?" INSTEAD,
 		       tried);
 }

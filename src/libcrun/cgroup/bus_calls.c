@@ -36,7 +36,7 @@ static int on_reply(struct sd_bus_message *m, void *data, struct bus_error *erro
 static int no_message(struct cg_bus *bus, int r, const char *what, struct crun_error *err)
 {
 	bus->broken = true;
-	return err_sys(err, r, "systemd: %s: D-Bus message", what);
+	return err_sys_code(err, CODE_SYSTEMD_REFUSED, r, "systemd: %s: D-Bus message", what);
 }
 
 /* Sends M, which is released. Returns 0 with the answer in bus->reply, which may be an error. */
@@ -67,7 +67,7 @@ static bool is_error(const struct bus_error *e, const char *name)
 }
 
 /* WHAT failed as E says. */
-static int refused(const struct bus_error *e, const char *what, struct crun_error *err)
+static int describe_refusal(const struct bus_error *e, const char *what, struct crun_error *err)
 {
 	const char *text = e->message ? e->message : e->name;
 
@@ -78,7 +78,13 @@ static int refused(const struct bus_error *e, const char *what, struct crun_erro
 	if (is_error(e, "org.freedesktop.DBus.Error.AccessDenied") ||
 	    is_error(e, "org.freedesktop.DBus.Error.InteractiveAuthorizationRequired"))
 		return err_set(err, KIND_PERMISSION, EPERM, "systemd: %s: %s", what, text);
-	return err_set(err, KIND_SYSTEM, EIO, "systemd: %s: %s (%s)", what, text, e->name);
+	return err_set(err, CODE_SYSTEMD_REFUSED, EIO, "systemd: %s: %s (%s)", what, text, e->name);
+}
+
+static int refused(const struct bus_error *e, const char *what, struct crun_error *err)
+{
+	describe_refusal(e, what, err);
+	return err_code(err, CODE_SYSTEMD_REFUSED);
 }
 
 static int new_call(struct cg_bus *bus, const char *object, const char *interface,
@@ -245,7 +251,7 @@ static int wait_for_job(struct cg_bus *bus, const char *what, const char *unit,
 		return r;
 	if (str_eq(result, "done"))
 		return 0;
-	return err_set(err, KIND_SYSTEM, EIO,
+	return err_set(err, CODE_SYSTEMD_REFUSED, EIO,
 		       "systemd: %s of `%s`: the job ended with the result `%s`; "
 		       "`systemctl%s status %s` may say more",
 		       what, unit, result, bus->user ? " --user" : "", unit);

@@ -140,7 +140,7 @@ static int no_file(const struct cg_dir *dir, const char *file, const char *at,
 		   struct crun_error *err)
 {
 	/* Not ENOENT's own words: engines take them for a missing command. */
-	err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+	err_set(err, CODE_CGROUP_FEATURE, EOPNOTSUPP,
 		"cgroup file `%s/%s` does not exist: this kernel was built or booted without it",
 		dir->path, file);
 	err_at(err, "/linux/resources/%s", at);
@@ -176,7 +176,7 @@ int cg_changes_write(const struct cg_dir *dir, const char *file, const char *val
 	if (!same) {
 		r = io_write_file_at(dir->fd, file, value);
 		if (r < 0) {
-			err_sys(err, r, "write `%s` to `%s`", value, path);
+			err_sys_code(err, CODE_LIMIT_REFUSED, r, "write `%s` to `%s`", value, path);
 			return failed(dir, at, path, before, err);
 		}
 		after = read_setting(dir, file, value);
@@ -187,7 +187,7 @@ int cg_changes_write(const struct cg_dir *dir, const char *file, const char *val
 			      same ? before : after, NULL);
 	if (r >= 0 && !same)
 		r = note_undo(c, dir, file, before);
-	return r < 0 ? err_sys(err, r, "update `%s`", path) : 0;
+	return r < 0 ? err_sys_code(err, CODE_LIMIT_REFUSED, r, "update `%s`", path) : 0;
 }
 
 int cg_changes_also(struct cg_changes *c, const char *at, const char *like, struct crun_error *err)
@@ -208,7 +208,7 @@ int cg_changes_unsupported(struct cg_changes *c, const char *at, struct crun_err
 	int r = update_report_add(c->report, at, UPDATE_UNSUPPORTED, NULL, NULL, NULL, err->text);
 
 	if (r < 0)
-		return err_sys(err, r, "update `%s`", at);
+		return err_sys_code(err, CODE_LIMIT_REFUSED, r, "update `%s`", at);
 	if (!c->checking)
 		return -err->errnum;
 	if (!c->first.kind)
@@ -227,9 +227,10 @@ void cg_changes_undo(struct cg_changes *c, struct crun_error *err)
 		if (r < 0) {
 			const struct crun_error first = *err;
 
-			err_set(err, (enum crun_error_kind)first.kind, first.errnum,
+			err_set(err, first.kind, first.errnum,
 				"%s; `%s` cannot be put back and keeps its new value", first.text,
 				u->path);
+			err->code = first.code;
 		}
 		free(u->path);
 		free(u->value);

@@ -84,7 +84,7 @@ int cg_check_usage(const struct cg_dir *dir, const struct oci_linux_memory *mem,
 	if (!cg_is_update(dir) || !mem->check_before_update || limit <= 0 ||
 	    cg_read_u64(dir, file, &usage) < 0 || usage <= (uint64_t)limit)
 		return 0;
-	err_set(err, KIND_STATE, EBUSY,
+	err_set(err, CODE_LIMIT_BELOW_USE, EBUSY,
 		"the new limit (%" PRId64 ") is below what the container uses now (%" PRIu64
 		" bytes in `%s/%s`), and memory.checkBeforeUpdate is set",
 		limit, usage, dir->path, file);
@@ -110,7 +110,7 @@ static int write_bandwidth(const struct cg_dir *dir, const struct oci_linux_cpu 
 	int r = 0;
 
 	if (first && !wanted) {
-		err_set(err, KIND_SPEC, EINVAL,
+		err_set(err, CODE_LIMIT_CONFLICT, EINVAL,
 			"the quota (%" PRId64 ") would be less than the burst that `%s/%s` allows: "
 			"change both in one update",
 			cpu->quota, dir->path, files->burst);

@@ -32,18 +32,21 @@ static int delegate_in(const struct cgroup *cg, const struct cg_hier *h, pid_t p
 
 	umask(saved);
 	if (r < 0)
-		return err_sys(err, r, "make cgroup `%s%s/%s`", h->root, cg->path, name);
+		return err_sys_code(err, CODE_CGROUP_CREATE, r, "make cgroup `%s%s/%s`", h->root,
+				    cg->path, name);
 	fd = sys_openat(h->dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 	r = fd;
 	if (r >= 0 && cg->plan->owner != (uid_t)-1)
 		r = give_away(fd, cg->plan->owner);
 	if (r < 0)
-		return err_sys(err, r, "give away cgroup `%s%s/%s`", h->root, cg->path, name);
+		return err_sys_code(err, CODE_CGROUP_CREATE, r, "give away cgroup `%s%s/%s`",
+				    h->root, cg->path, name);
 	snprintf(text, sizeof(text), "%d", (int)pid);
 	r = io_write_file_at(fd, "cgroup.procs", text);
 	if (r < 0)
-		return err_sys(err, r, "move process %d into cgroup `%s%s/%s`", (int)pid, h->root,
-			       cg->path, name);
+		return err_sys_code(err, CODE_CGROUP_ATTACH, r,
+				    "move process %d into cgroup `%s%s/%s`", (int)pid, h->root,
+				    cg->path, name);
 	return 0;
 }
 

@@ -76,7 +76,9 @@ static int open_leaf(const struct cgroup *cg, struct cg_hier *h, const char *dir
 
 	if (fd >= 0)
 		h->dir_fd = fd;
-	return fd >= 0 || fd == -ENOENT ? 0 : err_sys(err, fd, "open cgroup `%s`", dir);
+	return fd >= 0 || fd == -ENOENT
+		       ? 0
+		       : err_sys_code(err, CODE_CGROUP_REMOVE, fd, "open cgroup `%s`", dir);
 }
 
 /* MADE: the record says that we made it. Else it is one that the container lives in and that was there before. */
@@ -254,7 +256,8 @@ static int destroy_in(struct cgroup *cg, struct cg_hier *h, const struct deadlin
 		if (r == -ETIMEDOUT || r == -ECANCELED)
 			return still_busy(cg, h, d, r, err);
 		if (r < 0)
-			return err_sys(err, r, "remove cgroup `%s%s`", h->root, cg->path);
+			return err_sys_code(err, CODE_CGROUP_REMOVE, r, "remove cgroup `%s%s`",
+					    h->root, cg->path);
 		h->made &= ~(UINT64_C(1) << (cg->depth - 1));
 		close_fd(&h->dir_fd);
 	}

@@ -124,7 +124,7 @@ int cg_rules_build(const struct plan_cgroup *plan, struct cg_rules *ret, struct 
 		r = cg_rules_add(&rules, &always[i]);
 	if (r < 0) {
 		cg_rules_done(&rules);
-		return err_sys(err, r, "device rules");
+		return err_sys_code(err, CODE_DEVICE_FILTER, r, "device rules");
 	}
 	*ret = rules;
 	return 0;

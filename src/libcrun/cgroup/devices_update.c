@@ -13,7 +13,7 @@ static int verdict(struct cg_changes *changes, enum update_verdict v, const char
 {
 	int r = update_report_add(changes->report, "devices", v, NULL, NULL, NULL, reason);
 
-	return r < 0 ? err_sys(err, r, "update the device filter") : 0;
+	return r < 0 ? err_sys_code(err, CODE_DEVICE_FILTER, r, "update the device filter") : 0;
 }
 
 static int find_filter(struct cgroup *cg, struct cg_device_change *c, struct crun_error *err)
@@ -101,9 +101,11 @@ void cg_devices_undo(struct cg_device_change *c, struct crun_error *err)
 	if (!c->h || !c->done)
 		return;
 	r = c->h->v2 ? cg_v2_devices_undo(c) : cg_v1_devices_undo(c, &why);
-	if (r < 0)
-		err_set(err, (enum crun_error_kind)first.kind, first.errnum,
+	if (r < 0) {
+		err_set(err, first.kind, first.errnum,
 			"%s; the former device filter cannot be put back", first.text);
+		err->code = first.code;
+	}
 	c->done = false;
 }
 

@@ -61,7 +61,7 @@ static int add_hier(struct cgroup *cg, const char *root, const char *name, int f
 	int r = sys_fstatat(fd, "", &st);
 
 	if (r < 0)
-		return err_sys(err, r, "stat cgroup hierarchy `%s`", root);
+		return err_sys_code(err, CODE_CGROUP_MOUNT, r, "stat cgroup hierarchy `%s`", root);
 	if (!v2 && !bits)
 		return 0; /* a named hierarchy of somebody else: not ours to join */
 	for (size_t i = 0; i < cg->hier_len; i++) {

@@ -52,8 +52,9 @@ int cgroup_is_frozen(struct cgroup *cg, bool *ret, struct crun_error *err)
 		int r = self_frozen(cg->hier[i].dir_fd, cg->hier[i].v2);
 
 		if (r < 0)
-			return err_sys(err, r, "read the freezer state of cgroup `%s%s`",
-				       cg->hier[i].root, cg->path);
+			return err_sys_code(err, CODE_CGROUP_READ, r,
+					    "read the freezer state of cgroup `%s%s`",
+					    cg->hier[i].root, cg->path);
 		*ret |= r > 0;
 	}
 	return 0;
@@ -222,7 +223,7 @@ static int not_frozen(struct cgroup *cg, const struct cg_hier *h, int r,
 	if (r != -ETIMEDOUT)
 		return deadline_err(deadline, r, err, "freeze cgroup `%s%s`", h->root, cg->path);
 	name_culprit(h->dir_fd, culprit, sizeof(culprit));
-	return err_set(err, KIND_TIMEOUT, ETIMEDOUT,
+	return err_set(err, CODE_FREEZE_TIMEOUT, ETIMEDOUT,
 		       "cgroup `%s%s` did not freeze within %lld ms%s; it was thawed again",
 		       h->root, cg->path, (long long)deadline->limit, culprit);
 }
@@ -286,7 +287,7 @@ int cgroup_freeze(struct cgroup *cg, struct crun_error *err)
 	}
 	if (frozen == 0)
 		return err_set(
-			err, KIND_UNSUPPORTED, EOPNOTSUPP,
+			err, CODE_FREEZER, EOPNOTSUPP,
 			"cgroup `%s` has no freezer: neither cgroup v2 (Linux 5.2) nor the v1 "
 			"controller `freezer` is there",
 			cg->path ? cg->path : "");
@@ -324,7 +325,7 @@ int cgroup_resume(struct cgroup *cg, struct crun_error *err)
 		above = frozen_above(cg, h);
 		if (above >= 0) {
 			cg_prefix(cg, (size_t)above, rel);
-			return err_set(err, KIND_STATE, EBUSY,
+			return err_set(err, CODE_CGROUP_FROZEN, EBUSY,
 				       "cgroup `%s%s` is thawed, but stays frozen because cgroup "
 				       "`%s/%s` above it is",
 				       h->root, cg->path, h->root, rel);

@@ -32,11 +32,12 @@ int cg_write(const struct cg_dir *dir, const char *file, const char *value, cons
 		return 0;
 	/* Not ENOENT's own words: engines take them for a missing command. */
 	if (r == -ENOENT)
-		err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+		err_set(err, CODE_CGROUP_FEATURE, EOPNOTSUPP,
 			"cgroup file `%s/%s` does not exist: this kernel was built or booted without it",
 			dir->path, file);
 	else
-		err_sys(err, r, "write `%s` to `%s/%s`", value, dir->path, file);
+		err_sys_code(err, CODE_LIMIT_REFUSED, r, "write `%s` to `%s/%s`", value, dir->path,
+			     file);
 	return at ? err_at(err, "/linux/resources/%s", at) : -err->errnum;
 }
 
@@ -94,7 +95,7 @@ int cg_read_u64(const struct cg_dir *dir, const char *file, uint64_t *ret)
 int cg_unsupported(const struct cg_dir *dir, const char *at, const char *reason,
 		   struct crun_error *err)
 {
-	err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP, "%s", reason);
+	err_set(err, CODE_CGROUP_FEATURE, EOPNOTSUPP, "%s", reason);
 	err_at(err, "/linux/resources/%s", at);
 	return dir->changes ? cg_changes_unsupported(dir->changes, at, err) : -err->errnum;
 }
@@ -197,21 +198,23 @@ static int make_in(struct cgroup *cg, struct cg_hier *h, struct crun_error *err)
 	int r = make_path(cg, h);
 
 	if (r == -EEXIST) {
-		err_set(err, KIND_EXISTS, EEXIST,
+		err_set(err, CODE_CGROUP_IN_USE, EEXIST,
 			"cgroup `%s%s` was made by somebody else meanwhile", h->root, cg->path);
 		return err_at(err, "/linux/cgroupsPath");
 	}
 	if (r == -EROFS)
 		return err_set(
-			err, KIND_PERMISSION, EROFS,
+			err, CODE_CGROUP_READ_ONLY, EROFS,
 			"make cgroup `%s%s`: `%s` is mounted read-only: mount it writable, or "
 			"use --cgroup-manager=disabled to go without a cgroup",
 			h->root, cg->path, h->root);
 	if (r < 0)
-		return err_sys(err, r, "make cgroup `%s%s`", h->root, cg->path);
+		return err_sys_code(err, CODE_CGROUP_CREATE, r, "make cgroup `%s%s`", h->root,
+				    cg->path);
 	r = sys_openat(h->root_fd, cg->path + 1, O_RDONLY | O_DIRECTORY, 0);
 	if (r < 0)
-		return err_sys(err, r, "open cgroup `%s%s`", h->root, cg->path);
+		return err_sys_code(err, CODE_CGROUP_CREATE, r, "open cgroup `%s%s`", h->root,
+				    cg->path);
 	h->dir_fd = r;
 	return 0;
 }
@@ -351,13 +354,14 @@ static int move_in(struct cgroup *cg, pid_t pid, struct crun_error *err)
 		r = io_write_file_at(h->dir_fd, "cgroup.procs", text);
 		if (r == -EBUSY && h->v2)
 			return err_set(
-				err, KIND_STATE, EBUSY,
+				err, CODE_CGROUP_BUSY, EBUSY,
 				"cgroup `%s%s` gives its controllers to cgroups below it, so it takes no "
 				"process itself",
 				h->root, cg->path);
 		if (r < 0)
-			return err_sys(err, r, "move process %d into cgroup `%s%s`", (int)pid,
-				       h->root, cg->path);
+			return err_sys_code(err, CODE_CGROUP_ATTACH, r,
+					    "move process %d into cgroup `%s%s`", (int)pid, h->root,
+					    cg->path);
 	}
 	return 0;
 }

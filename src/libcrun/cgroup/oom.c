@@ -216,7 +216,8 @@ int cgroup_oom_watch(const struct cgroup *cg, struct cgroup_oom_watch *ret, stru
 			    err_describe(-r));
 		return 0;
 	}
-	return err_sys(err, r, "watch cgroup `%s%s` for lack of memory", h->root, cg->path);
+	return err_sys_code(err, CODE_CGROUP_READ, r, "watch cgroup `%s%s` for lack of memory",
+			    h->root, cg->path);
 }
 
 uint64_t cgroup_oom_since(const struct cgroup *cg, struct cgroup_oom_watch *watch)

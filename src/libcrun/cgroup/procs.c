@@ -103,7 +103,8 @@ int cgroup_pids(struct cgroup *cg, pid_t **ret, size_t *ret_len, struct crun_err
 
 	if (r < 0) {
 		free(pids.pids);
-		return err_sys(err, r, "read the processes of cgroup `%s`", cg->path);
+		return err_sys_code(err, CODE_CGROUP_READ, r, "read the processes of cgroup `%s`",
+				    cg->path);
 	}
 	*ret = pids.pids;
 	*ret_len = pids.len;
@@ -221,7 +222,8 @@ int cgroup_signal(struct cgroup *cg, int sig, struct crun_error *err)
 	if (r == 0)
 		r = signal_dir(best, sig);
 	if (r < 0 && r != -ENODEV && r != -ENOENT)
-		return err_sys(err, r, "signal %d to cgroup `%s%s`", sig, best->root, cg->path);
+		return err_sys_code(err, CODE_SIGNAL_REFUSED, r, "signal %d to cgroup `%s%s`", sig,
+				    best->root, cg->path);
 	return sig == SIGKILL ? cgroup_thaw_to_die(cg, err) : 0;
 }
 

@@ -172,11 +172,11 @@ int cg_no_controller(const struct cgroup *cg, enum cg_controller c, struct crun_
 
 	if (!cg_v1_controllers(cg))
 		return err_set(
-			err, KIND_UNSUPPORTED, EOPNOTSUPP,
+			err, CODE_CGROUP_CONTROLLER, EOPNOTSUPP,
 			"the cgroup controller `%s` exists in cgroup v1 only, and this host has cgroup v2",
 			name);
 	return err_set(
-		err, KIND_UNSUPPORTED, EOPNOTSUPP,
+		err, CODE_CGROUP_CONTROLLER, EOPNOTSUPP,
 		"the cgroup controller `%s` is not available: no hierarchy is mounted at `" CG_ROOT
 		"/%s`",
 		name, name);
@@ -335,14 +335,15 @@ static int give_to_owner(const struct cgroup *cg, struct crun_error *err)
 		log_debug("read /sys/kernel/cgroup/delegate: %s", err_describe(-r));
 	r = sys_fchownat(h->dir_fd, "", cg->plan->owner, (gid_t)-1, AT_EMPTY_PATH);
 	if (r < 0)
-		return err_sys(err, r, "chown `%s%s`", h->root, cg->path);
+		return err_sys_code(err, CODE_CGROUP_CREATE, r, "chown `%s%s`", h->root, cg->path);
 	while ((file = strsep(&save, "\n"))) {
 		if (!str_is_filename(file))
 			continue;
 		r = sys_fchownat(h->dir_fd, file, cg->plan->owner, (gid_t)-1, AT_SYMLINK_NOFOLLOW);
 		/* The list names files of controllers that are not enabled here, too. */
 		if (r < 0 && r != -ENOENT)
-			return err_sys(err, r, "chown `%s%s/%s`", h->root, cg->path, file);
+			return err_sys_code(err, CODE_CGROUP_CREATE, r, "chown `%s%s/%s`", h->root,
+					    cg->path, file);
 	}
 	return 0;
 }

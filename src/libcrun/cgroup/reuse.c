@@ -17,7 +17,7 @@
 
 static int refuse(const char *dir, const char *reason, struct crun_error *err)
 {
-	err_set(err, KIND_EXISTS, EEXIST,
+	err_set(err, CODE_CGROUP_IN_USE, EEXIST,
 		"cgroup `%s` exists already and %s: choose another linux.cgroupsPath", dir, reason);
 	return err_at(err, "/linux/cgroupsPath");
 }
@@ -39,7 +39,7 @@ int cg_check_thawed(const struct cg_hier *h, int dirfd, const char *dir, struct 
 {
 	if (!is_frozen(h, dirfd))
 		return 0;
-	err_set(err, KIND_STATE, EBUSY,
+	err_set(err, CODE_CGROUP_FROZEN, EBUSY,
 		"cgroup `%s` is frozen, and so would be the container: thaw it, or choose another "
 		"linux.cgroupsPath",
 		dir);
@@ -67,7 +67,8 @@ static int check_empty(const struct cg_hier *h, int dirfd, const char *dir, stru
 	n = pids.len;
 	free(pids.pids);
 	if (r < 0)
-		return err_sys(err, r, "read the processes of cgroup `%s`", dir);
+		return err_sys_code(err, CODE_CGROUP_READ, r, "read the processes of cgroup `%s`",
+				    dir);
 	if (n == 0 && !is_populated(h, dirfd))
 		return 0;
 	if (n == 0)
@@ -101,7 +102,7 @@ int cg_check_reuse(const struct cgroup *cg, const struct cg_hier *h, const char 
 	int r = fd < 0 ? fd : sys_fstatat(fd, "", &st);
 
 	if (r < 0)
-		return err_sys(err, r, "open cgroup `%s`", dir);
+		return err_sys_code(err, CODE_CGROUP_READ, r, "open cgroup `%s`", dir);
 	/* Whoever owns it could move its processes, freeze and kill them. */
 	if (st.st_uid != geteuid()) {
 		snprintf(reason, sizeof(reason), "belongs to uid %u, and we are uid %u", st.st_uid,

@@ -103,10 +103,10 @@ int cg_explain_rootless(const struct cgroup *cg, struct crun_error *err)
 		h = cg->hier[i].v2 ? &cg->hier[i] : NULL;
 	name = h ? missing_controller(cg, h) : NULL;
 	if (cg->plan->layout != CGROUP_V2)
-		err_set(err, KIND_PERMISSION, why.errnum,
+		err_set(err, CODE_CGROUP_DELEGATION, why.errnum,
 			"%s (an ordinary user can be given limits on cgroup v2 only)", why.text);
 	else if (name && host_has_systemd())
-		err_set(err, KIND_PERMISSION, why.errnum,
+		err_set(err, CODE_CGROUP_DELEGATION, why.errnum,
 			"the cgroup controller `%s` is not delegated to uid %u: use "
 			"--cgroup-manager=systemd; an administrator can delegate more with a file "
 			"/etc/systemd/system/user@.service.d/delegate.conf of the two lines "
@@ -114,7 +114,7 @@ int cg_explain_rootless(const struct cgroup *cg, struct crun_error *err)
 			"daemon-reload`, and a new login of the user (%s)",
 			name, uid, why.text);
 	else if (name)
-		err_set(err, KIND_PERMISSION, why.errnum,
+		err_set(err, CODE_CGROUP_DELEGATION, why.errnum,
 			"the cgroup controller `%s` is not delegated to uid %u: an administrator "
 			"can do so with `cd %s; echo +%s >cgroup.subtree_control; mkdir -p u%u/shell; "
 			"chown -R %u u%u`, and `echo PID >u%u/shell/cgroup.procs` for the shell that "

@@ -65,7 +65,7 @@ void cg_prefix(const struct cgroup *cg, size_t n, char buf[CG_PATH_SIZE])
 
 static int bad_path(struct crun_error *err, const char *path, const char *reason)
 {
-	err_set(err, KIND_SPEC, EINVAL, "linux.cgroupsPath `%s` %s", path, reason);
+	err_set(err, CODE_CGROUP_PATH, EINVAL, "linux.cgroupsPath `%s` %s", path, reason);
 	return err_at(err, "/linux/cgroupsPath");
 }
 
@@ -158,8 +158,8 @@ static int default_path(struct cgroup *cg, const char *id, struct crun_error *er
 		if (!exists_anywhere(cg))
 			return 0;
 	}
-	return err_set(err, KIND_EXISTS, EEXIST, "cgroups `crun-%s` to `crun-%s:%d` exist already",
-		       id, id, DEFAULT_NAMES);
+	return err_set(err, CODE_CGROUP_IN_USE, EEXIST,
+		       "cgroups `crun-%s` to `crun-%s:%d` exist already", id, id, DEFAULT_NAMES);
 }
 
 static int dir_is_fit(const struct cgroup *cg, const struct cg_hier *h, int fd, const char *rel,
@@ -240,7 +240,7 @@ static int select_dirs(struct cgroup *cg, struct crun_error *err)
 	if (cg->hier_len == 0) {
 		if (!plan->optional)
 			return err_set(
-				err, KIND_UNSUPPORTED, EOPNOTSUPP,
+				err, CODE_CGROUP_MOUNT, EOPNOTSUPP,
 				"no cgroup file system is mounted at `" CG_ROOT
 				"`: mount it, or use --cgroup-manager=disabled to go without");
 		log_debug("no cgroup file system at " CG_ROOT ": going without a cgroup");

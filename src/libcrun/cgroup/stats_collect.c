@@ -32,7 +32,8 @@ int cgroup_stats_read(const struct cgroup *cg, struct cgroup_stats *ret, struct 
 		}
 	}
 	if (r < 0)
-		return err_sys(err, r, "statistics of cgroup `%s`", cg->path ? cg->path : "");
+		return err_sys_code(err, CODE_CGROUP_READ, r, "statistics of cgroup `%s`",
+				    cg->path ? cg->path : "");
 	subtract(&m->swap.usage, &m->with_swap.usage, &m->usage.usage);
 	subtract(&m->swap.limit, &m->with_swap.limit, &m->usage.limit);
 	return 0;

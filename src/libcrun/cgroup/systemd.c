@@ -117,7 +117,9 @@ static int set_devices(const struct cgroup *cg, struct cg_props *props, struct c
 		return r;
 	r = cg_props_of_devices(&rules, props);
 	cg_rules_done(&rules);
-	return r < 0 ? err_sys(err, r, "properties of scope `%s`", cg->scope) : 0;
+	return r < 0 ? err_sys_code(err, CODE_SYSTEMD_REFUSED, r, "properties of scope `%s`",
+				    cg->scope)
+		     : 0;
 }
 
 static int start_scope(struct cgroup *cg, struct cg_bus *bus, pid_t pid, struct crun_error *err)
@@ -129,7 +131,8 @@ static int start_scope(struct cgroup *cg, struct cg_bus *bus, pid_t pid, struct 
 		r = cg_props_of_resources(cg->plan->resources, cg->plan->layout == CGROUP_V2,
 					  &props);
 	if (r < 0)
-		return err_sys(err, r, "properties of scope `%s`", cg->scope);
+		return err_sys_code(err, CODE_SYSTEMD_REFUSED, r, "properties of scope `%s`",
+				    cg->scope);
 	r = set_devices(cg, &props, err);
 	/* Last: what the configuration says itself holds. */
 	if (r >= 0)
@@ -196,13 +199,13 @@ static int check_delegated(const struct cgroup *cg, struct cg_bus *bus, struct c
 	for (unsigned c = 0; c < CG_CONTROLLERS; c++) {
 		if (!(missing & CG_BIT(c)) || !cg_controller_names[c].v2)
 			continue;
-		return err_set(
-			err, KIND_UNSUPPORTED, EOPNOTSUPP,
+		err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
 			"the cgroup controller `%s` is not delegated to this user: an administrator can do so "
 			"with a file /etc/systemd/system/user@.service.d/delegate.conf of the two lines "
 			"`[Service]` and `Delegate=cpu cpuset io memory pids`, `systemctl daemon-reload`, "
 			"and a new login of the user",
 			cg_controller_names[c].v2);
+		return err_code(err, CODE_CGROUP_DELEGATION);
 	}
 	return 0;
 }
@@ -305,7 +308,8 @@ int cg_systemd_set_properties(struct cgroup *cg, const struct oci_linux_resource
 	int r = cg_props_of_resources(res, v2, &props);
 
 	if (r < 0)
-		return err_sys(err, r, "properties of scope `%s`", cg->scope);
+		return err_sys_code(err, CODE_SYSTEMD_REFUSED, r, "properties of scope `%s`",
+				    cg->scope);
 	if (!props.len)
 		return 0;
 	r = cg_bus_open(cg->deadline, &bus, err);

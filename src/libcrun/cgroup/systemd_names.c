@@ -63,7 +63,7 @@ static char *escape(const char *text)
 
 static int bad_path(struct crun_error *err, const char *path, const char *reason)
 {
-	err_set(err, KIND_SPEC, EINVAL,
+	err_set(err, CODE_CGROUP_PATH, EINVAL,
 		"linux.cgroupsPath `%s` %s; for the systemd driver it is SLICE:PREFIX:NAME, and the "
 		"container gets PREFIX-NAME.scope in SLICE",
 		path, reason);

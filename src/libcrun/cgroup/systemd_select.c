@@ -144,7 +144,7 @@ static int look_for_stale(struct cgroup *cg, struct cg_bus *bus, struct crun_err
 	if (pid < 0)
 		return err_sys(err, pid, "read the processes of scope `%s`", cg->scope);
 	if (pid && !(r && str_eq(unit.active, "deactivating"))) {
-		err_set(err, KIND_EXISTS, EEXIST,
+		err_set(err, CODE_CGROUP_IN_USE, EEXIST,
 			"systemd scope `%s` exists already and has living processes (one is %d): delete "
 			"the container that it belongs to, or choose another linux.cgroupsPath",
 			cg->scope, pid);
@@ -214,7 +214,7 @@ int cg_systemd_select(struct cgroup *cg, struct crun_error *err)
 	if (r >= 0)
 		r = cg_discover(cg, plan->layout, err);
 	if (r >= 0 && cg->hier_len == 0)
-		r = err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+		r = err_set(err, CODE_CGROUP_MOUNT, EOPNOTSUPP,
 			    "no cgroup file system is mounted at `" CG_ROOT
 			    "`: the systemd cgroup driver needs it");
 	if (r >= 0)

@@ -123,7 +123,8 @@ int cg_systemd_set_devices(struct cgroup *cg, const struct cg_rules *rules, stru
 	if (r >= 0)
 		r = prepend_reset(&props);
 	if (r < 0)
-		return err_sys(err, r, "properties of scope `%s`", cg->scope);
+		return err_sys_code(err, CODE_SYSTEMD_REFUSED, r, "properties of scope `%s`",
+				    cg->scope);
 	r = cg_bus_open(cg->deadline, &bus, err);
 	return r < 0 ? r : cg_bus_set_properties(bus, cg->scope, &props, err);
 }

@@ -31,7 +31,8 @@ static int enable(struct cgroup *cg, struct crun_error *err)
 			continue;
 		r = io_read_file_at(h->dir_fd, "cgroup.controllers", list, sizeof(list));
 		if (r < 0)
-			return err_sys(err, r, "read `%s%s/cgroup.controllers`", h->root, cg->path);
+			return err_sys_code(err, CODE_CGROUP_READ, r,
+					    "read `%s%s/cgroup.controllers`", h->root, cg->path);
 		h->controllers = cg_controller_bits(list, " ", true);
 		if (!(required & ~h->controllers))
 			continue;
@@ -63,7 +64,7 @@ static int no_directory(void *data, const char *key, enum cg_controller c, struc
 	struct cg_changes *changes = data;
 
 	(void)c;
-	err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+	err_set(err, CODE_CGROUP_NONE, EOPNOTSUPP,
 		"the container has no cgroup of its own that could be given limits");
 	err_at(err, "/linux/resources/%s", key);
 	return cg_changes_unsupported(changes, key, err);

@@ -20,15 +20,15 @@ struct culprit {
 	const char *fstype, *mount_point, *options;
 };
 
-static int explain(int r, const struct culprit *c, struct crun_error *err)
+static int describe(int r, const struct culprit *c, struct crun_error *err)
 {
 	const char *at = c->mount_point[0] ? " at `" : "", *end = c->mount_point[0] ? "`" : "";
 
 	if (r == -ENOSYS)
-		return err_set(err, KIND_UNSUPPORTED, ENOSYS,
+		return err_set(err, CODE_KERNEL_TOO_OLD, ENOSYS,
 			       "idmapped mounts need Linux 5.12: Function not implemented");
 	if (r == -EINVAL)
-		return err_set(err, KIND_UNSUPPORTED, EINVAL,
+		return err_set(err, CODE_MOUNT_IDMAP, EINVAL,
 			       "the %s file system%s%s%s cannot be idmapped by this kernel: "
 			       "Invalid argument",
 			       c->fstype, at, c->mount_point, end);
@@ -46,6 +46,12 @@ static int explain(int r, const struct culprit *c, struct crun_error *err)
 			c->fstype, at, c->mount_point, end);
 	return err_sys(err, r, "idmap the %s file system%s%s%s", c->fstype, at, c->mount_point,
 		       end);
+}
+
+static int explain(int r, const struct culprit *c, struct crun_error *err)
+{
+	describe(r, c, err);
+	return err_code_of_step(err, CODE_MOUNT_IDMAP);
 }
 
 /* Tries the mount at PATH alone. Only errors of the mapping itself count. */

@@ -32,25 +32,30 @@ int mount_source_open(struct mount_stage *stage, const char *path, bool recursiv
 		return fd;
 	if (fd == -ENOSYS)
 		return err_set(
-			err, KIND_UNSUPPORTED, ENOSYS,
+			err, CODE_KERNEL_TOO_OLD, ENOSYS,
 			"mount source `%s`: cloning a mount from here needs open_tree, which "
 			"came with Linux 5.2, or a seccomp profile hides it",
 			path);
 	if (fd != -EINVAL)
-		return err_sys(err, fd, "mount source `%s`", path);
+		return err_sys_code(
+			err, fd == -ENOENT ? CODE_MOUNT_SOURCE_MISSING : CODE_MOUNT_SOURCE_REFUSED,
+			fd, "mount source `%s`", path);
 	/*
 	 * The path is fine, so the mount is what cannot be cloned: unbindable, or with mounts below it that came from a more
 	 * privileged namespace and must not be uncovered (mount_namespaces(7)).
 	 */
 	probe = sys_openat(AT_FDCWD, path, O_PATH | (nofollow ? O_NOFOLLOW : 0), 0);
 	if (probe < 0)
-		return err_sys(err, probe, "mount source `%s`", path);
+		return err_sys_code(err,
+				    probe == -ENOENT ? CODE_MOUNT_SOURCE_MISSING
+						     : CODE_MOUNT_SOURCE_REFUSED,
+				    probe, "mount source `%s`", path);
 	if (recursive)
-		return err_set(err, KIND_PERMISSION, EINVAL,
+		return err_set(err, CODE_MOUNT_SOURCE_REFUSED, EINVAL,
 			       "mount source `%s`: its mount is unbindable or belongs to another "
 			       "mount namespace",
 			       path);
-	return err_set(err, KIND_PERMISSION, EINVAL,
+	return err_set(err, CODE_MOUNT_SOURCE_REFUSED, EINVAL,
 		       "mount source `%s`: its mount is unbindable, or has mounts below it that "
 		       "only \"rbind\" may copy in a user namespace",
 		       path);

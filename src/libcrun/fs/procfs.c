@@ -18,12 +18,12 @@ static int check_root(int fd, struct crun_error *err)
 
 	r = sys_fstatfs(fd, &fs);
 	if (r < 0)
-		return err_sys(err, r, "statfs `/proc`");
+		return err_sys_code(err, CODE_PROC_MISSING, r, "statfs `/proc`");
 	r = sys_fstatat(fd, "", &st);
 	if (r < 0)
-		return err_sys(err, r, "stat `/proc`");
+		return err_sys_code(err, CODE_PROC_MISSING, r, "stat `/proc`");
 	if (fs.f_type != PROC_SUPER_MAGIC_ || st.st_ino != PROC_ROOT_INODE)
-		return err_set(err, KIND_UNSUPPORTED, ENODEV,
+		return err_set(err, CODE_PROC_MISSING, ENODEV,
 			       "the host's `/proc` is not a proc filesystem: mount it first");
 	return 0;
 }
@@ -35,7 +35,7 @@ int procfs_open_host(struct crun_error *err)
 
 	fd = sys_openat(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
 	if (fd < 0)
-		return err_sys(err, fd, "open `/proc`");
+		return err_sys_code(err, CODE_PROC_MISSING, fd, "open `/proc`");
 	r = check_root(fd, err);
 	if (r < 0)
 		return r;

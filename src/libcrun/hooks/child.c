@@ -216,7 +216,7 @@ static int run(struct hook_child *c, struct crun_error *err)
 	close_fd(&pipe_wr);
 	r = await_end(c, pid, pidfd, pipe_rd, report);
 	if (r == -ETIMEDOUT)
-		return err_set(err, KIND_TIMEOUT, ETIMEDOUT,
+		return err_set(err, CODE_HOOK_TIMEOUT, ETIMEDOUT,
 			       "hook `%s` (process %d) does not end %d seconds after SIGKILL",
 			       c->path, (int)pid, DEADLINE_PROCESS_MS / 1000);
 	if (r < 0)

@@ -137,8 +137,9 @@ static int judge(const struct hook_child *c, const char *stage, size_t index,
 	if (c->exec_errno) {
 		err_sys(err, -c->exec_errno, "execute %s hook %zu `%s`", stage, index, c->path);
 		err_kind(err, KIND_HOOK);
+		err_code(err, CODE_HOOK_MISSING);
 	} else if (c->timed_out) {
-		err_set(err, KIND_TIMEOUT, ETIMEDOUT,
+		err_set(err, CODE_HOOK_TIMEOUT, ETIMEDOUT,
 			"%s hook %zu `%s` was killed, it was not done after %d seconds%s%s", stage,
 			index, c->path, c->timeout, colon, line);
 	} else if (WIFSIGNALED(c->status)) {

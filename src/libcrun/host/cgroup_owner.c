@@ -34,7 +34,7 @@ static int look_at(const char *id, void *data)
 	for (const char *const *dir = cgroup_used(s->cg); *dir; dir++) {
 		if (!made(c.record, *dir))
 			continue;
-		err_set(s->err, KIND_EXISTS, EEXIST,
+		err_set(s->err, CODE_CGROUP_IN_USE, EEXIST,
 			"cgroup `%s` exists already and goes with container `%s`, which is %s: "
 			"delete that, or choose another linux.cgroupsPath",
 			*dir, id, libcrun_status_name(c.status));

@@ -48,7 +48,9 @@ static int open_userns(const struct kernel_checks *c, const struct mount_idmap *
 			int fd = sys_openat(AT_FDCWD, lx->namespaces[i].path, O_RDONLY | O_NONBLOCK,
 					    0);
 
-			return fd < 0 ? err_sys(err, fd, "open `%s`", lx->namespaces[i].path) : fd;
+			return fd < 0 ? err_sys_code(err, CODE_NAMESPACE_JOIN, fd, "open `%s`",
+						     lx->namespaces[i].path)
+				      : fd;
 		}
 	}
 	return err_sys(err, -EPERM, "find the user namespace of the mapping");

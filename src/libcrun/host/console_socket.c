@@ -47,10 +47,10 @@ int console_socket_connect(const char *path, const struct deadline *d, struct cr
 	int r;
 
 	if (sock < 0)
-		return err_sys(err, -errno, "socket(AF_UNIX)");
+		return err_sys_code(err, CODE_CONSOLE_SOCKET, -errno, "socket(AF_UNIX)");
 	r = make_address(path, &addr, &target);
 	if (r < 0)
-		return err_sys(err, r, "connect to socket `%s`", path);
+		return err_sys_code(err, CODE_CONSOLE_SOCKET, r, "connect to socket `%s`", path);
 	do {
 		r = connect(sock, (struct sockaddr *)&addr, sizeof(addr)) < 0 ? -errno : 0;
 		/* EAGAIN: the backlog is full. */
@@ -66,11 +66,11 @@ int console_socket_connect(const char *path, const struct deadline *d, struct cr
 		}
 	} while (r == -EINTR);
 	if (r < 0)
-		return err_sys(err, r, "connect to socket `%s`", path);
+		return err_sys_code(err, CODE_CONSOLE_SOCKET, r, "connect to socket `%s`", path);
 	/* For those who send more than fits into the buffer. */
 	if (fcntl(sock, F_SETFL, 0) < 0 ||
 	    setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &send_limit, sizeof(send_limit)) < 0)
-		return err_sys(err, -errno, "set up socket `%s`", path);
+		return err_sys_code(err, CODE_CONSOLE_SOCKET, -errno, "set up socket `%s`", path);
 	return take_fd(&sock);
 }
 
@@ -97,6 +97,7 @@ int console_socket_send(int sock, int fd, struct crun_error *err)
 		n = sendmsg(sock, &mh, MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
-		return err_sys(err, -errno, "send descriptor %d over socket %d", fd, sock);
+		return err_sys_code(err, CODE_CONSOLE_SOCKET, -errno,
+				    "send descriptor %d over socket %d", fd, sock);
 	return 0;
 }

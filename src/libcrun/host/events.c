@@ -89,7 +89,9 @@ static int with_cgroup(const struct container *c, const struct cgroup *cg,
 		return container_stats_none(c, err);
 	if (opts->once) {
 		r = write_stats(c, cg, out, err);
-		return r == STREAM_UNREAD ? err_sys(err, -EPIPE, "write to the output") : r;
+		return r == STREAM_UNREAD
+			       ? err_sys_code(err, CODE_OUTPUT, -EPIPE, "write to the output")
+			       : r;
 	}
 	r = cgroup_oom_watch(cg, &watch, err);
 	if (r < 0)

@@ -80,7 +80,8 @@ int facts_gather(const struct oci_config *config, struct host_facts *ret, struct
 		return err_sys(err, r, "capget");
 	ret->privileged = caps.effective & (UINT64_C(1) << CAP_SYS_ADMIN);
 	if (stat("/proc/self/ns/user", &st) < 0)
-		return err_sys(err, -errno, "stat /proc/self/ns/user: is /proc mounted?");
+		return err_sys_code(err, CODE_PROC_MISSING, -errno,
+				    "stat /proc/self/ns/user: is /proc mounted?");
 	ret->in_userns = st.st_ino != INITIAL_USER_NS_INODE;
 	r = find_last_cap(&ret->last_cap, err);
 	if (r < 0)

@@ -30,7 +30,7 @@ int idmaps_write_one(pid_t pid, const char *file, const struct oci_id_mapping *m
 		return err_sys(err, -ENOMEM, "write %s", file);
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
 	r = io_write_file_at(AT_FDCWD, path, text.data);
-	return r < 0 ? err_sys(err, r, "write %s", path) : 0;
+	return r < 0 ? err_sys_code(err, CODE_MAPPING_REFUSED, r, "write %s", path) : 0;
 }
 
 static int write_directly(const struct launch_plan *plan, pid_t pid, struct crun_error *err)
@@ -42,7 +42,7 @@ static int write_directly(const struct launch_plan *plan, pid_t pid, struct crun
 		snprintf(path, sizeof(path), "/proc/%d/setgroups", pid);
 		r = io_write_file_at(AT_FDCWD, path, "deny");
 		if (r < 0)
-			return err_sys(err, r, "write %s", path);
+			return err_sys_code(err, CODE_MAPPING_REFUSED, r, "write %s", path);
 	}
 	r = idmaps_write_one(pid, "gid_map", plan->gid_map, plan->gid_map_len, err);
 	if (r < 0)
@@ -81,7 +81,7 @@ static int spawn_helper(struct map_helper *h, const char *path, char *const *arg
 	int r = posix_spawnattr_init(&attr);
 
 	if (r != 0)
-		return err_sys(err, -r, "run %s", path);
+		return err_sys_code(err, CODE_MAPPING_HELPER, -r, "run %s", path);
 	sigemptyset(&none);
 	sigfillset(&all);
 	posix_spawnattr_setsigmask(&attr, &none);
@@ -90,7 +90,7 @@ static int spawn_helper(struct map_helper *h, const char *path, char *const *arg
 	r = posix_spawn(&h->pid, path, NULL, &attr, argv, environ);
 	posix_spawnattr_destroy(&attr);
 	if (r != 0)
-		return err_sys(err, -r, "run %s", path);
+		return err_sys_code(err, CODE_MAPPING_HELPER, -r, "run %s", path);
 	return 0;
 }
 
@@ -103,7 +103,7 @@ static int start_helper(struct map_helper *h, pid_t pid, struct crun_error *err)
 	if (!argv || !numbers)
 		return err_sys(err, -ENOMEM, "run %s", h->name);
 	if (!find_helper(h->name, path, sizeof(path))) {
-		err_set(err, KIND_UNSUPPORTED, ENOENT,
+		err_set(err, CODE_MAPPING_HELPER, ENOENT,
 			"%s is needed for these mappings and is not installed (package uidmap or shadow-utils)",
 			h->name);
 		return err_at(err, "/linux/%s", h->field);
@@ -152,7 +152,7 @@ static int finish_helper(const struct map_helper *h, const struct deadline *d,
 		return err_sys(err, r, "wait for %s", h->name);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
 		return 0;
-	err_set(err, KIND_PERMISSION, EPERM,
+	err_set(err, CODE_MAPPING_REFUSED, EPERM,
 		"%s refused the mappings: operation not permitted. Check that /etc/%s gives this user the ranges "
 		"of linux.%s",
 		h->name, h->field[0] == 'u' ? "subuid" : "subgid", h->field);

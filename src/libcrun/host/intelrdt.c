@@ -157,7 +157,7 @@ static int compare_schemata(const struct intelrdt *rdt, struct crun_error *err)
 	snprintf(path, sizeof(path), "%s/schemata", rdt->class);
 	r = io_read_file_at(rdt->base_fd, path, file, SCHEMATA_MAX);
 	if (r < 0)
-		return err_sys(err, r, "read `%s` of resctrl", path);
+		return err_sys_code(err, CODE_RESCTRL, r, "read `%s` of resctrl", path);
 	for (size_t i = 0; i < ARRAY_LEN(schemas); i++) {
 		if (!schemas[i].value || schema_matches(schemas[i].value, file))
 			continue;
@@ -206,7 +206,8 @@ static int select_monitor(struct intelrdt *rdt, struct crun_error *err)
 		return 0;
 	if ((size_t)snprintf(rdt->monitor, sizeof(rdt->monitor), "%s/mon_groups/%s", rdt->class,
 			     rdt->id) >= sizeof(rdt->monitor))
-		return err_sys(err, -ENAMETOOLONG, "monitoring group of `%s`", rdt->class);
+		return err_sys_code(err, CODE_RESCTRL, -ENAMETOOLONG, "monitoring group of `%s`",
+				    rdt->class);
 	if (exists(rdt->base_fd, rdt->monitor))
 		return err_set(err, KIND_EXISTS, EEXIST,
 			       "resctrl has a monitoring group `%s` already", rdt->monitor);
@@ -255,7 +256,7 @@ static int make_group(const struct intelrdt *rdt, const char *path, const char *
 		err_set(err, KIND_SYSTEM, ENOSPC,
 			"make the %s `%s`: the processor has no more of them", what, path);
 	else
-		err_sys(err, r, "make the %s `%s`", what, path);
+		err_sys_code(err, CODE_RESCTRL, r, "make the %s `%s`", what, path);
 	return intelrdt_say_why(rdt, err);
 }
 
@@ -272,7 +273,8 @@ static int write_schema(const struct intelrdt *rdt, const char *schema, struct c
 	if (text)
 		r = io_write_file_at(rdt->base_fd, path, text);
 	if (r < 0) {
-		err_sys(err, r, "write `%.200s` to `%s` of resctrl", schema, path);
+		err_sys_code(err, CODE_RESCTRL, r, "write `%.200s` to `%s` of resctrl", schema,
+			     path);
 		return intelrdt_say_why(rdt, err);
 	}
 	return 0;
@@ -329,7 +331,7 @@ static int add_to(const struct intelrdt *rdt, const char *group, pid_t pid, stru
 	r = io_write_file_at(rdt->base_fd, path, digits);
 	if (r == 0)
 		return 0;
-	err_sys(err, r, "put process %d into `%s` of resctrl", (int)pid, path);
+	err_sys_code(err, CODE_RESCTRL, r, "put process %d into `%s` of resctrl", (int)pid, path);
 	intelrdt_say_why(rdt, err);
 	return err_at(err, "/linux/intelRdt");
 }
@@ -351,7 +353,7 @@ int intelrdt_remove_group(int base_fd, const char *ours, struct crun_error *err)
 	int r = sys_unlinkat(base_fd, ours, AT_REMOVEDIR);
 
 	if (r < 0 && r != -ENOENT)
-		return err_sys(err, r, "remove the group `%s` of resctrl", ours);
+		return err_sys_code(err, CODE_RESCTRL, r, "remove the group `%s` of resctrl", ours);
 	return 0;
 }
 

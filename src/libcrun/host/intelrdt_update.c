@@ -29,7 +29,7 @@ int intelrdt_update_check(const struct oci_linux_intel_rdt *spec, const char *id
 	snprintf(ret->class, sizeof(ret->class), "%s", str_eq(name, "/") ? "." : name);
 	snprintf(path, sizeof(path), "%s/schemata", ret->class);
 	r = sys_fstatat(base_fd, path, &st);
-	return r < 0 ? err_sys(err, r, "find `%s` of resctrl", path) : 0;
+	return r < 0 ? err_sys_code(err, CODE_RESCTRL, r, "find `%s` of resctrl", path) : 0;
 }
 
 /* "IntelRdt": lines for MB in the cache's schema give way to the schema for the bandwidth. */
@@ -57,11 +57,13 @@ int intelrdt_update(const struct intelrdt *rdt, const char *l3_cache, const char
 	add_cache_lines(&text, l3_cache, mem_bw);
 	add_cache_lines(&text, mem_bw, false);
 	if (text.failed || !text.data)
-		return err_sys(err, text.failed ? -ENOMEM : -EINVAL, "schemata of resctrl");
+		return err_sys_code(err, CODE_RESCTRL, text.failed ? -ENOMEM : -EINVAL,
+				    "schemata of resctrl");
 	snprintf(path, sizeof(path), "%s/schemata", rdt->class);
 	r = io_write_file_at(rdt->base_fd, path, text.data);
 	if (r < 0) {
-		err_sys(err, r, "write the new schemata to `%s` of resctrl", path);
+		err_sys_code(err, CODE_RESCTRL, r, "write the new schemata to `%s` of resctrl",
+			     path);
 		return intelrdt_say_why(rdt, err);
 	}
 	return 0;

@@ -56,12 +56,13 @@ static int signal_init(const struct container *c, int sig, struct crun_error *er
 		return container_not_running(c, err);
 	r = sys_pidfd_send_signal(c->pidfd, sig);
 	if (r == -ESRCH)
-		return err_set(err, KIND_STATE, ESRCH,
+		return err_set(err, CODE_CONTAINER_STOPPED, ESRCH,
 			       "container not running: container `%s` is stopped: no such process",
 			       c->dir.id);
 	if (r < 0)
-		return err_sys(err, r, "send signal %d to process %d of container `%s`", sig,
-			       (int)c->record->pid, c->dir.id);
+		return err_sys_code(err, CODE_SIGNAL_REFUSED, r,
+				    "send signal %d to process %d of container `%s`", sig,
+				    (int)c->record->pid, c->dir.id);
 	return 0;
 }
 
@@ -127,7 +128,8 @@ int libcrun_kill(const struct libcrun_context *ctx, const char *id, int signal, 
 	int r;
 
 	if (signal < 0 || signal > 64)
-		return err_set(err, KIND_SPEC, EINVAL, "signal %d is not between 0 and 64", signal);
+		return err_set(err, CODE_USAGE, EINVAL, "signal %d is not between 0 and 64",
+			       signal);
 	r = container_open(ctx, id, &c, err);
 	if (r < 0)
 		return r;
@@ -159,8 +161,8 @@ static int kill_with_cgroup(struct container *c, struct cgroup *cg, struct crun_
 	}
 	r = sys_pidfd_send_signal(c->pidfd, SIGKILL);
 	if (r < 0 && r != -ESRCH && !(all_killed && is_denied(r))) {
-		err_sys(err, r, "kill process %d of container `%s`", (int)c->record->pid,
-			c->dir.id);
+		err_sys_code(err, CODE_SIGNAL_REFUSED, r, "kill process %d of container `%s`",
+			     (int)c->record->pid, c->dir.id);
 		return explain_denial(c, r, err);
 	}
 	if (cg && cgroup_thaw_to_die(cg, &why) < 0)

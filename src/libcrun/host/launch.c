@@ -493,18 +493,22 @@ const struct host_phase host_phases[] = {
 	{.name = "state", .run = reserve_state, .undo = undo_state},
 	{.name = "sockets", .run = connect_sockets},
 	{.name = "cgroup.select", .run = select_cgroup},
-	{.name = "rdt.select", .when = wants_rdt, .run = select_rdt},
+	{.name = "rdt.select", .when = wants_rdt, .run = select_rdt, .code = CODE_RESCTRL},
 	{.name = "intent", .run = write_intent},
-	{.name = "cgroup", .run = create_cgroup, .undo = undo_cgroup},
+	{.name = "cgroup", .run = create_cgroup, .code = CODE_CGROUP_CREATE, .undo = undo_cgroup},
 	{.name = "rdt", .when = wants_rdt, .run = create_rdt, .undo = undo_rdt},
 	{.name = "gate", .when = wants_gate, .run = listen_gate},
-	{.name = "namespaces", .run = namespaces_open},
-	{.name = "sources", .run = sources_open},
+	{.name = "namespaces", .run = namespaces_open, .code = CODE_NAMESPACE_JOIN},
+	{.name = "sources", .run = sources_open, .code = CODE_MOUNT_SOURCE_REFUSED},
 	{.name = "seccomp.area", .when = wants_seccomp, .run = share_seccomp_area},
-	{.name = "spawn", .run = give_birth, .undo = undo_birth},
-	{.name = "adopt", .run = adopt},
+	{.name = "spawn", .run = give_birth, .code = CODE_NAMESPACE_CREATE, .undo = undo_birth},
+	{.name = "adopt", .run = adopt, .code = CODE_CGROUP_ATTACH},
 	{.name = "rdt.join", .when = wants_rdt, .run = join_rdt},
-	{.name = "netdevs", .when = wants_netdevs, .run = move_netdevs, .undo = undo_netdevs},
+	{.name = "netdevs",
+	 .when = wants_netdevs,
+	 .run = move_netdevs,
+	 .code = CODE_NETWORK_DEVICE,
+	 .undo = undo_netdevs},
 	{.name = "go", .when = wants_go, .run = send_go, .says = {SENDS(MSG_GO)}},
 	{.name = "config.copy", .run = copy_config},
 	{.name = "publish", .run = publish, .undo = undo_pid_file},
@@ -549,6 +553,7 @@ int launch_run_phases(struct launch *l, struct crun_error *err)
 		log_debug("host: %s", host_phases[i].name);
 		r = host_phases[i].run(l, err);
 		if (r < 0) {
+			err_code_of_step(err, host_phases[i].code);
 			launch_prefer_inits_word(l, err);
 			launch_name_phase(l, host_phases[i].name, err);
 			launch_begin_undo(l);

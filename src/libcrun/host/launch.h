@@ -71,6 +71,7 @@ struct host_phase {
 	const char *name;
 	bool (*when)(const struct launch *); /* NULL: always */
 	int (*run)(struct launch *, struct crun_error *);
+	uint16_t code;		       /* of a failure that has none of its own; 0: none */
 	void (*undo)(struct launch *); /* NULL: nothing to undo */
 	struct ladder_step says[LADDER_STEPS];
 };

@@ -85,7 +85,7 @@ void launch_prefer_inits_word(struct launch *l, struct crun_error *err)
 	if (!channel_is_hung_up(&l->channel))
 		return;
 	if (channel_expect_eof(&l->channel, NULL, &word) == 0)
-		err_set(err, KIND_INTERNAL, EPIPE,
+		err_set(err, CODE_INIT_DIED, EPIPE,
 			"read from the init process: it ended without a word");
 	else if (word.kind != KIND_INTERNAL)
 		*err = word;

@@ -23,13 +23,14 @@ static int raise_hard_limits(const struct launch_plan *plan, pid_t pid, struct c
 		struct rlimit now;
 
 		if (prlimit(pid, (__rlimit_resource_t)l->resource, NULL, &now) < 0)
-			return err_sys(err, -errno, "read %s of process %d", l->name, pid);
+			return err_sys_code(err, CODE_RLIMIT, -errno, "read %s of process %d",
+					    l->name, pid);
 		if (l->hard <= now.rlim_max)
 			continue;
 		now.rlim_max = l->hard;
 		if (prlimit(pid, (__rlimit_resource_t)l->resource, &now, NULL) < 0) {
-			err_sys(err, -errno, "raise the hard limit %s to %llu", l->name,
-				(unsigned long long)l->hard);
+			err_sys_code(err, CODE_RLIMIT, -errno, "raise the hard limit %s to %llu",
+				     l->name, (unsigned long long)l->hard);
 			return err_at(err, "/process/rlimits/%zu/hard", i);
 		}
 	}
@@ -52,7 +53,7 @@ static int set_oom_score(const struct launch_plan *plan, pid_t pid, struct crun_
 		return 0;
 	}
 	if (r < 0) {
-		err_sys(err, r, "set the OOM score adjustment to %s", value);
+		err_sys_code(err, CODE_OOM_SCORE, r, "set the OOM score adjustment to %s", value);
 		return err_at(err, "/process/oomScoreAdj");
 	}
 	return 0;

@@ -34,16 +34,17 @@ static int read_config(struct launch *l, const char *bundle, struct oci_config *
 	/* The bundle's file may be a FIFO that nobody writes to; what --config names is the caller's choice, and may be a pipe. */
 	fd = sys_openat(AT_FDCWD, path, O_RDONLY | (l->opts->config ? 0 : O_NONBLOCK), 0);
 	if (fd < 0)
-		return err_sys(err, fd, "open `%s`", path);
+		return err_sys_code(err, CODE_CONFIG_MISSING, fd, "open `%s`", path);
 	r = sys_fstatat(fd, "", &st);
 	if (r < 0)
-		return err_sys(err, r, "stat `%s`", path);
+		return err_sys_code(err, CODE_CONFIG_MISSING, r, "stat `%s`", path);
 	if (!l->opts->config && !S_ISREG(st.st_mode))
-		return err_set(err, KIND_SPEC, EINVAL, "`%s` is not a regular file", path);
+		return err_set(err, CODE_CONFIG_MISSING, EINVAL, "`%s` is not a regular file",
+			       path);
 	r = oci_config_parse_fd(fd, path, &l->arena, &l->text, ret, &why);
 	if (r < 0)
-		return err_set(err, r == -EINVAL ? KIND_SPEC : KIND_SYSTEM, why.errnum, "%s",
-			       why.text);
+		return err_set(err, r == -EINVAL ? (unsigned)CODE_CONFIG_SYNTAX : KIND_SYSTEM,
+			       why.errnum, "%s", why.text);
 	return 0;
 }
 
@@ -67,13 +68,13 @@ static int resolve_bundle(struct launch *l, const char **ret, struct crun_error 
 	/* The kernel's own idea of the path: it has no symbolic links left and is absolute. */
 	fd = sys_openat(AT_FDCWD, bundle, O_PATH | O_DIRECTORY, 0);
 	if (fd < 0)
-		return err_sys(err, fd, "open bundle `%s`", bundle);
+		return err_sys_code(err, CODE_BUNDLE_MISSING, fd, "open bundle `%s`", bundle);
 	copy = str_printf("/proc/self/fd/%d", fd);
 	r = copy ? sys_readlinkat(AT_FDCWD, copy, path, sizeof(path)) : -ENOMEM;
 	free(copy);
 	close_fd(&fd);
 	if (r < 0)
-		return err_sys(err, r, "resolve bundle `%s`", bundle);
+		return err_sys_code(err, CODE_BUNDLE_MISSING, r, "resolve bundle `%s`", bundle);
 	*ret = oci_arena_strndup(&l->arena, path, strlen(path));
 	return *ret ? 0 : err_sys(err, -ENOMEM, "resolve bundle `%s`", bundle);
 }
@@ -98,7 +99,7 @@ static int read_manager(const char *name, enum cgroup_manager *ret, struct crun_
 	}
 	if (name)
 		return err_set(
-			err, KIND_SPEC, EINVAL,
+			err, CODE_USAGE, EINVAL,
 			"unknown cgroup manager `%s`: it is one of cgroupfs, systemd, disabled",
 			name);
 	return 0;
@@ -110,12 +111,12 @@ static int check_terminal(const struct launch *l, struct crun_error *err)
 	bool terminal = l->plan->process.terminal;
 
 	if (terminal && !opts->console_socket && (!l->is_run || opts->detach)) {
-		err_set(err, KIND_SPEC, EINVAL,
+		err_set(err, CODE_TERMINAL_MISMATCH, EINVAL,
 			"process.terminal is true, and nobody would hold the terminal: use --console-socket");
 		return err_at(err, "/process/terminal");
 	}
 	if (!terminal && opts->console_socket)
-		return err_set(err, KIND_SPEC, EINVAL,
+		return err_set(err, CODE_TERMINAL_MISMATCH, EINVAL,
 			       "--console-socket is given, but process.terminal is false");
 	return 0;
 }

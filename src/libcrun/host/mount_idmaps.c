@@ -22,7 +22,7 @@ static int open_namespace(pid_t pid, struct crun_error *err)
 	/* Our own child, not reaped yet: the number is still its own. */
 	snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
 	fd = sys_openat(AT_FDCWD, path, O_RDONLY, 0);
-	return fd < 0 ? err_sys(err, fd, "open `%s`", path) : fd;
+	return fd < 0 ? err_sys_code(err, CODE_NAMESPACE_JOIN, fd, "open `%s`", path) : fd;
 }
 
 int mount_idmap_namespace(const struct mount_idmap *map, struct crun_error *err)

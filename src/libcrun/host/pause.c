@@ -20,7 +20,7 @@ static int check_pausable(const struct container *c, struct crun_error *err)
 		return container_not_running(c, err);
 	}
 	if (!c->record->cgroup_path || c->record->cgroup_created_len == 0)
-		return err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+		return err_set(err, CODE_CGROUP_NONE, EOPNOTSUPP,
 			       "cannot pause container `%s`: it has no cgroup of its own",
 			       c->dir.id);
 	return 0;

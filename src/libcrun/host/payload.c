@@ -48,7 +48,7 @@ int payload_check_began(pid_t pid, struct crun_error *err)
 	if (!died_as_init(pid))
 		return 0;
 	return err_set(
-		err, KIND_INTERNAL, EPIPE,
+		err, CODE_INIT_DIED, EPIPE,
 		"read from the init process: it was killed before it could execute the payload "
 		"(does the seccomp profile allow execve?)");
 }

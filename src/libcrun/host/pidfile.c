@@ -28,14 +28,14 @@ int pidfile_write(const char *path, pid_t pid, struct crun_error *err)
 				0644);
 	}
 	if (fd < 0)
-		return err_sys(err, fd, "create pid file `%s`", path);
+		return err_sys_code(err, CODE_PID_FILE, fd, "create pid file `%s`", path);
 	snprintf(digits, sizeof(digits), "%d", pid);
 	r = io_write_all(fd, digits, strlen(digits));
 	if (r >= 0)
 		r = sys_renameat(AT_FDCWD, temporary, AT_FDCWD, path);
 	if (r < 0) {
 		(void)sys_unlinkat(AT_FDCWD, temporary, 0);
-		return err_sys(err, r, "write pid file `%s`", path);
+		return err_sys_code(err, CODE_PID_FILE, r, "write pid file `%s`", path);
 	}
 	return 0;
 }

@@ -102,7 +102,7 @@ static int filter(char *text, const struct ps_pids *pids, struct buf *out, struc
 	uint64_t pid;
 
 	if (!line || !find_column(line, &column))
-		return err_set(err, KIND_SPEC, EINVAL,
+		return err_set(err, CODE_USAGE, EINVAL,
 			       "ps(1) shows no column `PID` with these options, by which the "
 			       "container's processes could be found");
 	buf_printf(out, "%s\n", line);
@@ -155,7 +155,11 @@ static int run_ps(char *const *args, const char *list, char **ret_text, struct c
 	int r = 0;
 
 	if (output < 0 || null < 0 || !argv)
-		return err_sys(err, !argv ? -ENOMEM : output < 0 ? output : null, "run ps(1)");
+		return err_sys_code(err, CODE_PS_PROGRAM,
+				    !argv	 ? -ENOMEM
+				    : output < 0 ? output
+						 : null,
+				    "run ps(1)");
 	child.argv = argv;
 	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
 		child.path = places[i];
@@ -166,19 +170,21 @@ static int run_ps(char *const *args, const char *list, char **ret_text, struct c
 			break;
 	}
 	if (child.exec_errno)
-		return err_sys(err, -child.exec_errno, "execute `%s`", child.path);
+		return err_sys_code(err, CODE_PS_PROGRAM, -child.exec_errno, "execute `%s`",
+				    child.path);
 	if (child.timed_out)
 		return err_set(err, KIND_TIMEOUT, ETIMEDOUT, "`%s` was still running after %d s",
 			       child.path, PS_TIMEOUT_S);
 	if (!WIFEXITED(child.status) || WEXITSTATUS(child.status) > 1)
-		return err_set(err, KIND_SYSTEM, ECHILD, "`%s` failed: %s", child.path,
+		return err_set(err, CODE_PS_PROGRAM, ECHILD, "`%s` failed: %s", child.path,
 			       hook_child_last_line(&child, line, sizeof(line)));
 	/* 1 is also the status of having found none; then it says nothing on its stderr. */
 	if (WEXITSTATUS(child.status) == 1 && child.tail_len > 0)
-		return err_set(err, KIND_SPEC, ECHILD, "`%s`: %s", child.path,
+		return err_set(err, CODE_USAGE, ECHILD, "`%s`: %s", child.path,
 			       hook_child_last_line(&child, line, sizeof(line)));
 	if (fstat(output, &st) < 0)
-		return err_sys(err, -errno, "stat the output of `%s`", child.path);
+		return err_sys_code(err, CODE_PS_PROGRAM, -errno, "stat the output of `%s`",
+				    child.path);
 	if (st.st_size > OUTPUT_MAX)
 		return err_set(err, KIND_UNSUPPORTED, EFBIG, "`%s` wrote more than %d MiB",
 			       child.path, OUTPUT_MAX >> 20);
@@ -186,7 +192,9 @@ static int run_ps(char *const *args, const char *list, char **ret_text, struct c
 	if (!*ret_text)
 		return err_sys(err, -ENOMEM, "output of `%s`", child.path);
 	n = pread(output, *ret_text, (size_t)st.st_size, 0);
-	return n < 0 ? err_sys(err, -errno, "read the output of `%s`", child.path) : 0;
+	return n < 0 ? err_sys_code(err, CODE_PS_PROGRAM, -errno, "read the output of `%s`",
+				    child.path)
+		     : 0;
 }
 
 int ps_program(const struct ps_pids *pids, char *const *args, struct buf *out,

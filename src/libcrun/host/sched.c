@@ -68,7 +68,8 @@ static int set_scheduler(const struct oci_scheduler *s, pid_t pid, struct crun_e
 	r = sys_sched_setattr(pid, &attr);
 	if (r >= 0)
 		return 0;
-	err_sys(err, r, "set the scheduler %s%s", oci_scheduler_policy_name(s->policy), hint(s, r));
+	err_sys_code(err, CODE_SCHEDULER, r, "set the scheduler %s%s",
+		     oci_scheduler_policy_name(s->policy), hint(s, r));
 	return err_at(err, "/process/scheduler");
 }
 
@@ -78,8 +79,9 @@ static int set_io_priority(const struct oci_io_priority *io, pid_t pid, struct c
 
 	if (r >= 0)
 		return 0;
-	err_sys(err, r, "set the I/O priority %s %d%s", oci_io_priority_class_name(io->class),
-		io->priority, r == -EPERM ? " (it takes CAP_SYS_NICE on the host)" : "");
+	err_sys_code(err, CODE_SCHEDULER, r, "set the I/O priority %s %d%s",
+		     oci_io_priority_class_name(io->class), io->priority,
+		     r == -EPERM ? " (it takes CAP_SYS_NICE on the host)" : "");
 	return err_at(err, "/process/ioPriority");
 }
 

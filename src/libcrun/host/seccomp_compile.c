@@ -17,7 +17,7 @@ static int compile_profile(const struct plan_seccomp *plan, struct seccomp_area 
 {
 	(void)plan;
 	(void)area;
-	err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+	err_set(err, CODE_SECCOMP_LIBRARY, EOPNOTSUPP,
 		"this build has no seccomp support: remove the profile from the configuration, or "
 		"use a build with libseccomp");
 	return err_at(err, "/linux/seccomp");
@@ -178,7 +178,7 @@ static int add_rule(struct compiler *c, const struct oci_linux_syscall *rule, si
 	for (size_t i = 0; i < rule->names_len; i++) {
 		nr = c->lib.resolve_name(rule->names[i]);
 		if (nr == __NR_SCMP_ERROR && c->strict) {
-			err_set(err, KIND_SPEC, EINVAL,
+			err_set(err, CODE_SECCOMP_SYSCALL, EINVAL,
 				"libseccomp knows no system call `%s`, and the annotation " SECCOMP_ANNOTATION_STRICT
 				" makes that an error",
 				rule->names[i]);
@@ -195,7 +195,8 @@ static int add_rule(struct compiler *c, const struct oci_linux_syscall *rule, si
 		/* A rule that is there already. */
 		if (r == 0 || r == -EEXIST)
 			continue;
-		err_sys(err, r, "add a seccomp rule for `%s`", rule->names[i]);
+		err_sys_code(err, CODE_SECCOMP_PROFILE, r, "add a seccomp rule for `%s`",
+			     rule->names[i]);
 		return err_at(err, "/linux/seccomp/syscalls/%zu/names/%zu", index, i);
 	}
 	return 0;
@@ -224,7 +225,8 @@ static int add_archs(struct compiler *c, const struct oci_linux_seccomp *profile
 				    oci_seccomp_arch_name(arch));
 			continue;
 		}
-		err_sys(err, r, "add %s to the seccomp filter", oci_seccomp_arch_name(arch));
+		err_sys_code(err, CODE_SECCOMP_PROFILE, r, "add %s to the seccomp filter",
+			     oci_seccomp_arch_name(arch));
 		return err_at(err, "/linux/seccomp/architectures/%zu", i);
 	}
 	return 0;
@@ -237,7 +239,7 @@ static int set_attributes(struct compiler *c, struct crun_error *err)
 	/* no_new_privs is process.noNewPrivileges' affair. */
 	r = c->lib.attr_set(c->ctx, SCMP_FLTATR_CTL_NNP, 0);
 	if (r < 0)
-		return err_sys(err, r, "set up the seccomp filter");
+		return err_sys_code(err, CODE_SECCOMP_PROFILE, r, "set up the seccomp filter");
 	r = c->lib.attr_set(c->ctx, SCMP_FLTATR_CTL_OPTIMIZE, OPTIMIZE_TREE);
 	if (r < 0)
 		log_debug("seccomp: libseccomp does not build trees: %s", err_describe(-r));
@@ -255,11 +257,11 @@ static int export(struct compiler *c, struct seccomp_area *area, struct crun_err
 		return err_sys(err, fd, "make a file for the seccomp program");
 	r = c->lib.export_bpf(c->ctx, fd);
 	if (r < 0)
-		return err_sys(err, r, "compile the seccomp filter");
+		return err_sys_code(err, CODE_SECCOMP_PROFILE, r, "compile the seccomp filter");
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, -errno, "fstat of the seccomp program");
 	if ((uint64_t)st.st_size > sizeof(area->insns))
-		return err_set(err, KIND_SPEC, E2BIG,
+		return err_set(err, CODE_SECCOMP_PROFILE, E2BIG,
 			       "the seccomp filter needs %llu instructions, the kernel takes %u: "
 			       "use fewer rules or architectures",
 			       (unsigned long long)st.st_size / sizeof(area->insns[0]),
@@ -357,6 +359,7 @@ static int compile_profile(const struct plan_seccomp *plan, struct seccomp_area 
 		err_set(err, KIND_UNSUPPORTED, EINVAL,
 			"libseccomp does not take %s as default action",
 			oci_seccomp_action_name(profile->default_action));
+		err_code(err, CODE_SECCOMP_PROFILE);
 		return err_at(err, "/linux/seccomp/defaultAction");
 	}
 	r = compile(&c, plan, area, err);

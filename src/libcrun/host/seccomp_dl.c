@@ -53,12 +53,12 @@ int seccomp_library_load(struct seccomp_library *lib, struct crun_error *err)
 	void *handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL), *symbol;
 
 	if (!handle)
-		return err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+		return err_set(err, CODE_SECCOMP_LIBRARY, EOPNOTSUPP,
 			       "a seccomp profile needs libseccomp: %s", dlerror());
 	for (size_t i = 0; i < ARRAY_LEN(symbols); i++) {
 		symbol = dlsym(handle, symbols[i].name);
 		if (!symbol)
-			return err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+			return err_set(err, CODE_SECCOMP_LIBRARY, EOPNOTSUPP,
 				       "a seccomp profile needs libseccomp: %s", dlerror());
 		/* POSIX wants dlsym's result read as what it is, C has no cast for it. */
 		memcpy(symbols[i].pointer, &symbol, sizeof(symbol));

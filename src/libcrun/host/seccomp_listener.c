@@ -108,6 +108,7 @@ int seccomp_listener_send(int sock, int fd, const struct hook_state *state, cons
 				    "send the container's state to the listener for seccomp, which "
 				    "does not read it");
 	if (r < 0)
-		return err_sys(err, r, "send the container's state to the listener for seccomp");
+		return err_sys_code(err, CODE_SECCOMP_LISTENER, r,
+				    "send the container's state to the listener for seccomp");
 	return 0;
 }

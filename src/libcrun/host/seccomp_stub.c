@@ -54,7 +54,7 @@ int seccomp_stub_prepend(struct seccomp_area *area, const struct seccomp_ceiling
 	struct sock_filter insns[INSNS_PER_CEILING];
 
 	if (extra + area->len > SECCOMP_AREA_MAX)
-		return err_set(err, KIND_SPEC, E2BIG,
+		return err_set(err, CODE_SECCOMP_PROFILE, E2BIG,
 			       "the seccomp filter needs %zu instructions, the kernel takes %u: "
 			       "use fewer rules or architectures",
 			       extra + area->len, SECCOMP_AREA_MAX);

@@ -38,7 +38,7 @@ static int check_start_was_read(const struct channel *ch, struct crun_error *err
 	if (getsockopt(ch->fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
 		return err_sys(err, -errno, "getsockopt SO_ERROR");
 	if (error)
-		return err_set(err, KIND_STATE, ESRCH,
+		return err_set(err, CODE_CONTAINER_STOPPED, ESRCH,
 			       "read from %s: it died before it was started", ch->peer);
 	return 0;
 }

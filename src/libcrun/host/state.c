@@ -7,7 +7,7 @@
 int write_output(FILE *out, const char *data, size_t len, const char *what, struct crun_error *err)
 {
 	if (len > 0 && (fwrite(data, 1, len, out) != len || fflush(out) != 0))
-		return err_sys(err, errno ? -errno : -EIO, "write %s", what);
+		return err_sys_code(err, CODE_OUTPUT, errno ? -errno : -EIO, "write %s", what);
 	return 0;
 }
 

@@ -224,5 +224,6 @@ int libcrun_stats(const struct libcrun_context *ctx, const char *id,
 	if (opts->watch)
 		return watch(&l, out, err);
 	r = collect_and_write(&l, "", out, err);
-	return r == STREAM_UNREAD ? err_sys(err, -EPIPE, "write to the output") : r;
+	return r == STREAM_UNREAD ? err_sys_code(err, CODE_OUTPUT, -EPIPE, "write to the output")
+				  : r;
 }

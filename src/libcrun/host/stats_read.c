@@ -57,7 +57,7 @@ int container_stats_none(const struct container *c, struct crun_error *err)
 {
 	if (c->pidfd < 0)
 		return container_not_running(c, err);
-	return err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+	return err_set(err, CODE_CGROUP_NONE, EOPNOTSUPP,
 		       "container `%s` has no cgroup of its own: nothing is counted for it",
 		       c->dir.id);
 }

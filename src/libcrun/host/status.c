@@ -33,7 +33,7 @@ int libcrun_state_root(const struct libcrun_context *ctx, char *buf, size_t size
 	int n;
 
 	if (root && root[0] == '\0')
-		return err_set(err, KIND_SPEC, EINVAL, "the state root is an empty path");
+		return err_set(err, CODE_USAGE, EINVAL, "the state root is an empty path");
 	if (!root) {
 		const char *runtime_dir = getenv("XDG_RUNTIME_DIR");
 
@@ -179,7 +179,7 @@ void container_done(struct container *c)
 
 int container_not_running(const struct container *c, struct crun_error *err)
 {
-	return err_set(err, KIND_STATE, ESRCH,
+	return err_set(err, CODE_CONTAINER_STOPPED, ESRCH,
 		       "container not running: container `%s` is %s: no such process", c->dir.id,
 		       libcrun_status_name(c->pidfd >= 0 ? c->status : LIBCRUN_STOPPED));
 }

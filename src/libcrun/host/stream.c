@@ -32,7 +32,7 @@ int stream_write(FILE *out, const char *data, size_t len, struct crun_error *err
 	if (fwrite(data, 1, len, out) == len && fflush(out) == 0)
 		return STREAM_TICK;
 	if (errno != EPIPE)
-		return err_sys(err, errno ? -errno : -EIO, "write to the output");
+		return err_sys_code(err, CODE_OUTPUT, errno ? -errno : -EIO, "write to the output");
 	/* What could not be written must not be tried again at the end of the program. */
 	clearerr(out);
 	return STREAM_UNREAD;

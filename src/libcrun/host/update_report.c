@@ -34,7 +34,7 @@ static int write_json(const struct update_report *report, const char *id, FILE *
 	oci_json_end_object(&json);
 	r = oci_json_finish(&json);
 	if (r < 0)
-		err_sys(err, r, "write the report");
+		err_sys_code(err, CODE_OUTPUT, r, "write the report");
 	else
 		r = write_output(out, json.data, json.len, "the report", err);
 	oci_json_free(&json);

@@ -154,9 +154,9 @@ static int bad_value(const struct value *v, const char *text, int r, struct crun
 	};
 
 	if (r == -ERANGE)
-		return err_set(err, KIND_SPEC, EINVAL, "option `%s`: `%s` is too large", v->option,
+		return err_set(err, CODE_USAGE, EINVAL, "option `%s`: `%s` is too large", v->option,
 			       text);
-	return err_set(err, KIND_SPEC, EINVAL, "option `%s` takes %s, not `%s`", v->option,
+	return err_set(err, CODE_USAGE, EINVAL, "option `%s` takes %s, not `%s`", v->option,
 		       expected[v->kind], text);
 }
 
@@ -221,12 +221,12 @@ static int read_document(const char *path, struct oci_arena *arena, struct oci_t
 	if (!is_stdin) {
 		fd = owned = sys_openat(AT_FDCWD, path, O_RDONLY, 0);
 		if (fd < 0)
-			return err_sys(err, fd, "open `%s`", path);
+			return err_sys_code(err, CODE_CONFIG_MISSING, fd, "open `%s`", path);
 	}
 	r = oci_linux_resources_parse_fd(fd, name, arena, text, ret, &why);
 	if (r < 0)
-		return err_set(err, r == -EINVAL ? KIND_SPEC : KIND_SYSTEM, why.errnum, "%s",
-			       why.text);
+		return err_set(err, r == -EINVAL ? (unsigned)CODE_CONFIG_SYNTAX : KIND_SYSTEM,
+			       why.errnum, "%s", why.text);
 	r = check_asks(*ret, text, name, err);
 	if (r >= 0)
 		r = check_resources_update(*ret, err);
@@ -253,13 +253,13 @@ static int check_conflicts(const struct libcrun_update_options *opts, struct cru
 		if (!text_of(opts, &values[i]))
 			continue;
 		if (opts->resources)
-			return err_set(err, KIND_SPEC, EINVAL,
+			return err_set(err, CODE_USAGE, EINVAL,
 				       "option `%s` cannot be given together with `--resources`",
 				       values[i].option);
 		any = true;
 	}
 	if (!any)
-		return err_set(err, KIND_SPEC, EINVAL,
+		return err_set(err, CODE_USAGE, EINVAL,
 			       "nothing to update: give an option for a limit, or `--resources`");
 	return 0;
 }

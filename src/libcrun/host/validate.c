@@ -268,7 +268,7 @@ static int write_json(const struct validation *v, FILE *out, struct crun_error *
 	if (r >= 0)
 		fwrite(json.data, 1, json.len, out);
 	oci_json_free(&json);
-	return r < 0 ? err_sys(err, r, "write the findings") : 0;
+	return r < 0 ? err_sys_code(err, CODE_OUTPUT, r, "write the findings") : 0;
 }
 
 static int validate(struct validation *v, struct crun_error *err)

@@ -88,18 +88,21 @@ struct outside_phase {
 	const char *name;
 	bool (*when)(const struct launch_plan *); /* NULL: always */
 	int (*run)(struct outside *, struct crun_error *);
+	uint16_t code; /* of a failure that has none of its own; 0: none */
 	struct ladder_step says[LADDER_STEPS];
 };
 struct inside_phase {
 	const char *name;
 	bool (*when)(const struct launch_plan *);
 	int (*run)(struct inside *, struct crun_error *);
+	uint16_t code;
 	struct ladder_step says[LADDER_STEPS];
 };
 struct last_phase {
 	const char *name;
 	bool (*when)(const struct launch_plan *);
 	int (*run)(struct last *, struct crun_error *);
+	uint16_t code;
 	struct ladder_step says[LADDER_STEPS];
 };
 

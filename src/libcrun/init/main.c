@@ -73,6 +73,8 @@ static void tell_progress(const struct init_args *args, enum domain domain, size
 			log_debug("init: %s.%s", in_, (table)[i_].name);                \
 			r_ = (table)[i_].run((context), (err));                         \
 			if (r_ < 0)                                                     \
+				err_code_of_step((err), (table)[i_].code);              \
+			if (r_ < 0)                                                     \
 				log_debug("init: %s.%s failed", in_, (table)[i_].name); \
 		}                                                                       \
 		r_;                                                                     \

@@ -29,7 +29,7 @@ int init_seccomp_load(const struct seccomp_area *area, struct crun_error *err)
 			"load the seccomp filter: the kernel allows one listener, and we are under a filter "
 			"that has one");
 	else if (r == -EINVAL && (flags & SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV))
-		err_set(err, KIND_UNSUPPORTED, EINVAL,
+		err_set(err, CODE_KERNEL_TOO_OLD, EINVAL,
 			"load the seccomp filter: SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV needs Linux 5.19");
 	else
 		err_sys(err, r, "load the seccomp filter");

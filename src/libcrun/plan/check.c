@@ -80,12 +80,12 @@ static int check_sysctl(const struct launch_plan *plan, const struct oci_string_
 	rule = find_rule(dotted);
 	if (!rule)
 		return err_set(
-			err, KIND_SPEC, EINVAL,
+			err, CODE_SYSCTL_HOST, EINVAL,
 			"sysctl `%s` is not in a namespace: setting it would change the whole host",
 			pair->key);
 	if (plan->ns[rule->ns].action == NS_SHARE)
 		return err_set(
-			err, KIND_SPEC, EINVAL,
+			err, CODE_SYSCTL_HOST, EINVAL,
 			"sysctl `%s` would change the host: the container has no %s namespace of its own",
 			pair->key, ns_table[rule->ns].spec_name);
 	return 0;
@@ -104,8 +104,8 @@ static int check_uts(const struct launch_plan *plan, struct crun_error *err)
 		if (!names[i].value || !names[i].value[0])
 			continue;
 		if (plan->ns[NS_UTS].action == NS_SHARE)
-			err_set(err, KIND_SPEC, EINVAL, "setting the %s needs a uts namespace",
-				names[i].field);
+			err_set(err, CODE_NAMESPACE_NEEDED, EINVAL,
+				"setting the %s needs a uts namespace", names[i].field);
 		else if (strlen(names[i].value) > 64)
 			err_set(err, KIND_SPEC, EINVAL, "the %s is longer than 64 bytes",
 				names[i].field);
@@ -199,7 +199,7 @@ static int check_handler(const struct launch_plan *plan, struct crun_error *err)
 
 	if (!handler || !handler[0])
 		return 0;
-	err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+	err_set(err, CODE_HANDLER_UNKNOWN, EOPNOTSUPP,
 		"this build has no handler `%s`: remove the annotation to run the program itself",
 		handler);
 	return err_at_key(err, "/annotations", "run.oci.handler");
@@ -236,7 +236,8 @@ int plan_check_linux(const struct launch_plan *plan, struct crun_error *err)
 		return r;
 	if (plan->linux_->time_offsets && plan->linux_->time_offsets->len &&
 	    plan->ns[NS_TIME].action != NS_NEW) {
-		err_set(err, KIND_SPEC, EINVAL, "time offsets need a new time namespace");
+		err_set(err, CODE_NAMESPACE_NEEDED, EINVAL,
+			"time offsets need a new time namespace");
 		return err_at(err, "/linux/timeOffsets");
 	}
 	r = plan_check_intel_rdt(plan, err);

@@ -31,9 +31,10 @@ static int plan_program(struct launch_plan *plan, struct oci_arena *arena, struc
 		return PLAN_NO_MEMORY(err);
 	n = base64_decode(text, insns);
 	if (n < 0)
-		return err_set(err, KIND_SPEC, EINVAL, "the seccomp program is not in base64");
+		return err_set(err, CODE_SECCOMP_PROFILE, EINVAL,
+			       "the seccomp program is not in base64");
 	if (n % (ssize_t)sizeof(*insns))
-		return err_set(err, KIND_SPEC, EINVAL,
+		return err_set(err, CODE_SECCOMP_PROFILE, EINVAL,
 			       "the seccomp program has %zd bytes, and its instructions have 8", n);
 	plan->seccomp.program = insns;
 	plan->seccomp.program_len = (size_t)n / sizeof(*insns);
@@ -84,11 +85,11 @@ static int plan_listener(struct launch_plan *plan, const char *receiver, struct 
 		from = "";
 	}
 	if (!path || !path[0]) {
-		err_set(err, KIND_SPEC, EINVAL, "SCMP_ACT_NOTIFY needs a listenerPath");
+		err_set(err, CODE_SECCOMP_PROFILE, EINVAL, "SCMP_ACT_NOTIFY needs a listenerPath");
 		return err_at(err, "%s", at);
 	}
 	if (path[0] != '/') {
-		err_set(err, KIND_SPEC, EINVAL,
+		err_set(err, CODE_SECCOMP_PROFILE, EINVAL,
 			"the path `%s` of the listener for seccomp must be absolute", path);
 		return from[0] ? err_at(err, "%s", from) : -EINVAL;
 	}

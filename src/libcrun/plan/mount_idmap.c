@@ -54,7 +54,7 @@ static int make_absolute(const struct launch_plan *plan, bool group, struct oci_
 	size_t len = group ? plan->gid_map_len : plan->uid_map_len;
 
 	if (plan->ns[NS_USER].action != NS_NEW)
-		return err_set(err, KIND_SPEC, EINVAL,
+		return err_set(err, CODE_NAMESPACE_NEEDED, EINVAL,
 			       "a mapping with `@` needs a new user namespace of the container");
 	for (size_t i = 0; i < len; i++) {
 		if (range->host_id < map[i].container_id ||
@@ -208,7 +208,7 @@ static int check_possible(const struct launch_plan *plan, const struct mount_op 
 			"where the file system was mounted: Operation not permitted");
 	else if (op->kind == MOUNT_FS && plan_ns_is_own(plan, NS_USER))
 		/* It belongs to that namespace, whose root may not use a mapping that was made outside (mount_setattr(2)). */
-		err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+		err_set(err, CODE_MOUNT_IDMAP, EOPNOTSUPP,
 			"a new `%s` cannot be idmapped in a container with a user namespace: the ids "
 			"in it are the container's already",
 			op->fstype);

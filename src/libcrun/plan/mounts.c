@@ -372,7 +372,8 @@ static int check_namespace(const struct launch_plan *plan, struct crun_error *er
 	}
 	if (!what)
 		return 0;
-	err_set(err, KIND_SPEC, EINVAL, "%s a new mount namespace of the container's own", what);
+	err_set(err, CODE_NAMESPACE_NEEDED, EINVAL,
+		"%s a new mount namespace of the container's own", what);
 	return err_at(err, "%s", at);
 }
 

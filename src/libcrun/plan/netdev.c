@@ -52,7 +52,7 @@ int plan_net_devices(struct launch_plan *plan, struct oci_arena *arena, struct c
 	if (!map || !map->len)
 		return 0;
 	if (plan->ns[NS_NET].action == NS_SHARE) {
-		err_set(err, KIND_SPEC, EINVAL,
+		err_set(err, CODE_NAMESPACE_NEEDED, EINVAL,
 			"network devices need a network namespace: add {\"type\": \"network\"} to linux.namespaces");
 		return err_at(err, "/linux/netDevices");
 	}

@@ -112,14 +112,14 @@ static int plan_user_namespace(struct launch_plan *plan, struct crun_error *err)
 	switch (plan->ns[NS_USER].action) {
 	case NS_SHARE:
 		if (plan->uid_map_len || plan->gid_map_len) {
-			err_set(err, KIND_SPEC, EINVAL,
+			err_set(err, CODE_NAMESPACE_NEEDED, EINVAL,
 				"id mappings need a user namespace: add {\"type\": \"user\"} to linux.namespaces");
 			return err_at(err, plan->uid_map_len ? "/linux/uidMappings"
 							     : "/linux/gidMappings");
 		}
 		if (!plan->facts.privileged)
 			return err_set(
-				err, KIND_PERMISSION, EPERM,
+				err, CODE_USERNS_NEEDED, EPERM,
 				"an ordinary user's container needs a user namespace: operation not "
 				"permitted without {\"type\": \"user\"} in linux.namespaces and id mappings "
 				"(see `crun spec --rootless`)");
@@ -162,23 +162,23 @@ static int check_user_is_mapped(const struct launch_plan *plan, struct crun_erro
 	if (plan->ns[NS_USER].action != NS_NEW)
 		return 0;
 	if (plan_host_id(plan, false, p->uid) < 0) {
-		err_set(err, KIND_SPEC, EINVAL, "uid %u is not mapped by linux.uidMappings",
+		err_set(err, CODE_ID_UNMAPPED, EINVAL, "uid %u is not mapped by linux.uidMappings",
 			p->uid);
 		return err_at(err, "/process/user/uid");
 	}
 	if (plan_host_id(plan, true, p->gid) < 0) {
-		err_set(err, KIND_SPEC, EINVAL, "gid %u is not mapped by linux.gidMappings",
+		err_set(err, CODE_ID_UNMAPPED, EINVAL, "gid %u is not mapped by linux.gidMappings",
 			p->gid);
 		return err_at(err, "/process/user/gid");
 	}
 	for (size_t i = 0; i < p->groups_len; i++) {
 		if (plan->deny_setgroups)
-			err_set(err, KIND_SPEC, EPERM,
+			err_set(err, CODE_ID_UNMAPPED, EPERM,
 				"additional groups are not permitted with an ordinary user's single mapping: "
 				"operation not permitted (use newgidmap ranges)");
 		else if (plan_host_id(plan, true, p->groups[i]) < 0)
-			err_set(err, KIND_SPEC, EINVAL, "gid %u is not mapped by linux.gidMappings",
-				p->groups[i]);
+			err_set(err, CODE_ID_UNMAPPED, EINVAL,
+				"gid %u is not mapped by linux.gidMappings", p->groups[i]);
 		else
 			continue;
 		return err_at(err, "/process/user/additionalGids/%zu", i);

@@ -26,22 +26,22 @@ static int explain_clone(const struct spawn_request *req, int r, struct crun_err
 
 	/* E2BIG: clone3 before 5.7 takes no arguments of that length. */
 	if (req->cgroup_fd >= 0 && (r == -ENOSYS || r == -E2BIG))
-		return err_set(err, KIND_UNSUPPORTED, ENOSYS,
+		return err_set(err, CODE_KERNEL_TOO_OLD, ENOSYS,
 			       "clone3 into a cgroup needs Linux 5.7: Function not implemented");
 	if (r == -ENOSPC && (birth->clone_flags & CLONE_NEWUSER))
 		return err_set(
-			err, KIND_UNSUPPORTED, ENOSPC,
+			err, CODE_NAMESPACE_LIMIT, ENOSPC,
 			"no more user namespaces: raise the sysctl user.max_user_namespaces");
 	if (r == -ENOSPC)
-		return err_set(err, KIND_SYSTEM, ENOSPC,
+		return err_set(err, CODE_NAMESPACE_LIMIT, ENOSPC,
 			       "no more namespaces: raise the sysctls user.max_*_namespaces");
 	if (r == -EPERM && (birth->clone_flags & CLONE_NEWUSER))
 		return err_set(
-			err, KIND_PERMISSION, EPERM,
+			err, CODE_USERNS_FORBIDDEN, EPERM,
 			"creating a user namespace: operation not permitted (see the sysctls "
 			"kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns)");
 	if (r == -EINVAL)
-		return err_set(err, KIND_UNSUPPORTED, EINVAL,
+		return err_set(err, CODE_KERNEL_TOO_OLD, EINVAL,
 			       "clone3: this kernel lacks one of the namespaces asked for");
 	return err_sys(err, r, "clone3");
 }
@@ -118,8 +118,8 @@ static pid_t spawn_helped(const struct spawn_request *req, int *ret_pidfd, struc
 	if (r < 0)
 		return err_sys(err, r, "clone the namespace helper");
 	if (helper.error < 0 && helper.failed_flag)
-		return err_sys(err, helper.error, "join the %s namespace",
-			       ns_name(helper.failed_flag));
+		return err_sys_code(err, CODE_NAMESPACE_JOIN, helper.error, "join the %s namespace",
+				    ns_name(helper.failed_flag));
 	if (helper.error < 0)
 		return explain_clone(req, helper.error, err);
 	*ret_pidfd = helper.pidfd;

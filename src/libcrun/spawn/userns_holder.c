@@ -23,7 +23,7 @@ static int explain_clone(int r, struct crun_error *err)
 {
 	if (r == -ENOSPC || r == -EUSERS)
 		return err_set(
-			err, KIND_SYSTEM, -r,
+			err, CODE_NAMESPACE_LIMIT, -r,
 			"no more user namespaces: raise the sysctl user.max_user_namespaces");
 	return err_sys(err, r, "make a user namespace for the id mapping");
 }

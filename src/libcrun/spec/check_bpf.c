@@ -99,7 +99,7 @@ static const char *check_insn(const struct sock_filter *insn, size_t rest)
 int check_bpf_program(const uint64_t *insns, size_t len, struct crun_error *err)
 {
 	if (len == 0 || len > BPF_MAXINSNS)
-		return err_set(err, KIND_SPEC, EINVAL,
+		return err_set(err, CODE_SECCOMP_PROFILE, EINVAL,
 			       "a seccomp program has 1 to %d instructions, this one has %zu",
 			       BPF_MAXINSNS, len);
 	for (size_t i = 0; i < len; i++) {
@@ -107,12 +107,12 @@ int check_bpf_program(const uint64_t *insns, size_t len, struct crun_error *err)
 		const char *wrong = check_insn(&insn, len - 1 - i);
 
 		if (wrong)
-			return err_set(err, KIND_SPEC, EINVAL,
+			return err_set(err, CODE_SECCOMP_PROFILE, EINVAL,
 				       "instruction %zu (%#x) of the seccomp program %s", i,
 				       insn.code, wrong);
 	}
 	if (BPF_CLASS(insn_at(insns, len - 1).code) != BPF_RET)
-		return err_set(err, KIND_SPEC, EINVAL,
+		return err_set(err, CODE_SECCOMP_PROFILE, EINVAL,
 			       "the seccomp program does not end with a return");
 	return 0;
 }

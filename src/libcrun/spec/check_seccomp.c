@@ -16,13 +16,13 @@ static int check_errno(enum oci_seccomp_action action, uint32_t value, struct cr
 	uint32_t max = action == OCI_SECCOMP_ACTION_TRACE ? TRACE_MAX : ERRNO_MAX;
 
 	if (action != OCI_SECCOMP_ACTION_ERRNO && action != OCI_SECCOMP_ACTION_TRACE)
-		return err_set(err, KIND_SPEC, EINVAL,
+		return err_set(err, CODE_SECCOMP_PROFILE, EINVAL,
 			       "the action %s returns no errno: only SCMP_ACT_ERRNO and "
 			       "SCMP_ACT_TRACE do",
 			       oci_seccomp_action_name(action));
 	if (value > max)
-		return err_set(err, KIND_SPEC, EINVAL, "errno %u is above %u, the highest possible",
-			       value, max);
+		return err_set(err, CODE_SECCOMP_PROFILE, EINVAL,
+			       "errno %u is above %u, the highest possible", value, max);
 	return 0;
 }
 
@@ -31,7 +31,7 @@ static int check_args(const struct oci_linux_syscall *rule, size_t index, struct
 	for (size_t i = 0; i < rule->args_len; i++) {
 		if (rule->args[i].index < SYSCALL_ARGS)
 			continue;
-		err_set(err, KIND_SPEC, EINVAL,
+		err_set(err, CODE_SECCOMP_PROFILE, EINVAL,
 			"a system call has arguments 0 to 5, there is no argument %u",
 			rule->args[i].index);
 		return err_at(err, "/linux/seccomp/syscalls/%zu/args/%zu/index", index, i);
@@ -44,7 +44,7 @@ static int check_rule(const struct oci_linux_syscall *rule, size_t index, struct
 	int r;
 
 	if (rule->names_len == 0) {
-		err_set(err, KIND_SPEC, EINVAL, "a seccomp rule names no system call");
+		err_set(err, CODE_SECCOMP_PROFILE, EINVAL, "a seccomp rule names no system call");
 		return err_at(err, "/linux/seccomp/syscalls/%zu/names", index);
 	}
 	if (rule->has_errno_ret) {
@@ -58,12 +58,12 @@ static int check_rule(const struct oci_linux_syscall *rule, size_t index, struct
 static int check_listener(const struct oci_linux_seccomp *seccomp, struct crun_error *err)
 {
 	if (seccomp->listener_path && seccomp->listener_path[0] != '/') {
-		err_set(err, KIND_SPEC, EINVAL, "the listener's path `%s` must be absolute",
-			seccomp->listener_path);
+		err_set(err, CODE_SECCOMP_PROFILE, EINVAL,
+			"the listener's path `%s` must be absolute", seccomp->listener_path);
 		return err_at(err, "/linux/seccomp/listenerPath");
 	}
 	if (seccomp->listener_metadata && !seccomp->listener_path) {
-		err_set(err, KIND_SPEC, EINVAL, "listenerMetadata needs a listenerPath");
+		err_set(err, CODE_SECCOMP_PROFILE, EINVAL, "listenerMetadata needs a listenerPath");
 		return err_at(err, "/linux/seccomp/listenerMetadata");
 	}
 	return 0;

@@ -32,17 +32,19 @@ int gate_listen(const struct state_dir *dir, struct crun_error *err)
 
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0)
-		return err_sys(err, -errno, "socket");
+		return err_sys_code(err, CODE_STATE_DIR, -errno, "socket");
 	/* Whoever may write to it may connect: we, whatever the caller's umask. */
 	saved = umask(0077);
 	r = bind(fd, (struct sockaddr *)&addr, len) < 0 ? -errno : 0;
 	umask(saved);
 	if (r < 0)
-		return err_sys(err, r, "bind the start gate of container `%s`", dir->id);
+		return err_sys_code(err, CODE_STATE_DIR, r, "bind the start gate of container `%s`",
+				    dir->id);
 	if (listen(fd, 0) < 0) {
 		r = -errno;
 		gate_remove(dir);
-		return err_sys(err, r, "listen at the start gate of container `%s`", dir->id);
+		return err_sys_code(err, CODE_STATE_DIR, r,
+				    "listen at the start gate of container `%s`", dir->id);
 	}
 	return take_fd(&fd);
 }
@@ -57,7 +59,7 @@ int gate_connect(const struct state_dir *dir, struct crun_error *err)
 	/* Without O_NONBLOCK connect would wait while another start is queued. */
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return err_sys(err, -errno, "socket");
+		return err_sys_code(err, CODE_STATE_DIR, -errno, "socket");
 	do
 		r = connect(fd, (struct sockaddr *)&addr, len) < 0 ? -errno : 0;
 	while (r == -EINTR);
@@ -74,10 +76,11 @@ int gate_connect(const struct state_dir *dir, struct crun_error *err)
 			       "start",
 			       dir->id);
 	if (r < 0)
-		return err_sys(err, r, "connect to the start gate of container `%s`", dir->id);
+		return err_sys_code(err, CODE_STATE_DIR, r,
+				    "connect to the start gate of container `%s`", dir->id);
 	r = fcntl(fd, F_SETFL, 0);
 	if (r < 0)
-		return err_sys(err, -errno, "fcntl F_SETFL");
+		return err_sys_code(err, CODE_STATE_DIR, -errno, "fcntl F_SETFL");
 	return take_fd(&fd);
 }
 

@@ -48,7 +48,8 @@ int state_write_record(const struct state_dir *dir, const struct oci_record *rec
 		r = replace_file(dir, STATE_RECORD_FILE, "." STATE_RECORD_FILE, json.data,
 				 json.len);
 	if (r < 0)
-		return err_sys(err, r, "write the state record of container `%s`", dir->id);
+		return err_sys_code(err, CODE_STATE_DIR, r,
+				    "write the state record of container `%s`", dir->id);
 	return 0;
 }
 
@@ -63,9 +64,9 @@ static int missing_record(const struct state_dir *dir, struct crun_error *err)
 	struct stat st;
 
 	if (sys_fstatat(dir->root_fd, dir->id, &st) < 0 || (!dir->locked && state_is_busy(dir)))
-		return err_set(err, KIND_NOT_FOUND, ENOENT, "container `%s` does not exist",
+		return err_set(err, CODE_CONTAINER_UNKNOWN, ENOENT, "container `%s` does not exist",
 			       dir->id);
-	return err_set(err, KIND_STATE, ENODATA,
+	return err_set(err, CODE_CONTAINER_DAMAGED, ENODATA,
 		       "container `%s` has no state record: its creation was cut off early, and "
 		       "`delete --force` removes what is left of it",
 		       dir->id);
@@ -81,14 +82,16 @@ int state_read_record(const struct state_dir *dir, struct oci_arena *arena, stru
 	if (fd == -ENOENT)
 		return missing_record(dir, err);
 	if (fd < 0)
-		return err_sys(err, fd, "open the state record of container `%s`", dir->id);
+		return err_sys_code(err, CODE_STATE_DIR, fd,
+				    "open the state record of container `%s`", dir->id);
 	r = oci_record_parse_fd(fd, STATE_RECORD_FILE, arena, NULL, ret, &why);
 	if (r == -EINVAL || r == -EFBIG)
-		return err_set(err, KIND_STATE, EINVAL,
+		return err_set(err, CODE_CONTAINER_DAMAGED, EINVAL,
 			       "the state record of container `%s` is damaged: %s", dir->id,
 			       why.text);
 	if (r < 0)
-		return err_sys(err, r, "read the state record of container `%s`", dir->id);
+		return err_sys_code(err, CODE_STATE_DIR, r,
+				    "read the state record of container `%s`", dir->id);
 	return 0;
 }
 
@@ -98,7 +101,8 @@ int state_write_config(const struct state_dir *dir, const char *data, size_t len
 	int r = replace_file(dir, CONFIG_NAME, "." CONFIG_NAME, data, len);
 
 	if (r < 0)
-		return err_sys(err, r, "copy the configuration of container `%s`", dir->id);
+		return err_sys_code(err, CODE_STATE_DIR, r,
+				    "copy the configuration of container `%s`", dir->id);
 	return 0;
 }
 
@@ -110,10 +114,11 @@ int state_read_config(const struct state_dir *dir, struct oci_arena *arena, stru
 	int r;
 
 	if (fd < 0)
-		return err_sys(err, fd, "open the configuration copy of container `%s`", dir->id);
+		return err_sys_code(err, CODE_STATE_DIR, fd,
+				    "open the configuration copy of container `%s`", dir->id);
 	r = oci_config_parse_fd(fd, CONFIG_NAME, arena, NULL, ret, &why);
 	if (r < 0)
-		return err_set(err, KIND_STATE, -r,
+		return err_set(err, CODE_CONTAINER_DAMAGED, -r,
 			       "the configuration copy of container `%s` is damaged: %s", dir->id,
 			       why.text);
 	return 0;

@@ -35,12 +35,12 @@ int state_check_id(const char *id, struct crun_error *err)
 	if (id_is_valid(id))
 		return 0;
 	if (id[0] == '\0')
-		return err_set(err, KIND_SPEC, EINVAL, "the container id is empty");
+		return err_set(err, CODE_CONTAINER_ID, EINVAL, "the container id is empty");
 	if (strlen(id) > ID_MAX)
-		return err_set(err, KIND_SPEC, EINVAL,
+		return err_set(err, CODE_CONTAINER_ID, EINVAL,
 			       "the container id is longer than %d characters", ID_MAX);
 	return err_set(
-		err, KIND_SPEC, EINVAL,
+		err, CODE_CONTAINER_ID, EINVAL,
 		"the container id `%s` is not valid: it may hold letters, digits and `_+.-`, "
 		"and not begin with `.` or `-`",
 		id);
@@ -49,7 +49,7 @@ int state_check_id(const char *id, struct crun_error *err)
 static int not_found(const char *id, struct crun_error *err)
 {
 	/* No errno text: engines take "no such file" for a missing command. */
-	return err_set(err, KIND_NOT_FOUND, ENOENT, "container `%s` does not exist", id);
+	return err_set(err, CODE_CONTAINER_UNKNOWN, ENOENT, "container `%s` does not exist", id);
 }
 
 static void start_empty(struct state_dir *dir, const char *id)
@@ -85,12 +85,13 @@ static int make_root(const char *path, struct crun_error *err)
 		r = make_private(AT_FDCWD, copy);
 		/* EROFS and EACCES also come for directories that exist: the last one decides. */
 		if (r < 0 && r != -EEXIST && r != -EROFS && r != -EACCES)
-			return err_sys(err, r, "create the state root `%s`", copy);
+			return err_sys_code(err, CODE_STATE_DIR, r, "create the state root `%s`",
+					    copy);
 		*p = '/';
 	}
 	r = make_private(AT_FDCWD, copy);
 	if (r < 0 && r != -EEXIST)
-		return err_sys(err, r, "create the state root `%s`", copy);
+		return err_sys_code(err, CODE_STATE_DIR, r, "create the state root `%s`", copy);
 	return 0;
 }
 
@@ -136,7 +137,8 @@ int state_lock(struct state_dir *dir, const struct deadline *d, struct crun_erro
 		if (r == 0)
 			break;
 		if (r != -EWOULDBLOCK)
-			return err_sys(err, r, "lock the state of container `%s`", dir->id);
+			return err_sys_code(err, CODE_STATE_DIR, r,
+					    "lock the state of container `%s`", dir->id);
 		/* flock(2) has no deadline and no event that comes after the release, hence the short pauses. */
 		r = deadline_pause(&limit, LOCK_RETRY_MS);
 		if (r < 0)
@@ -174,16 +176,19 @@ static int reserve_once(struct state_dir *dir, struct crun_error *err)
 	int r = make_private(dir->root_fd, dir->id);
 
 	if (r == -EEXIST)
-		return err_set(err, KIND_EXISTS, EEXIST, "container `%s` already exists", dir->id);
+		return err_set(err, CODE_CONTAINER_EXISTS, EEXIST, "container `%s` already exists",
+			       dir->id);
 	if (r < 0)
-		return err_sys(err, r, "create the state directory of container `%s`", dir->id);
+		return err_sys_code(err, CODE_STATE_DIR, r,
+				    "create the state directory of container `%s`", dir->id);
 	dir->fd = open_entry(dir->root_fd, dir->id);
 	if (dir->fd == -ENOENT)
 		return -EAGAIN;
 	if (dir->fd < 0) {
 		r = dir->fd;
 		sys_unlinkat(dir->root_fd, dir->id, AT_REMOVEDIR);
-		return err_sys(err, r, "open the state directory of container `%s`", dir->id);
+		return err_sys_code(err, CODE_STATE_DIR, r,
+				    "open the state directory of container `%s`", dir->id);
 	}
 	r = state_lock(dir, NULL, err);
 	if (r == -ENOENT) {
@@ -208,7 +213,8 @@ int state_reserve(const char *root, const char *id, struct state_dir *ret, struc
 		ret->root_fd = open_root(root);
 	}
 	if (ret->root_fd < 0)
-		return err_sys(err, ret->root_fd, "open the state root `%s`", root);
+		return err_sys_code(err, CODE_STATE_DIR, ret->root_fd, "open the state root `%s`",
+				    root);
 	for (int i = 0; i < RESERVE_TRIES; i++) {
 		r = reserve_once(ret, err);
 		if (r != -EAGAIN)
@@ -233,11 +239,12 @@ static int check_owner(const struct state_dir *dir, struct crun_error *err)
 	int r = sys_fstatat(dir->fd, "", &st);
 
 	if (r < 0)
-		return err_sys(err, r, "stat the state directory of container `%s`", dir->id);
+		return err_sys_code(err, CODE_STATE_DIR, r,
+				    "stat the state directory of container `%s`", dir->id);
 	if (st.st_uid == geteuid())
 		return 0;
 	return err_set(
-		err, KIND_PERMISSION, EPERM,
+		err, CODE_CONTAINER_OWNER, EPERM,
 		"the state directory of container `%s` belongs to uid %u, and we are uid %u: "
 		"operation not permitted",
 		dir->id, st.st_uid, geteuid());
@@ -255,13 +262,15 @@ int state_open(const char *root, const char *id, bool lock, struct state_dir *re
 	if (ret->root_fd == -ENOENT)
 		return not_found(id, err);
 	if (ret->root_fd < 0)
-		return err_sys(err, ret->root_fd, "open the state root `%s`", root);
+		return err_sys_code(err, CODE_STATE_DIR, ret->root_fd, "open the state root `%s`",
+				    root);
 	ret->fd = open_entry(ret->root_fd, id);
 	/* ENOTDIR is a file or a symbolic link, ENAMETOOLONG a name that no directory can have: neither is a container. */
 	if (ret->fd == -ENOENT || ret->fd == -ENOTDIR || ret->fd == -ENAMETOOLONG)
 		r = not_found(id, err);
 	else if (ret->fd < 0)
-		r = err_sys(err, ret->fd, "open the state directory of container `%s`", id);
+		r = err_sys_code(err, CODE_STATE_DIR, ret->fd,
+				 "open the state directory of container `%s`", id);
 	else
 		r = check_owner(ret, err);
 	if (r >= 0 && lock)
@@ -353,22 +362,24 @@ int state_remove(struct state_dir *dir, struct crun_error *err)
 	int r;
 
 	if (!stream)
-		return err_sys(err, -errno, "read the state directory of container `%s`", dir->id);
+		return err_sys_code(err, CODE_STATE_DIR, -errno,
+				    "read the state directory of container `%s`", dir->id);
 	while ((e = readdir(stream)) != NULL) {
 		/* The record goes last: when we are killed meanwhile, the next delete still knows what to undo. */
 		if (is_dot(e->d_name) || str_eq(e->d_name, STATE_RECORD_FILE))
 			continue;
 		r = remove_entry(dir, e->d_name);
 		if (r < 0)
-			return err_sys(err, r,
-				       "remove `%s` of the state directory of container `%s`",
-				       e->d_name, dir->id);
+			return err_sys_code(err, CODE_STATE_DIR, r,
+					    "remove `%s` of the state directory of container `%s`",
+					    e->d_name, dir->id);
 	}
 	r = remove_entry(dir, STATE_RECORD_FILE);
 	if (r == 0 && still_linked(dir))
 		r = sys_unlinkat(dir->root_fd, dir->id, AT_REMOVEDIR);
 	if (r < 0 && r != -ENOENT)
-		return err_sys(err, r, "remove the state directory of container `%s`", dir->id);
+		return err_sys_code(err, CODE_STATE_DIR, r,
+				    "remove the state directory of container `%s`", dir->id);
 	return 0;
 }
 
@@ -433,16 +444,17 @@ int state_each(const char *root, int (*fn)(const char *id, void *data), void *da
 	if (root_fd == -ENOENT)
 		return 0;
 	if (root_fd < 0)
-		return err_sys(err, root_fd, "open the state root `%s`", root);
+		return err_sys_code(err, CODE_STATE_DIR, root_fd, "open the state root `%s`", root);
 	stream = open_listing(root_fd, ".");
 	if (!stream)
-		return err_sys(err, -errno, "read the state root `%s`", root);
+		return err_sys_code(err, CODE_STATE_DIR, -errno, "read the state root `%s`", root);
 	while ((e = readdir(stream)) != NULL) {
 		if (!id_is_valid(e->d_name) || !is_container(root_fd, e))
 			continue;
 		r = names_add(&names, e->d_name);
 		if (r < 0)
-			return err_sys(err, r, "read the state root `%s`", root);
+			return err_sys_code(err, CODE_STATE_DIR, r, "read the state root `%s`",
+					    root);
 	}
 	if (names.len > 0)
 		qsort(names.items, names.len, sizeof(*names.items), compare_names);

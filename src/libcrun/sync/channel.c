@@ -217,7 +217,7 @@ int channel_expect(struct channel *ch, enum message_kind kind, const struct dead
 	if (r < 0)
 		return r;
 	if (r == 0)
-		return err_set(err, KIND_INTERNAL, EPIPE,
+		return err_set(err, CODE_INIT_DIED, EPIPE,
 			       "read from %s: it ended without a word (expected %s)", ch->peer,
 			       kind_names[kind]);
 	if (msg.kind != kind)

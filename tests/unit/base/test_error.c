@@ -5,6 +5,8 @@
 #include "../test.h"
 
 #include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 static struct crun_error err;
 
@@ -199,6 +201,90 @@ TEST(every_errno_has_a_description)
 	CHECK_STR(err_describe(ENOENT), "No such file or directory");
 	for (int e = -5; e < 5000; e++)
 		CHECK(err_describe(e) && err_describe(e)[0]);
+}
+
+TEST(a_code_brings_its_kind)
+{
+	CHECK_INT(err_set(&err, CODE_COMMAND_MISSING, ENOENT, "no `x`"), -ENOENT);
+	CHECK_INT(err.kind, KIND_NOT_FOUND);
+	CHECK_INT(err.code, CODE_COMMAND_MISSING);
+	CHECK_STR(err_code_name(&err), "COMMAND_MISSING");
+	CHECK_INT(err_code(&err, CODE_MASK), -ENOENT);
+	CHECK_STR(err_code_name(&err), "MASK");
+	CHECK_INT(err.kind, KIND_NOT_FOUND);
+}
+
+TEST(each_kind_has_a_general_code)
+{
+	static const char *const names[KIND_MAX] = {
+		"INTERNAL",	   "CONFIG_VALUE",   "OBJECT_MISSING", "OBJECT_EXISTS",
+		"CONTAINER_STATE", "ACCESS_REFUSED", "UNSUPPORTED",    "SYSTEM_CALL",
+		"HOOK_FAILED",	   "TIMEOUT",	     "INTERRUPTED",    "INTERNAL",
+	};
+
+	for (unsigned kind = KIND_NONE; kind < KIND_MAX; kind++) {
+		err_set(&err, kind, EINVAL, "why");
+		CHECK_INT(err.code, 0);
+		CHECK_INT(err.kind, kind);
+		CHECK_STR(err_code_name(&err), names[kind]);
+	}
+	/* From another version's init. */
+	err.kind = 77;
+	CHECK_STR(err_code_name(&err), "INTERNAL");
+	err.code = CODE_MAX;
+	CHECK_STR(err_code_name(&err), "INTERNAL");
+	err.code = CODE_NONE;
+	CHECK_STR(err_code_name(&err), "INTERNAL");
+}
+
+TEST(the_code_of_a_call)
+{
+	CHECK_INT(err_sys_code(&err, CODE_PIVOT, -EACCES, "pivot_root to `%s`", "/r"), -EACCES);
+	CHECK_STR(err.text, "pivot_root to `/r`: Permission denied");
+	CHECK_INT(err.kind, KIND_PERMISSION);
+	CHECK_STR(err_code_name(&err), "PIVOT");
+	err_sys_code(&err, CODE_PIVOT, -ENOMEM, "call");
+	CHECK_STR(err_code_name(&err), "NO_MEMORY");
+	err_sys(&err, -EMFILE, "call");
+	CHECK_STR(err_code_name(&err), "FILE_LIMIT");
+	err_sys(&err, -ENFILE, "call");
+	CHECK_STR(err_code_name(&err), "FILE_LIMIT");
+	err_sys(&err, -ENOENT, "call");
+	CHECK_STR(err_code_name(&err), "SYSTEM_CALL");
+	err_sys(&err, -EPERM, "call");
+	CHECK_STR(err_code_name(&err), "ACCESS_REFUSED");
+}
+
+TEST(a_step_names_what_has_no_code)
+{
+	err_sys(&err, -EINVAL, "call");
+	CHECK_INT(err_code_of_step(&err, 0), -EINVAL);
+	CHECK_STR(err_code_name(&err), "SYSTEM_CALL");
+	CHECK_INT(err_code_of_step(&err, CODE_MASK), -EINVAL);
+	CHECK_STR(err_code_name(&err), "MASK");
+	/* An outer step does not know better. */
+	err_code_of_step(&err, CODE_PIVOT);
+	CHECK_STR(err_code_name(&err), "MASK");
+	err_sys(&err, -ENOMEM, "call");
+	err_code_of_step(&err, CODE_MASK);
+	CHECK_STR(err_code_name(&err), "NO_MEMORY");
+	for (unsigned kind = KIND_STATE; kind < KIND_MAX; kind++) {
+		bool of_step =
+			kind == KIND_PERMISSION || kind == KIND_UNSUPPORTED || kind == KIND_SYSTEM;
+
+		err_set(&err, kind, EIO, "why");
+		err_code_of_step(&err, CODE_MASK);
+		CHECK_INT(err.code, of_step ? CODE_MASK : 0);
+	}
+}
+
+TEST(layout_that_other_versions_know)
+{
+	/* `crun start` may be of another version than the init that it listens to. */
+	CHECK_INT(sizeof(struct crun_error), 1528);
+	CHECK_INT(offsetof(struct crun_error, at), 8);
+	CHECK_INT(offsetof(struct crun_error, text), 168);
+	CHECK_INT(offsetof(struct crun_error, code), 1526);
 }
 
 TEST_MAIN()

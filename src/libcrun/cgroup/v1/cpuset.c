@@ -21,14 +21,16 @@ static int inherit_file(const struct cg_hier *h, const char *parent, const char 
 	if (r > 0)
 		return 0;
 	if (r < 0)
-		return err_sys(err, r, "read `%s/%s`", h->root, path);
+		return err_sys_code(err, CODE_CGROUP_CREATE, r, "read `%s/%s`", h->root, path);
 	snprintf(path, sizeof(path), "%s%s%s", parent, parent[0] ? "/" : "", file);
 	r = io_read_file_at(h->root_fd, path, list, sizeof(list));
 	if (r < 0)
-		return err_sys(err, r, "read `%s/%s`", h->root, path);
+		return err_sys_code(err, CODE_CGROUP_CREATE, r, "read `%s/%s`", h->root, path);
 	snprintf(path, sizeof(path), "%s/%s", dir, file);
 	r = io_write_file_at(h->root_fd, path, list);
-	return r < 0 ? err_sys(err, r, "write `%s` to `%s/%s`", list, h->root, path) : 0;
+	return r < 0 ? err_sys_code(err, CODE_CGROUP_CREATE, r, "write `%s` to `%s/%s`", list,
+				    h->root, path)
+		     : 0;
 }
 
 int cg_v1_cpuset_inherit(const struct cgroup *cg, const struct cg_hier *h, struct crun_error *err)

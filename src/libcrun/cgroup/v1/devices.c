@@ -33,7 +33,7 @@ static bool meets(const struct cg_rule *a, const struct cg_rule *b)
 
 static int cannot_express(const struct cg_rule *rule, struct crun_error *err)
 {
-	err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+	err_set(err, CODE_DEVICE_RULE, EOPNOTSUPP,
 		"this device rule changes a part of what a broader rule before it says, which cgroup v1 cannot "
 		"express");
 	return rule->index < 0 ? -err->errnum
@@ -79,7 +79,7 @@ static int add(struct cg_rules *exceptions, const struct cg_rule *rule, struct c
 		}
 	}
 	r = cg_rules_add(exceptions, &e);
-	return r < 0 ? err_sys(err, r, "device rules") : 0;
+	return r < 0 ? err_sys_code(err, CODE_DEVICE_FILTER, r, "device rules") : 0;
 }
 
 static int add_or_subtract(struct cg_rules *exceptions, bool allowed, const struct cg_rule *rule,
@@ -151,11 +151,12 @@ static int open_and_write(const struct cg_hier *h, const struct cgroup *cg, cons
 	ssize_t n;
 
 	if (fd < 0)
-		return err_sys(err, fd, "open `%s%s/%s`", h->root, cg->path, file);
+		return err_sys_code(err, CODE_DEVICE_FILTER, fd, "open `%s%s/%s`", h->root,
+				    cg->path, file);
 	n = write(fd, text, strlen(text));
 	if (n < 0)
-		return err_sys(err, -errno, "write `%s` to `%s%s/%s`", text, h->root, cg->path,
-			       file);
+		return err_sys_code(err, CODE_DEVICE_FILTER, -errno, "write `%s` to `%s%s/%s`",
+				    text, h->root, cg->path, file);
 	return take_fd(&fd);
 }
 
@@ -174,7 +175,7 @@ static int write_exceptions(int fd, const struct cg_rules *exceptions, const cha
 			log_debug("device rule `%s` is more than the cgroup above allows", text);
 			continue;
 		}
-		err_sys(err, -errno, "write `%s` to `%s`", text, what);
+		err_sys_code(err, CODE_DEVICE_FILTER, -errno, "write `%s` to `%s`", text, what);
 		return e->index < 0 ? -err->errnum
 				    : err_at(err, "/linux/resources/devices/%d", e->index);
 	}
@@ -205,7 +206,8 @@ int cg_v1_devices(const struct cgroup *cg, const struct cg_hier *h, const struct
 		second = sys_openat(h->dir_fd, file, O_WRONLY, 0);
 		r = second;
 		if (r < 0)
-			err_sys(err, r, "open `%s%s/%s`", h->root, cg->path, file);
+			err_sys_code(err, CODE_DEVICE_FILTER, r, "open `%s%s/%s`", h->root,
+				     cg->path, file);
 		else
 			r = write_exceptions(second, &exceptions, file, err);
 	}

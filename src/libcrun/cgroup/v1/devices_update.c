@@ -129,7 +129,8 @@ static int write_rule(const struct cg_device_change *c, const char *file, const 
 		log_debug("device rule `%s` is more than the cgroup above allows", text);
 		return 0;
 	}
-	err_sys(err, r, "write `%s` to `%s%s/%s`", text, c->h->root, c->cg->path, file);
+	err_sys_code(err, CODE_DEVICE_FILTER, r, "write `%s` to `%s%s/%s`", text, c->h->root,
+		     c->cg->path, file);
 	return e->index < 0 ? r : err_at(err, "/linux/resources/devices/%d", e->index);
 }
 
@@ -166,11 +167,13 @@ static int set_default(const struct cg_device_change *c, const char *file, struc
 
 	if (r == -EINVAL)
 		return err_set(
-			err, KIND_STATE, EBUSY,
+			err, CODE_CGROUP_BUSY, EBUSY,
 			"cgroup `%s%s` has cgroups below it: cgroup v1 changes the answer for "
 			"all devices only while there are none",
 			c->h->root, c->cg->path);
-	return r < 0 ? err_sys(err, r, "write `a` to `%s%s/%s`", c->h->root, c->cg->path, file) : 0;
+	return r < 0 ? err_sys_code(err, CODE_DEVICE_FILTER, r, "write `a` to `%s%s/%s`",
+				    c->h->root, c->cg->path, file)
+		     : 0;
 }
 
 int cg_v1_devices_change(const struct cg_device_change *c, const struct cg_v1_filter *from,
@@ -202,7 +205,8 @@ static int read_filter(const struct cg_device_change *c, struct cg_v1_filter *re
 	if (r >= 0)
 		r = cg_v1_filter_parse(text, ret);
 	if (r < 0)
-		return err_sys(err, r, "read `%s%s/devices.list`", c->h->root, c->cg->path);
+		return err_sys_code(err, CODE_DEVICE_FILTER, r, "read `%s%s/devices.list`",
+				    c->h->root, c->cg->path);
 	return 0;
 }
 

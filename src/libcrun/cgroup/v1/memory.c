@@ -22,14 +22,14 @@ static int check_alone(const struct cg_dir *dir, const struct oci_linux_memory *
 	if (!cg_is_update(dir) || (mem->limit && swap))
 		return 0;
 	if (mem->limit && cg_read_u64(dir, MEMSW, &now) == 0 && bytes(mem->limit) > now) {
-		err_set(err, KIND_SPEC, EINVAL,
+		err_set(err, CODE_LIMIT_CONFLICT, EINVAL,
 			"the limit of memory (%" PRId64 ") would exceed that of memory and swap "
 			"together (%" PRIu64 "): change both in one update",
 			mem->limit, now);
 		return err_at(err, "/linux/resources/memory/limit");
 	}
 	if (swap > 0 && cg_read_u64(dir, LIMIT, &now) == 0 && bytes(swap) < now) {
-		err_set(err, KIND_SPEC, EINVAL,
+		err_set(err, CODE_LIMIT_CONFLICT, EINVAL,
 			"the limit of memory and swap together (%" PRId64
 			") would be less than that of memory (%" PRIu64
 			"): change both in one update",

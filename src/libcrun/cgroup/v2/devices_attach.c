@@ -61,10 +61,11 @@ int cg_v2_devices_load(const struct cg_rules *rules, struct crun_error *err)
 	int r = cg_devices_compile(rules, &insns, &len);
 
 	if (r < 0)
-		return err_sys(err, r, "compile the device filter");
+		return err_sys_code(err, CODE_DEVICE_FILTER, r, "compile the device filter");
 	r = load(insns, len);
 	if (r < 0)
-		return err_sys(err, r, "load the device filter (bpf, BPF_PROG_TYPE_CGROUP_DEVICE)");
+		return err_sys_code(err, CODE_DEVICE_FILTER, r,
+				    "load the device filter (bpf, BPF_PROG_TYPE_CGROUP_DEVICE)");
 	return r;
 }
 
@@ -88,12 +89,13 @@ int cg_v2_devices(struct cgroup *cg, const struct cg_hier *h, const struct cg_ru
 	/* MULTI: filters that are attached above or later by a service manager go on working. */
 	r = sys_bpf_prog_attach(h->dir_fd, prog, BPF_CGROUP_DEVICE, BPF_F_ALLOW_MULTI);
 	if (r < 0)
-		return err_sys(err, r, "attach the device filter to cgroup `%s%s`", h->root,
-			       cg->path);
+		return err_sys_code(err, CODE_DEVICE_FILTER, r,
+				    "attach the device filter to cgroup `%s%s`", h->root, cg->path);
 	r = cg_note_device_program(cg, h, prog);
 	if (r < 0) {
 		(void)sys_bpf_prog_detach(h->dir_fd, prog, BPF_CGROUP_DEVICE);
-		return err_sys(err, r, "ask for the id of the device filter");
+		return err_sys_code(err, CODE_DEVICE_FILTER, r,
+				    "ask for the id of the device filter");
 	}
 	return 0;
 }

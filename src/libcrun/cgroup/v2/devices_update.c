@@ -41,8 +41,9 @@ int cg_v2_devices_prepare(struct cg_device_change *c, struct crun_error *err)
 	int r = find_ours(c);
 
 	if (r < 0)
-		return err_sys(err, r, "find the device filter of cgroup `%s%s`", c->h->root,
-			       c->cg->path);
+		return err_sys_code(err, CODE_DEVICE_FILTER, r,
+				    "find the device filter of cgroup `%s%s`", c->h->root,
+				    c->cg->path);
 	if (cg_rules_allow_all(&c->rules))
 		return c->old_len > 0;
 	c->prog = cg_v2_devices_load(&c->rules, err);
@@ -78,8 +79,9 @@ int cg_v2_devices_change(const struct cg_device_change *c, struct crun_error *er
 	for (size_t i = first; r >= 0 && i < c->old_len; i++)
 		r = sys_bpf_prog_detach(dir_fd, c->old[i], BPF_CGROUP_DEVICE);
 	if (r < 0)
-		return err_sys(err, r, "replace the device filter of cgroup `%s%s`", c->h->root,
-			       c->cg->path);
+		return err_sys_code(err, CODE_DEVICE_FILTER, r,
+				    "replace the device filter of cgroup `%s%s`", c->h->root,
+				    c->cg->path);
 	return 0;
 }
 

@@ -61,19 +61,20 @@ static int cannot_enable(const struct level *l, unsigned c, int r, struct crun_e
 
 	if (r == -EBUSY)
 		return err_set(
-			err, KIND_STATE, EBUSY,
+			err, CODE_CGROUP_BUSY, EBUSY,
 			"controller `%s` cannot be enabled in `%s/%scgroup.subtree_control`: that cgroup "
 			"has processes of its own (no internal processes rule); move them into a cgroup "
 			"below it, or choose another linux.cgroupsPath",
 			name, l->root, l->dir);
-	return err_sys(err, r, "enable controller `%s` in `%s/%scgroup.subtree_control`", name,
-		       l->root, l->dir);
+	return err_sys_code(err, CODE_CGROUP_CONTROLLER, r,
+			    "enable controller `%s` in `%s/%scgroup.subtree_control`", name,
+			    l->root, l->dir);
 }
 
 static int not_available(const struct level *l, unsigned c, struct crun_error *err)
 {
 	return err_set(
-		err, KIND_UNSUPPORTED, EOPNOTSUPP,
+		err, CODE_CGROUP_CONTROLLER, EOPNOTSUPP,
 		"the cgroup controller `%s` is not available: `%s/%scgroup.controllers` does not list it; %s",
 		cg_controller_names[c].v2, l->root, l->dir,
 		l->dir[0]
@@ -102,8 +103,8 @@ static int enable_level(const struct level *l, unsigned wanted, unsigned require
 	int r;
 
 	if (available < 0 || enabled < 0)
-		return err_sys(err, available < 0 ? available : enabled,
-			       "read the controllers of cgroup `%s/%s`", l->root, l->dir);
+		return err_sys_code(err, CODE_CGROUP_READ, available < 0 ? available : enabled,
+				    "read the controllers of cgroup `%s/%s`", l->root, l->dir);
 	r = check_available(l, (unsigned)available, required, err);
 	if (r < 0)
 		return r;
@@ -146,8 +147,9 @@ int cg_v2_enable(const struct cgroup *cg, struct cg_hier *h, unsigned required,
 		level_init(&l, cg, h, cg->depth);
 		bits = read_bits(&l, "cgroup.controllers");
 		if (bits < 0)
-			return err_sys(err, bits, "read the controllers of cgroup `%s/%s`", l.root,
-				       l.dir);
+			return err_sys_code(err, CODE_CGROUP_READ, bits,
+					    "read the controllers of cgroup `%s/%s`", l.root,
+					    l.dir);
 		h->controllers = (unsigned)bits;
 		return check_available(&l, (unsigned)bits, required, err);
 	}

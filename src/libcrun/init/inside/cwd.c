@@ -23,14 +23,15 @@ int phase_cwd(struct inside *in, struct crun_error *err)
 	in->cwd_fd = fd < 0 ? FD_NONE : fd;
 	r = fd < 0 ? fd : sys_fchdir(fd);
 	if (r < 0) {
-		err_sys(err, r, "chdir to `%s`", cwd);
+		err_sys_code(err, r == -ENOENT ? CODE_CWD_MISSING : CODE_CWD_REFUSED, r,
+			     "chdir to `%s`", cwd);
 		return err_at(err, "/process/cwd");
 	}
 	/* The kernel puts "(unreachable)" in front of a directory that is not below our root; libc may hide it. */
 	r = (int)syscall(SYS_getcwd, now, sizeof(now));
 	if (r < 0 || now[0] != '/')
 		return err_set(
-			err, KIND_PERMISSION, EPERM,
+			err, CODE_CWD_REFUSED, EPERM,
 			"chdir to `%s`: it leads out of the container's root: operation not permitted",
 			cwd);
 	return 0;

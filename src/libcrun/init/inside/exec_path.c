@@ -27,16 +27,16 @@ static int explain(const char *path, int r, struct crun_error *err)
 	switch (r) {
 	case -ENOENT:
 	case -ENOTDIR:
-		return err_set(err, KIND_NOT_FOUND, ENOENT,
+		return err_set(err, CODE_COMMAND_MISSING, ENOENT,
 			       "executable file `%s` not found: No such file or directory", path);
 	case -EISDIR:
 	case -EPERM:
-		return err_set(err, KIND_PERMISSION, EPERM,
+		return err_set(err, CODE_COMMAND_REFUSED, EPERM,
 			       "exec: permission denied: the path `%s` is not a regular file: "
 			       "Operation not permitted",
 			       path);
 	case -EACCES:
-		return err_set(err, KIND_PERMISSION, EACCES,
+		return err_set(err, CODE_COMMAND_REFUSED, EACCES,
 			       "exec: permission denied: open executable `%s`: Permission denied",
 			       path);
 	default:
@@ -72,7 +72,7 @@ static int search(int cwd_fd, const char *name, const char *path, char *found, s
 	if (denied)
 		return explain(name, denied, err);
 	return err_set(
-		err, KIND_NOT_FOUND, ENOENT,
+		err, CODE_COMMAND_MISSING, ENOENT,
 		"executable file not found in $PATH: executable file `%s` not found in $PATH: "
 		"No such file or directory",
 		name);
@@ -85,7 +85,7 @@ int phase_exec_path(struct inside *in, struct crun_error *err)
 	int r;
 
 	if (name[0] == '\0')
-		return err_set(err, KIND_NOT_FOUND, ENOENT,
+		return err_set(err, CODE_COMMAND_MISSING, ENOENT,
 			       "cannot find `` in $PATH: No such file or directory");
 	if (!strchr(name, '/'))
 		return search(in->cwd_fd, name, p->path, in->exec_path, sizeof(in->exec_path), err);

@@ -40,7 +40,8 @@ static int explain_execve(int r, const char *path, struct crun_error *err)
 	switch (r) {
 	case -EACCES:
 	case -EPERM:
-		return err_sys(err, r, "exec: permission denied: exec `%s`", path);
+		return err_sys_code(err, CODE_COMMAND_REFUSED, r,
+				    "exec: permission denied: exec `%s`", path);
 	case -ENOENT:
 		return err_sys(
 			err, r,

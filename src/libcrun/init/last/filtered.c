@@ -191,7 +191,7 @@ int filtered_execve(struct filtered *f, const struct last *last, struct crun_err
 		(void)sys_futex_wake(&f->state);
 	if (await_change(f, GO) < 0)
 		return err_set(
-			err, KIND_INTERNAL, EPIPE,
+			err, CODE_INIT_DIED, EPIPE,
 			"read from the init process: its seccomp filter killed it before it could "
 			"execute `%s` (does the profile allow execve%s?)",
 			last->exec_path, f->start.page ? "" : " and futex");

@@ -110,7 +110,9 @@ static int bind_source(struct outside *o, const struct mount_op *op, int source,
 
 	r = sys_fstatat(source, "", &st);
 	if (r < 0)
-		return err_sys(err, r, "stat mount source `%s`", op->source);
+		return err_sys_code(
+			err, r == -ENOENT ? CODE_MOUNT_SOURCE_MISSING : CODE_MOUNT_SOURCE_REFUSED,
+			r, "stat mount source `%s`", op->source);
 	if (op->copy_symlink && S_ISLNK(st.st_mode))
 		return copy_link(o, op, source, err);
 	/* The clone of a shared mount is its peer: what is mounted below it would appear on the host. */

@@ -82,7 +82,7 @@ static int set_parameters(const struct outside *o, struct instance *in, struct c
 
 static int no_such_fs(const struct mount_op *op, struct crun_error *err)
 {
-	err_set(err, KIND_UNSUPPORTED, ENODEV,
+	err_set(err, CODE_MOUNT_TYPE, ENODEV,
 		"this kernel does not have the file system `%s`: No such device", op->fstype);
 	return err_at(err, "/mounts/%u/type", op->index);
 }

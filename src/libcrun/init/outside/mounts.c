@@ -97,7 +97,7 @@ static int check_proc(const struct mount_op *op, const struct mount_target *t, i
 		if (op->kind == MOUNT_REMOUNT || is_proc_root(source_fd) ||
 		    (op->kind == MOUNT_FS && str_eq(op->fstype, "proc")))
 			return 0;
-		return err_set(err, KIND_SPEC, EPERM,
+		return err_set(err, CODE_MOUNT_TARGET, EPERM,
 			       "the destination is `/proc`, where only a proc filesystem may be");
 	}
 	if (!in_proc && !(below && *below == '/'))
@@ -107,7 +107,7 @@ static int check_proc(const struct mount_op *op, const struct mount_target *t, i
 	/* A second procfs elsewhere ("/host/proc"): its root may be covered by another one. */
 	if (!(below && *below == '/') && is_proc_root(t->fd))
 		return 0;
-	return err_set(err, KIND_SPEC, EPERM,
+	return err_set(err, CODE_MOUNT_TARGET, EPERM,
 		       "the destination is `%s`: nothing may be mounted inside a proc filesystem",
 		       t->path);
 }
@@ -137,7 +137,7 @@ int mount_target_open(struct outside *o, const struct mount_op *op, mode_t want,
 		return err_sys(err, r, "stat the destination");
 	ret->mode = st.st_mode;
 	if (needs_real_directory(op) && !S_ISDIR(st.st_mode))
-		return err_set(err, KIND_SPEC, ENOTDIR,
+		return err_set(err, CODE_MOUNT_TARGET, ENOTDIR,
 			       "a %s filesystem must be mounted on an ordinary directory, which "
 			       "the destination is not",
 			       op->fstype);
@@ -145,7 +145,8 @@ int mount_target_open(struct outside *o, const struct mount_op *op, mode_t want,
 	if (r < 0)
 		return r;
 	if (str_eq(ret->path, "/") && op->kind != MOUNT_REMOUNT)
-		return err_set(err, KIND_SPEC, EINVAL, "the destination is the root directory");
+		return err_set(err, CODE_MOUNT_TARGET, EINVAL,
+			       "the destination is the root directory");
 	return check_proc(op, ret, source_fd, err);
 }
 
@@ -244,7 +245,7 @@ static int remount(struct outside *o, const struct mount_op *op, struct crun_err
 		return err_sys(err, fd, "open the destination");
 	r = sys_mount_place(fd, &place);
 	if (r == 0 && !place.is_mount_root)
-		return err_set(err, KIND_SPEC, EINVAL,
+		return err_set(err, CODE_MOUNT_TARGET, EINVAL,
 			       "there is no mount that could be changed by \"remount\"");
 	r = mount_target_open(o, op, S_IFDIR, FD_NONE, &t, err);
 	close_fd(&t.fd);

@@ -33,7 +33,7 @@ int phase_unshare(struct outside *o, struct crun_error *err)
 	if (o->birth->unshare_flags)
 		r = sys_unshare(o->birth->unshare_flags);
 	if (r == -ENOSPC)
-		return err_set(err, KIND_SYSTEM, ENOSPC,
+		return err_set(err, CODE_NAMESPACE_LIMIT, ENOSPC,
 			       "no more namespaces: raise the sysctls user.max_*_namespaces");
 	if (r < 0)
 		return err_sys(err, r, "unshare the container's namespaces");

@@ -45,9 +45,11 @@ static int check_directory(const struct outside *o, int fd, struct crun_error *e
 
 	r = sys_fstatat(fd, "", &st);
 	if (r < 0)
-		return err_sys(err, r, "root filesystem `%s`", o->plan->rootfs);
+		return err_sys_code(err, r == -ENOENT ? CODE_ROOTFS_MISSING : CODE_ROOTFS_UNUSABLE,
+				    r, "root filesystem `%s`", o->plan->rootfs);
 	if (!S_ISDIR(st.st_mode)) {
-		err_sys(err, -ENOTDIR, "root filesystem `%s`", o->plan->rootfs);
+		err_sys_code(err, CODE_ROOTFS_UNUSABLE, -ENOTDIR, "root filesystem `%s`",
+			     o->plan->rootfs);
 		return err_at(err, "/root/path");
 	}
 	return 0;
@@ -58,7 +60,8 @@ static int open_rootfs_path(const struct outside *o, struct crun_error *err)
 	int fd = sys_openat(o->proc_fd, o->plan->rootfs, O_PATH | O_DIRECTORY, 0);
 
 	if (fd < 0) {
-		err_sys(err, fd, "root filesystem `%s`", o->plan->rootfs);
+		err_sys_code(err, fd == -ENOENT ? CODE_ROOTFS_MISSING : CODE_ROOTFS_UNUSABLE, fd,
+			     "root filesystem `%s`", o->plan->rootfs);
 		return err_at(err, "/root/path");
 	}
 	return fd;
@@ -93,7 +96,8 @@ static int open_root_target(struct outside *o, int clone, struct crun_error *err
 	if (fd == -EACCES || fd == -ENOENT)
 		return open_host_root(o, err);
 	if (fd < 0)
-		return err_sys(err, fd, "root filesystem `%s`", o->plan->rootfs);
+		return err_sys_code(err, fd == -ENOENT ? CODE_ROOTFS_MISSING : CODE_ROOTFS_UNUSABLE,
+				    fd, "root filesystem `%s`", o->plan->rootfs);
 	if (sys_fstatat(fd, "", &a) < 0 || sys_fstatat(clone, "", &b) < 0 || a.st_ino != b.st_ino ||
 	    a.st_dev != b.st_dev)
 		return err_set(err, KIND_SYSTEM, ESTALE,
@@ -115,8 +119,9 @@ static int attach_root(struct outside *o, int clone, int target, struct crun_err
 		return err_sys(err, r, "attach the root filesystem to `%s`", o->plan->rootfs);
 	r = mount_attr_apply(o->proc_fd, clone, &change);
 	if (r < 0)
-		return err_sys(err, r, "set the propagation of the root filesystem `%s`",
-			       o->plan->rootfs);
+		return err_sys_code(err, r == -ENOENT ? CODE_ROOTFS_MISSING : CODE_ROOTFS_UNUSABLE,
+				    r, "set the propagation of the root filesystem `%s`",
+				    o->plan->rootfs);
 	return 0;
 }
 
@@ -131,10 +136,13 @@ static int open_source_paths(struct outside *o, struct crun_error *err)
 			continue;
 		o->mount_fds[i] = sys_openat(o->proc_fd, op->source, O_PATH | nofollow, 0);
 		if (o->mount_fds[i] < 0)
-			err_sys(err, o->mount_fds[i], "mount source `%s`", op->source);
+			err_sys_code(err,
+				     o->mount_fds[i] == -ENOENT ? CODE_MOUNT_SOURCE_MISSING
+								: CODE_MOUNT_SOURCE_REFUSED,
+				     o->mount_fds[i], "mount source `%s`", op->source);
 		else if (op->propagation == MS_SHARED)
 			/* The mounts of our namespace are slaves by now, and so would be what is made of them. */
-			err_set(err, KIND_UNSUPPORTED, ENOSYS,
+			err_set(err, CODE_KERNEL_TOO_OLD, ENOSYS,
 				"a mount that is shared with the host needs open_tree, which came with "
 				"Linux 5.2, or a seccomp profile hides it");
 		else
@@ -155,7 +163,10 @@ static int stage_sources(struct outside *o, struct crun_error *err)
 			continue;
 		fd = mount_stage_clone(&o->stage, o->mount_fds[i], op->recursive);
 		if (fd < 0) {
-			err_sys(err, fd, "mount source `%s`", op->source);
+			err_sys_code(err,
+				     fd == -ENOENT ? CODE_MOUNT_SOURCE_MISSING
+						   : CODE_MOUNT_SOURCE_REFUSED,
+				     fd, "mount source `%s`", op->source);
 			err_in(err, "mount to `%s`", op->destination);
 			return err_at(err, "/mounts/%u", op->index);
 		}
@@ -185,7 +196,9 @@ static int rootfs_on_stage(struct outside *o, struct crun_error *err)
 		return r;
 	clone = mount_stage_clone(&o->stage, rootfs, true);
 	if (clone < 0)
-		return err_sys(err, clone, "bind the root filesystem `%s`", o->plan->rootfs);
+		return err_sys_code(err,
+				    clone == -ENOENT ? CODE_ROOTFS_MISSING : CODE_ROOTFS_UNUSABLE,
+				    clone, "bind the root filesystem `%s`", o->plan->rootfs);
 	r = stage_sources(o, err);
 	if (r >= 0)
 		r = attach_root(o, clone, rootfs, err);
