@@ -28,8 +28,12 @@ MS_REMOUNT, MS_BIND = 32, 4096
 PR_SET_PDEATHSIG = 1
 USER, UID, SUBIDS, SUBID_COUNT = "engines", 64321, 10000000, 1 << 18
 HIDDEN = ("/tmp", "/var/lib/containers", "/var/lib/docker", "/var/lib/containerd", "/var/lib/cni",
-          "/etc/cni/net.d", "/opt/cni", "/etc/docker", "/etc/containerd", "/var/cache/containers")
-DEVICES = {"/dev/fuse": (10, 229), "/dev/net/tun": (10, 200)}
+          "/var/cache/containers")
+OWN_SETTINGS = ("cni/net.d", "docker", "containerd")   # of the host's administrator, below /etc
+DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9),
+           "tty": (5, 0), "kmsg": (1, 11), "fuse": (10, 229), "net/tun": (10, 200)}
+LINKS = {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1",
+         "stderr": "/proc/self/fd/2", "ptmx": "pts/ptmx", "core": "/proc/kcore"}
 ADDRESS, GATEWAY = "192.0.2.2", "192.0.2.1"
 
 
@@ -111,7 +115,7 @@ def leave_root_cgroup():
                         pass   # the scenario that needs it says so
 
 
-def hide_host(folder, own_root):
+def hide_host(folder):
     """Empty directories over what engines would share with the host's own."""
     resolv = os.path.realpath("/etc/resolv.conf")
     hostside.mount("tmpfs", "/run", "tmpfs", MS_NOSUID, "mode=755")
@@ -123,39 +127,47 @@ def hide_host(folder, own_root):
         if os.path.isdir(path) and not os.path.islink(path):
             mode = stat.S_IMODE(os.stat(path).st_mode)
             hostside.mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, f"mode={mode:o}")
+    devices()
+    users(folder)
+
+
+def devices():
+    """A /dev of our own, with those of the host's devices that do no harm, open to everybody."""
+    there = [name for name in DEVICES if os.path.exists("/dev/" + name)]
+    hostside.mount("tmpfs", "/dev", "tmpfs", MS_NOSUID, "mode=755")
+    for name in ("net", "pts", "shm", "mqueue"):
+        os.mkdir("/dev/" + name)
+    for name in there:
+        os.mknod("/dev/" + name, stat.S_IFCHR | 0o666, os.makedev(*DEVICES[name]))
+        os.chmod("/dev/" + name, 0o644 if name == "kmsg" else 0o666)
+    for name, target in LINKS.items():
+        os.symlink(target, "/dev/" + name)
+    hostside.mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+                   "newinstance,ptmxmode=0666,mode=620,gid=5")
     hostside.mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777")
-    devices = "/run/engine-devices"
-    os.mkdir(devices)
-    for path, (major, minor) in DEVICES.items():
-        node = os.path.join(devices, os.path.basename(path))
-        if os.path.exists(path):
-            os.mknod(node, stat.S_IFCHR | 0o666, os.makedev(major, minor))
-            os.chmod(node, 0o666)
-            bind(node, path)
-    users(folder, own_root)
+    hostside.mount("mqueue", "/dev/mqueue", "mqueue", MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
 
-def users(folder, own_root):
-    """The user of the rootless scenarios, known in this room only."""
-    home = os.path.join(folder, "home")
+def users(folder):
+    """The user of the rootless scenarios, known in this room only.
+
+    All of /etc is a copy: single files as mount points would be uncovered when somebody on the host
+    replaces what is below them, as useradd does.
+    """
+    copy, home = os.path.join(folder, "etc"), os.path.join(folder, "home")
+    subprocess.run(["cp", "-a", "--reflink=auto", "/etc", copy], check=True)
     added = {"passwd": f"{USER}:x:{UID}:{UID}::{home}:/bin/sh\n", "group": f"{USER}:x:{UID}:\n",
-             "shadow": f"{USER}:*:19000::::::\n",
-             "subuid": f"{USER}:{SUBIDS}:{SUBID_COUNT}\ncontainers:{2 * SUBIDS}:{1 << 24}\n",
-             "subgid": f"{USER}:{SUBIDS}:{SUBID_COUNT}\ncontainers:{2 * SUBIDS}:{1 << 24}\n"}
+             "shadow": f"{USER}:*:19000::::::\n"}
+    for name in ("subuid", "subgid"):
+        write(os.path.join(copy, name), "")
+        added[name] = f"{USER}:{SUBIDS}:{SUBID_COUNT}\ncontainers:{2 * SUBIDS}:{1 << 24}\n"
     for name, line in added.items():
-        path = "/etc/" + name
-        text = ""
-        if not name.startswith("sub") and os.path.exists(path):
-            with open(path, encoding="utf-8", errors="replace") as source:
-                text = source.read()
-        copy = os.path.join(folder, name)
-        write(copy, text + line)
-        os.chmod(copy, 0o600 if name == "shadow" else 0o644)
-        if not os.path.exists(path):
-            if not own_root:   # never make a file on the host
-                continue
-            write(path, "")
-        bind(copy, path)
+        with open(os.path.join(copy, name), "a", encoding="utf-8") as out:
+            out.write(line)
+    for name in OWN_SETTINGS:
+        shutil.rmtree(os.path.join(copy, name), ignore_errors=True)
+        os.makedirs(os.path.join(copy, name))
+    bind(copy, "/etc")
 
 
 def enter_root(root, folder, shared):
@@ -169,7 +181,7 @@ def enter_root(root, folder, shared):
                    f"workdir={layers}/work")
     os.makedirs(merged + shared, exist_ok=True)
     hostside.mount(shared, merged + shared, None, MS_BIND)
-    hostside.mount("/dev", merged + "/dev", None, MS_BIND | hostside.MS_REC)
+    hostside.mount("/dev", merged + "/dev", None, MS_BIND)
     os.makedirs(merged + "/.old", exist_ok=True)
     os.chdir(merged)
     hostside.libc_call(hostside.LIBC.pivot_root(b".", b".old"), "pivot_root")
@@ -217,7 +229,7 @@ def settle(folder, root, shared):
         hostside.mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     mount_cgroups(hierarchies)
     leave_root_cgroup()
-    hide_host(folder, bool(root))
+    hide_host(folder)
     socket.sethostname("engines")
     network()
     crun = shutil.which("crun")

@@ -5,7 +5,9 @@ import os
 import resource
 import shutil
 
-from framework import Engine, scenario
+from framework import Engine
+import podman_limits
+import podman_newer
 import podman_run
 
 IMAGE = "localhost/crun-test:latest"
@@ -60,7 +62,8 @@ class PodmanBase(Engine):
 
     def environment(self, env=None):
         own = {"CONTAINERS_CONF": self.path("containers.conf"),
-               "CONTAINERS_STORAGE_CONF": self.path("storage.conf")}
+               "CONTAINERS_STORAGE_CONF": self.path("storage.conf"),
+               "PODMAN_IGNORE_CGROUPSV1_WARNING": "1"}
         return super().environment(dict(own, **(env or {})))
 
     def argv(self, *words):
@@ -96,5 +99,14 @@ class PodmanBase(Engine):
             self.podman("system", "migrate", check=False)   # ends the process of its namespace
 
 
-class Podman(podman_run.Scenarios, PodmanBase):
+class Podman(podman_limits.Scenarios, podman_run.Scenarios, PodmanBase):
     name = "podman"
+
+
+class NewerPodman(Podman):
+    name = "podman-newer"
+    own_root = True
+
+    @classmethod
+    def root(cls):
+        return podman_newer.root()

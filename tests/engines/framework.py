@@ -171,6 +171,24 @@ class Engine:
             assert code == 0, result
         return result
 
+    def in_cgroup(self, name, *argv, **kwargs):
+        """run() as root, in a cgroup of that name below the room's root, which goes afterwards."""
+        points = list(hostside.cgroup_mounts().values())
+        places = [os.path.join(point, name) for point in points]
+        for point, place in zip(points, places):
+            os.mkdir(place)
+            for file in ("cpuset.cpus", "cpuset.mems"):   # of v1, where they begin empty
+                if os.path.exists(os.path.join(point, file)) and \
+                        not os.path.exists(os.path.join(place, "cgroup.controllers")):
+                    contain.write(os.path.join(place, file), self.read(os.path.join(point, file)))
+        enter = "for p; do [ $p = -- ] && break; echo $$ > $p/cgroup.procs; done; " \
+                "while [ $1 != -- ]; do shift; done; shift; exec \"$@\""
+        try:
+            return self.run("sh", "-c", enter, "sh", *places, "--", *argv, as_root=True, **kwargs)
+        finally:
+            for place in places:
+                hostside.remove_cgroup(place)
+
     def pty(self, *argv, env=None, **kwargs):
         """The same on a terminal: see Pty in tests/integration/terminals.py."""
         pty = terminals.Pty([str(word) for word in argv], env=self.environment(env),
@@ -260,7 +278,8 @@ class Room:
                 except ProcessLookupError:
                     pass
         for path in sorted(self.cgroups() - self.before["cgroups"], reverse=True):
-            hostside.remove_cgroup(path)
+            if not {1, os.getpid()} & set(hostside.cgroup_pids(path)):
+                hostside.remove_cgroup(path)
         for number, point in sorted(self.mounts().items(), reverse=True):
             if number not in self.before["mounts"]:
                 try:
@@ -335,17 +354,37 @@ class Room:
         return left + more
 
     def run(self, jobs):
-        engine, began = self.engine, time.monotonic()
-        output = engine.path("output")
+        self.all(jobs)
+        self.report({"end": True})
+
+    def shell(self, command):
+        """Instead of scenarios: one command in the room, after the engine's start."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        engine = self.prepare()
+        engine.start()
+        subprocess.call(["sh", "-c", command], env=engine.environment(), cwd=engine.dir,
+                        **contain.ids(engine.rootless))
+        engine.tidy()
+        engine.stop()
+
+    def prepare(self):
+        engine = self.engine
+        os.chdir(engine.dir)   # wherever run.py was called, that directory may be hidden
         for name in ("home", "log", "tmp"):
             engine.mkdir(name)
         if engine.rootless:
             os.makedirs(engine.run_dir, 0o700)
             os.chown(engine.run_dir, engine.uid, engine.uid)
-            if not contain.users_may_unshare():
-                for name, _function in jobs:
-                    self.say("skip", name, "the kernel refuses user namespaces to users", began)
-                return
+        return engine
+
+    def all(self, jobs):
+        began = time.monotonic()
+        engine = self.prepare()
+        output = engine.path("output")
+        if engine.rootless and not contain.users_may_unshare():
+            for name, _function in jobs:
+                self.say("skip", name, "the kernel refuses user namespaces to users", began)
+            return
         self.look()
         with Output(output):
             try:

@@ -66,17 +66,17 @@ class Session:
         self.dir = os.path.join(world.dir, f"e{number}")
         self.cgroup = f"crun-engines-{os.getpid()}-{number}"
 
-    def child(self, pipe):
-        null = os.open("/dev/null", os.O_RDWR)
-        os.dup2(null, 0)
+    def child(self, pipe, shell):
+        if not shell:
+            os.dup2(os.open("/dev/null", os.O_RDWR), 0)
         contain.make_cgroups(self.cgroup)
         engine = self.engine_class(self.world, self.flavor, self.dir)
         room = framework.Room(engine, lambda message: framework.send(pipe, message))
         jobs = [(title, getattr(engine, name)) for title, name, _facts in self.jobs]
         contain.inside(self.dir, self.engine_class.root(), self.world.dir,
-                       lambda: room.run(jobs))
+                       lambda: room.shell(shell) if shell else room.run(jobs))
 
-    def run(self, say):
+    def run(self, say, shell):
         """Calls say() for each result."""
         os.mkdir(self.dir, 0o755)
         os.chown(self.dir, *(2 * [contain.UID if self.flavor == "rootless" else 0]))
@@ -86,7 +86,7 @@ class Session:
         if pid == 0:
             try:
                 os.close(read_end)
-                self.child(write_end)
+                self.child(write_end, shell)
             except framework.Skip as skip:
                 framework.send(write_end, {"verdict": "skip", "name": "all", "seconds": 0,
                                            "reason": str(skip), "output": ""})
@@ -97,11 +97,14 @@ class Session:
             finally:
                 os._exit(1)
         os.close(write_end)
-        seen = 0
+        complete = bool(shell)
         try:
             for message in messages(read_end):
-                say(self.label, message)
-                seen += 1
+                if "end" in message:
+                    complete = True
+                else:
+                    complete = complete or message["name"] in ("all", "the room")
+                    say(self.label, message)
             _pid, status = os.waitpid(pid, 0)
         except BaseException:
             hostside.kill_tree(pid)
@@ -110,8 +113,8 @@ class Session:
         finally:
             os.close(read_end)
             left = contain.remove_cgroups(self.cgroup)
-        if status and not seen:
-            left.append(f"the room ended with status {status}")
+        if not complete:
+            left.append(f"the room ended too early, with status {status:#x}")
         for what in left:
             say(self.label, {"verdict": "FAIL", "name": "left on the host", "reason": what,
                              "seconds": 0, "output": ""})
@@ -209,6 +212,7 @@ def parse():
     add("--flavor", choices=("root", "rootless"))
     add("-k", metavar="TEXT", default="", help="only scenarios whose line has TEXT")
     add("--runtime", metavar="PATH")
+    add("--shell", metavar="COMMAND", help="run only this in the room of the engine")
     add("--list", action="store_true", help="print the scenarios, run nothing")
     add("--keep", action="store_true", help="keep the temporary directory, and name it")
     return parser.parse_args()
@@ -248,7 +252,7 @@ def main():
                 say(f"{cls.name}[{flavor}]", {"verdict": "skip", "name": f"{len(jobs)} scenarios",
                                               "reason": reason, "seconds": 0, "output": ""})
                 continue
-            Session(world, cls, flavor, jobs, number).run(say)
+            Session(world, cls, flavor, jobs, number).run(say, options.shell)
     finally:
         if world:
             world.close()
