@@ -64,6 +64,7 @@ const struct command *const commands[] = {
 	&command_spec,
 	&command_features,
 	&command_validate,
+	&command_doctor,
 	&command_checkpoint,
 	&command_restore,
 	NULL,

@@ -189,6 +189,17 @@ int libcrun_validate(const struct libcrun_context *ctx, const struct libcrun_cre
 		     enum libcrun_validate_format format, FILE *out, unsigned *ret_errors,
 		     struct crun_error *err) CRUN_NODISCARD;
 
+enum libcrun_doctor_format { LIBCRUN_DOCTOR_TEXT, LIBCRUN_DOCTOR_JSON };
+
+/*
+ * Looks at what containers need of this host, as the calling user would run them, and with BUNDLE (or NULL) at what its configuration
+ * needs, and writes all findings to OUT. *ret_problems is the number of those because of which containers do not run, or not as they
+ * should. Changes nothing: what must be tried is tried in child processes, each with a limit of time.
+ */
+int libcrun_doctor(const struct libcrun_context *ctx, const char *bundle,
+		   enum libcrun_doctor_format format, FILE *out, unsigned *ret_problems,
+		   struct crun_error *err) CRUN_NODISCARD;
+
 /* The version of the runtime specification that is implemented, "1.3.0". */
 const char *libcrun_spec_version(void);
 

@@ -39,6 +39,12 @@ typedef void (*cgroup_finding_fn)(void *data, const char *at, const char *text);
  */
 void cgroup_check(const struct plan_cgroup *plan, cgroup_finding_fn found, void *data);
 
+/*
+ * For an ordinary user on a host with LAYOUT: the directory in which crun makes cgroups without a path of their own, into BUF. False when there is
+ * none that is the user's. Touches nothing.
+ */
+bool cgroup_delegated(enum cgroup_layout layout, char *buf, size_t size);
+
 /* The path below the hierarchies' roots ("/a/b"), NULL when there is none. Goes into the state record. */
 const char *cgroup_path(const struct cgroup *cg);
 

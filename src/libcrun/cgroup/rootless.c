@@ -64,6 +64,23 @@ void cg_delegated_base(const struct cgroup *cg, char buf[CG_PATH_SIZE])
 		buf[0] = '\0';
 }
 
+bool cgroup_delegated(enum cgroup_layout layout, char *buf, size_t size)
+{
+	const struct plan_cgroup plan = {.layout = layout, .unprivileged = true};
+	struct cgroup cg = {.plan = &plan};
+	struct crun_error err;
+	char base[CG_PATH_SIZE] = "";
+	bool found = false;
+
+	if (cg_discover(&cg, layout, &err) >= 0 && cg.hier_len > 0) {
+		cg_delegated_base(&cg, base);
+		found = base[0] || (layout == CGROUP_V2 && is_ours(&cg.hier[0], ""));
+		snprintf(buf, size, "%s%s%s", cg.hier[0].root, base[0] ? "/" : "", base);
+	}
+	cg_clear(&cg);
+	return found;
+}
+
 /* The first controller that the limits need and the directory above the container's does not have. */
 static const char *missing_controller(const struct cgroup *cg, const struct cg_hier *h)
 {

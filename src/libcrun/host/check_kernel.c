@@ -159,7 +159,7 @@ static void check_user_namespaces(const struct kernel_checks *c)
 	if (plan_ns_is_own(c->plan, NS_USER) &&
 	    io_read_file_at(AT_FDCWD, "/proc/sys/user/max_user_namespaces", text, sizeof(text)) >=
 		    0 &&
-	    str_eq(text, "0\n"))
+	    str_eq(text, "0"))
 		c->found(
 			c->data, false, "/linux/namespaces",
 			"this host allows no user namespaces: `/proc/sys/user/max_user_namespaces` "

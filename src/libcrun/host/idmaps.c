@@ -59,13 +59,13 @@ struct map_helper {
 };
 
 /* Fixed places, not $PATH: they are setuid programs of the distribution, and callers run us with no PATH at all. */
-static const char *find_helper(const char *name, char *path, size_t size)
+const char *idmaps_find_helper(const char *name, char *path, size_t size)
 {
-	static const char *const dirs[] = {"/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin",
-					   "/run/wrappers/bin"};
+	static const char dirs[] = IDMAPS_HELPER_DIRS;
 
-	for (size_t i = 0; i < ARRAY_LEN(dirs); i++) {
-		snprintf(path, size, "%s/%s", dirs[i], name);
+	for (const char *dir = dirs; *dir; dir += strcspn(dir, " ")) {
+		dir += *dir == ' ';
+		snprintf(path, size, "%.*s/%s", (int)strcspn(dir, " "), dir, name);
 		if (faccessat(AT_FDCWD, path, X_OK, 0) == 0)
 			return path;
 	}
@@ -102,7 +102,7 @@ static int start_helper(struct map_helper *h, pid_t pid, struct crun_error *err)
 
 	if (!argv || !numbers)
 		return err_sys(err, -ENOMEM, "run %s", h->name);
-	if (!find_helper(h->name, path, sizeof(path))) {
+	if (!idmaps_find_helper(h->name, path, sizeof(path))) {
 		err_set(err, CODE_MAPPING_HELPER, ENOENT,
 			"%s is needed for these mappings and is not installed (package uidmap or shadow-utils)",
 			h->name);

@@ -11,6 +11,11 @@ struct deadline;
 int idmaps_write(const struct launch_plan *plan, pid_t pid, const struct deadline *d,
 		 struct crun_error *err) CRUN_NODISCARD;
 
+#define IDMAPS_HELPER_DIRS "/usr/bin /bin /usr/local/bin /usr/sbin /run/wrappers/bin"
+
+/* Sets PATH to the program NAME, newuidmap or newgidmap, in one of these directories, and returns it; NULL: in none. */
+const char *idmaps_find_helper(const char *name, char *path, size_t size);
+
 /* Writes MAP to FILE ("uid_map", "gid_map") of PID, which is a child of ours in a new user namespace. */
 int idmaps_write_one(pid_t pid, const char *file, const struct oci_id_mapping *map, size_t len,
 		     struct crun_error *err) CRUN_NODISCARD;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // crun validate: every fault of a configuration at once, found by the checks that create uses.
+#include "host/validate.h"
+
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "host/checks.h"
@@ -293,6 +295,20 @@ static int validate(struct validation *v, struct crun_error *err)
 	check_all(v, &options);
 	qsort(v->list, v->len, sizeof(*v->list), by_place);
 	return 0;
+}
+
+int validate_each(const struct libcrun_context *ctx, const struct libcrun_create_options *opts,
+		  validate_finding_fn found, void *data, struct crun_error *err)
+{
+	struct validation v = {.launch = {.ctx = ctx, .opts = opts, .id = ""}};
+	int r = validate(&v, err);
+
+	for (size_t i = 0; r >= 0 && i < v.len; i++)
+		found(data, v.list[i].warning, v.list[i].pointer, v.list[i].text,
+		      rule_find(v.list[i].pointer)->fix);
+	config_text_done(&v.text);
+	oci_arena_free(&v.launch.arena);
+	return r;
 }
 
 int libcrun_validate(const struct libcrun_context *ctx, const struct libcrun_create_options *opts,
