@@ -225,12 +225,11 @@ static int run(struct log_target *log, struct invocation *inv, char *const *argv
 /* Where to read on, behind a mistake in the command line. */
 static void add_hint(const struct invocation *inv, struct crun_error *err)
 {
-	const struct crun_error first = *err;
 	const bool has_help = inv->command && !inv->command->missing;
-	const char *name = has_help ? inv->command->name : "";
 
-	err_set(err, CODE_USAGE, first.errnum, "%s; see `crun %s%s--help`", first.text, name,
+	err_and(err, "see `crun %s%s--help`", has_help ? inv->command->name : "",
 		has_help ? " " : "");
+	err_code(err, CODE_USAGE);
 }
 
 int main(int argc, char **argv)

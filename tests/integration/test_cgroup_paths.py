@@ -4,12 +4,15 @@
 Tests named "v2" run on cgroup v2 alone, mounted in the test's own mount namespace.
 """
 
+import json
 import os
+import stat
 import subprocess
 
 import hostside
 from test_linux_cgroups import (ROOT, SLEEP, limited, no_cgroup_left, of_process, read, unified,
                                 v1_only, writable_cgroup)
+from test_update_devices import answers
 
 
 def prepared(t, name="theirs", uid=0):
@@ -100,6 +103,38 @@ def test_v2_empty_cgroup_that_exists_is_used_and_stays(t):
     left = programs(made[0])
     remove(made)
     assert not left, f"device filters stay at {made[0]}: {left}"
+
+
+def test_v2_update_changes_limits_and_devices_in_a_cgroup_that_exists(t):
+    unified(t)
+    path, made = prepared(t)
+    bundle = t.bundle("while sleep 0.02; do if true </kmsg; then a=yes; else a=no; fi; "
+                      "echo $a >/answer.new; mv /answer.new /answer; done 2>/dev/null",
+                      own_rootfs=True)
+    bundle.config["root"]["readonly"] = False
+    bundle.config["linux"]["resources"] = {"devices": [{"allow": False, "access": "rwm"}]}
+    bundle.cgroup = bundle.config["linux"]["cgroupsPath"] = path
+    for names in bundle.config["process"]["capabilities"].values():
+        names.append("CAP_SYSLOG")
+    bundle.save()
+    os.mknod(os.path.join(bundle.rootfs, "kmsg"), stat.S_IFCHR | 0o666, os.makedev(1, 11))
+    t.run_container(bundle, "--detach")
+    answers(t, bundle, "no")
+    kmsg = {"allow": True, "type": "c", "major": 1, "minor": 11, "access": "rw"}
+    for rules, want in (([kmsg], "yes"), ([dict(kmsg, allow=False)], "no"),
+                        ([{"allow": True, "access": "rwm"}], "yes"), ([kmsg], "yes")):
+        t.rt("update", "--resources=-", bundle.id, input=json.dumps(
+            {"devices": rules, "unified": {"cgroup.max.depth": "7"}}).encode())
+        answers(t, bundle, want)
+        assert read(made[0], "cgroup.max.depth") == "7"
+    # The filter that delete takes back is the last one.
+    t.delete(bundle, force=True)
+    node = t.path("kmsg")
+    os.mknod(node, 0o20600, os.makedev(1, 11))
+    probe = f"echo $$ >{made[0]}/cgroup.procs && mknod {node}.2 b 7 0 && : <{node}.2"
+    result = subprocess.run(["sh", "-c", probe], stderr=subprocess.PIPE, check=False)
+    assert b"not permitted" not in result.stderr, result.stderr
+    remove(made)
 
 
 def test_v2_device_filter_holds_in_a_cgroup_that_exists_and_goes_with_the_container(t):

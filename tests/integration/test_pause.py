@@ -4,8 +4,12 @@
 Tests named "v2" run with a cgroup2 mounted over /sys/fs/cgroup in their own mount namespace.
 """
 
+import ctypes
 import json
 import os
+import select
+import signal
+import subprocess
 import time
 
 import hostside
@@ -218,6 +222,62 @@ def test_v2_container_that_died_while_paused_leaves_nothing_frozen(t):
     assert read(ROOT + bundle.cgroup, "cgroup.freeze") == "0"
     t.delete(bundle)
     t.assert_no_trace(bundle)
+
+
+def test_v2_cgroup_that_was_not_made_for_the_container_cannot_be_paused(t):
+    unified(t)
+    path = f"/{t.prefix}/theirs"
+    os.makedirs(ROOT + path)
+    bundle = t.bundle(SLEEP)
+    bundle.cgroup = bundle.config["linux"]["cgroupsPath"] = path
+    bundle.save()
+    t.run_container(bundle, "--detach")
+    try:
+        t.fails("pause", bundle.id, has=["was not made for it",
+                                         "linux.cgroupsPath that does not exist yet"])
+        assert read(ROOT + path, "cgroup.freeze") == "0"
+        assert t.state(bundle)["status"] == "running"
+    finally:
+        t.delete(bundle, force=True)
+        hostside.remove_cgroup(ROOT + path)
+        hostside.remove_cgroup(os.path.dirname(ROOT + path))
+
+
+def stuck(t, where):
+    """A process in the v2 cgroup WHERE that cannot freeze: its open(2) waits for our answer by
+    fanotify(7). Returns what is to be closed to let it go on."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    file = t.file("stuck")
+    fan = libc.fanotify_init(0x4 | 0x1, os.O_RDONLY | os.O_CLOEXEC)   # CLASS_CONTENT | CLOEXEC
+    if fan < 0 or libc.fanotify_mark(fan, 1, ctypes.c_uint64(0x10000), -100, file.encode()) < 0:
+        t.skip(f"no fanotify permission events: {os.strerror(ctypes.get_errno())}")
+    t.popen(argv=["sh", "-c", f"echo $$ >{where}/cgroup.procs && exec cat {file}"])
+    ready, _, _ = select.select([fan], [], [], 30)
+    assert ready, "nobody opened the file"
+    return fan
+
+
+def test_v2_pause_that_hangs_is_undone_by_signals_and_by_the_timeout(t):
+    unified(t)
+    bundle = up(t)
+    where = ROOT + bundle.cgroup
+    fan = stuck(t, where)
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            child = t.popen("pause", bundle.id, stderr=subprocess.PIPE)
+            t.wait_until(lambda: read(where, "cgroup.freeze") == "1", "the beginning")
+            child.send_signal(number)
+            err = child.communicate(timeout=30)[1].decode()
+            assert child.returncode == -number, (child.returncode, err)
+            assert f"interrupted by signal {int(number)}" in err and bundle.id in err, err
+            assert read(where, "cgroup.freeze") == "0"
+            assert t.state(bundle)["status"] == "running"
+        t.fails("--timeout=300ms", "pause", bundle.id, has=["did not freeze within 300 ms", "cat"])
+        assert read(where, "cgroup.freeze") == "0"
+    finally:
+        os.close(fan)
+    pause(t, bundle)
+    resume(t, bundle)
 
 
 def without_cgroup(t):

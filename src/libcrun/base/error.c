@@ -172,6 +172,19 @@ int err_in(struct crun_error *err, const char *fmt, ...)
 	return -err->errnum;
 }
 
+int err_and(struct crun_error *err, const char *fmt, ...)
+{
+	size_t used = strlen(err->text);
+	struct crun_error more = {0};
+	va_list ap;
+
+	va_start(ap, fmt);
+	set_text(&more, fmt, ap);
+	va_end(ap);
+	snprintf(err->text + used, sizeof(err->text) - used, "; %s", more.text);
+	return -err->errnum;
+}
+
 int err_at(struct crun_error *err, const char *fmt, ...)
 {
 	va_list ap;

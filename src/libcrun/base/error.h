@@ -80,6 +80,9 @@ int err_sys_code(struct crun_error *err, enum crun_error_code code, int r, const
  */
 int err_in(struct crun_error *err, const char *fmt, ...) CRUN_PRINTF(2, 3);
 
+/* Puts "; FMT..." behind the text of an error that is already set, which stays the same otherwise; returns -err->errnum. */
+int err_and(struct crun_error *err, const char *fmt, ...) CRUN_PRINTF(2, 3);
+
 /* Attaches the JSON pointer of the configuration value that caused the error, unless one is set. Returns -errnum. */
 int err_at(struct crun_error *err, const char *fmt, ...) CRUN_PRINTF(2, 3);
 

@@ -51,6 +51,7 @@ static int load_library(struct sd_library *sd, struct crun_error *err)
 		{"sd_bus_message_close_container", &sd->close_container},
 		{"sd_bus_message_read_basic", &sd->read_basic},
 		{"sd_bus_message_enter_container", &sd->enter_container},
+		{"sd_bus_message_exit_container", &sd->exit_container},
 	};
 	void *handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL), *symbol;
 

@@ -65,6 +65,13 @@ int cg_bus_stop_unit(struct cg_bus *bus, const char *name, struct crun_error *er
 int cg_bus_reset_failed(struct cg_bus *bus, const char *name,
 			struct crun_error *err) CRUN_NODISCARD;
 
+/*
+ * Adds to RET the present values of those properties of the unit NAME that PROPS has and RET has not. What this systemd does not know, or
+ * says in another way than it is told, is left out.
+ */
+int cg_bus_get_properties(struct cg_bus *bus, const char *name, const struct cg_props *props,
+			  struct cg_props *ret, struct crun_error *err) CRUN_NODISCARD;
+
 /* Changes properties of a running unit, until it stops. Unknown optional ones are left out. */
 int cg_bus_set_properties(struct cg_bus *bus, const char *name, struct cg_props *props,
 			  struct crun_error *err) CRUN_NODISCARD;

@@ -415,3 +415,44 @@ int cg_bus_set_properties(struct cg_bus *bus, const char *name, struct cg_props 
 {
 	return call_with_props(bus, "SetUnitProperties", append_set, name, props, err);
 }
+
+/* The property P of the unit OBJECT. */
+static int get_value(struct cg_bus *bus, const char *object, const struct cg_prop *p,
+		     struct cg_props *ret, struct crun_error *err)
+{
+	static const char *const kinds[] = {SYSTEMD ".Scope", SYSTEMD ".Unit"};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		r = call_strings(bus, object, PROPERTIES, "Get",
+				 (const char *const[]){kinds[i], p->name, NULL}, err);
+		if (r < 0)
+			return r;
+		if (!error_of(bus))
+			break;
+		log_debug("systemd: %s of `%s`: %s", p->name, object, error_of(bus)->name);
+	}
+	if (error_of(bus))
+		return 0;
+	r = bus_read_prop(&bus->sd, bus->reply, p, ret);
+	return r < 0 ? no_message(bus, r, p->name, err) : 0;
+}
+
+int cg_bus_get_properties(struct cg_bus *bus, const char *name, const struct cg_props *props,
+			  struct cg_props *ret, struct crun_error *err)
+{
+	_cleanup_free_ char *object = NULL;
+	int r = call_strings(bus, OBJECT, MANAGER, "GetUnit", (const char *const[]){name, NULL},
+			     err);
+
+	if (r < 0)
+		return r;
+	if (error_of(bus))
+		return refused(error_of(bus), "GetUnit", err);
+	r = read_string(bus, 'o', "GetUnit", &object, err);
+	for (size_t i = 0; r >= 0 && i < props->len; i++) {
+		if (!cg_prop_find(ret, props->items[i].name))
+			r = get_value(bus, object, &props->items[i], ret, err);
+	}
+	return r;
+}

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* The D-Bus signature of a property's value. */
 static const char *signature(const struct cg_prop *p, char buf[2])
@@ -122,7 +123,17 @@ static int append_prop(const struct sd_library *sd, struct sd_bus_message *m,
 {
 	char buf[2];
 	const char *sig = signature(p, buf);
-	int r = sd->open_container(m, 'r', "sv");
+	int r = 0;
+
+	/* Of a list that comes systemd adds each entry; an empty one makes it forget those that it has. */
+	if (p->replaces && p->len) {
+		struct cg_prop none = *p;
+
+		none.len = 0;
+		r = append_prop(sd, m, &none);
+	}
+	if (r >= 0)
+		r = sd->open_container(m, 'r', "sv");
 
 	if (r >= 0)
 		r = sd->append_basic(m, 's', p->name);
@@ -143,4 +154,85 @@ int bus_append_props(const struct sd_library *sd, struct sd_bus_message *m,
 	for (size_t i = 0; r >= 0 && i < props->len; i++)
 		r = append_prop(sd, m, &props->items[i]);
 	return r < 0 ? r : sd->close_container(m);
+}
+
+/* One entry of a list; 1, 0 at its end, or a negative errno. */
+static int read_entry(const struct sd_library *sd, struct sd_bus_message *m,
+		      const struct cg_prop *p, struct cg_props *ret)
+{
+	const char *first, *second = NULL;
+	uint64_t number = 0;
+	uint8_t byte;
+	int r;
+
+	if (p->type == 'Y') {
+		r = sd->read_basic(m, 'y', &byte);
+		return r <= 0 || cg_prop_entry(ret, p->name, 'Y', NULL, NULL, byte) >= 0 ? r
+											 : -ENOMEM;
+	}
+	r = sd->enter_container(m, 'r', p->type == 'P' ? "ss" : "st");
+	if (r <= 0)
+		return r;
+	r = sd->read_basic(m, 's', &first);
+	if (r > 0 && p->type == 'P')
+		r = sd->read_basic(m, 's', &second);
+	else if (r > 0)
+		r = sd->read_basic(m, 't', &number);
+	if (r > 0 && cg_prop_entry(ret, p->name, p->type, first, second, number) < 0)
+		r = -ENOMEM;
+	if (r > 0)
+		r = sd->exit_container(m);
+	return r < 0 ? r : 1;
+}
+
+static int read_list(const struct sd_library *sd, struct sd_bus_message *m, const struct cg_prop *p,
+		     const char *sig, struct cg_props *ret)
+{
+	struct cg_prop *list = cg_prop_set(ret, p->name, p->type);
+	int r;
+
+	if (!list)
+		return -ENOMEM;
+	list->replaces = p->type != 'Y';
+	r = sd->enter_container(m, 'a', sig + 1);
+	while (r > 0)
+		r = read_entry(sd, m, p, ret);
+	return r;
+}
+
+static int read_value(const struct sd_library *sd, struct sd_bus_message *m,
+		      const struct cg_prop *p, const char *sig, struct cg_props *ret)
+{
+	const char *text;
+	uint64_t number;
+	int r;
+
+	switch (p->type) {
+	case 's':
+		r = sd->read_basic(m, 's', &text);
+		return r > 0 ? cg_prop_string(ret, p->name, text) : r;
+	case 't':
+		r = sd->read_basic(m, 't', &number);
+		return r > 0 ? cg_prop_u64(ret, p->name, number) : r;
+	default:
+		return read_list(sd, m, p, sig, ret);
+	}
+}
+
+int bus_read_prop(const struct sd_library *sd, struct sd_bus_message *m, const struct cg_prop *p,
+		  struct cg_props *ret)
+{
+	char buf[2];
+	const char *sig = signature(p, buf);
+	int r;
+
+	if (!strchr("stYPT", p->type))
+		return 0;
+	r = sd->enter_container(m, 'v', sig);
+	/* Of another type than we send it. */
+	if (r == -ENXIO || r == 0)
+		return 0;
+	if (r > 0)
+		r = read_value(sd, m, p, sig, ret);
+	return r < 0 ? r : 1;
 }

@@ -44,7 +44,15 @@ struct sd_library {
 	int (*close_container)(struct sd_bus_message *m);
 	int (*read_basic)(struct sd_bus_message *m, char type, void *ret);
 	int (*enter_container)(struct sd_bus_message *m, char type, const char *contents);
+	int (*exit_container)(struct sd_bus_message *m);
 };
+
+/*
+ * Reads the variant that comes next in M as the value of a property of P's type, and adds it to RET. 1, 0 when it is of another type, or a
+ * negative errno.
+ */
+int bus_read_prop(const struct sd_library *sd, struct sd_bus_message *m, const struct cg_prop *p,
+		  struct cg_props *ret);
 
 /* Appends "a(sv)". 0 or a negative errno. */
 int bus_append_props(const struct sd_library *sd, struct sd_bus_message *m,

@@ -168,6 +168,10 @@ int cg_changes_write(const struct cg_dir *dir, const char *file, const char *val
 		return no_file(dir, file, at, err);
 	if (c->checking)
 		return 0;
+	/* A write itself does not wait; in between we may be told to give up. */
+	r = deadline_check(c->deadline);
+	if (r < 0)
+		return deadline_err(c->deadline, r, err, "updating cgroup `%s`", dir->path);
 	path = str_printf("%s/%s", dir->path, file);
 	before = read_setting(dir, file, value);
 	if (!path)
@@ -224,14 +228,8 @@ void cg_changes_undo(struct cg_changes *c, struct crun_error *err)
 
 		if (u->value)
 			r = io_write_file_at(u->dir_fd, u->name, u->value[0] ? u->value : "\n");
-		if (r < 0) {
-			const struct crun_error first = *err;
-
-			err_set(err, first.kind, first.errnum,
-				"%s; `%s` cannot be put back and keeps its new value", first.text,
-				u->path);
-			err->code = first.code;
-		}
+		if (r < 0)
+			err_and(err, "`%s` cannot be put back and keeps its new value", u->path);
 		free(u->path);
 		free(u->value);
 	}

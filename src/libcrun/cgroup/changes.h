@@ -16,7 +16,8 @@ struct cg_undo {
 };
 
 struct cg_changes {
-	bool checking; /* the first pass */
+	bool checking;			 /* the first pass */
+	const struct deadline *deadline; /* or NULL */
 	struct update_report *report;
 	struct cg_undo *undo;
 	size_t len, cap;

@@ -126,8 +126,6 @@ void cg_device_change_done(struct cg_device_change *c);
 
 /* 1: there is something to do, 0: not, or -errno. */
 int cg_v1_devices_prepare(struct cg_device_change *c, struct crun_error *err) CRUN_NODISCARD;
-/* Reads c->before. */
-int cg_v1_devices_read(struct cg_device_change *c, struct crun_error *err) CRUN_NODISCARD;
 int cg_v2_devices_prepare(struct cg_device_change *c, struct crun_error *err) CRUN_NODISCARD;
 int cg_v1_devices_change(const struct cg_device_change *c, const struct cg_v1_filter *from,
 			 const struct cg_v1_filter *to, struct crun_error *err) CRUN_NODISCARD;

@@ -24,8 +24,8 @@ static int find_filter(struct cgroup *cg, struct cg_device_change *c, struct cru
 		h = cg_find_v2(cg);
 	if (!h)
 		return cg_no_controller(cg, CG_DEVICES, err);
-	/* Only our own directory: a filter on any other would hit strangers. */
-	if (!h->leaf_made)
+	/* Only the container's directory: a filter on any other would hit strangers. */
+	if (!h->leaf_made && !h->used)
 		return err_set(err, KIND_INTERNAL, EINVAL,
 			       "device filter for cgroup `%s%s`, which is not ours", h->root,
 			       cg->path);
@@ -60,16 +60,12 @@ int cg_devices_prepare(struct cgroup *cg, struct cg_changes *changes, struct cg_
 }
 
 /*
- * systemd's filter holds besides ours on v2, and takes its place on v1. It never denies what the rules allow, so while the two are changed
- * one after the other nothing is allowed that neither the old nor the new rules allow.
+ * On v2 systemd's filter holds besides ours. It never denies what the rules allow, so while the two are changed one after the other nothing
+ * is allowed that neither the old nor the new rules allow.
  */
 static int tell_systemd(struct cg_device_change *c, struct crun_error *err)
 {
-	int r = c->cg->scope ? cg_systemd_set_devices(c->cg, &c->rules, err) : 0;
-
-	if (r >= 0 && c->cg->scope && !c->h->v2)
-		r = cg_v1_devices_read(c, err);
-	return r;
+	return c->cg->scope && c->h->v2 ? cg_systemd_set_devices(c->cg, &c->rules, err) : 0;
 }
 
 int cg_devices_change(struct cg_changes *changes, struct cg_device_change *c,
@@ -94,18 +90,14 @@ int cg_devices_change(struct cg_changes *changes, struct cg_device_change *c,
 
 void cg_devices_undo(struct cg_device_change *c, struct crun_error *err)
 {
-	const struct crun_error first = *err;
 	struct crun_error why;
 	int r;
 
 	if (!c->h || !c->done)
 		return;
 	r = c->h->v2 ? cg_v2_devices_undo(c) : cg_v1_devices_undo(c, &why);
-	if (r < 0) {
-		err_set(err, first.kind, first.errnum,
-			"%s; the former device filter cannot be put back", first.text);
-		err->code = first.code;
-	}
+	if (r < 0)
+		err_and(err, "the former device filter cannot be put back");
 	c->done = false;
 }
 

@@ -193,6 +193,39 @@ static int make_path(const struct cgroup *cg, struct cg_hier *h)
 	return 0;
 }
 
+int cg_open_outer(const struct cgroup *cg, struct cg_hier *h)
+{
+	int fd = sys_openat(h->root_fd, cg->path + 1, O_RDONLY | O_DIRECTORY, 0);
+
+	if (fd < 0)
+		return fd;
+	close_fd(&h->dir_fd);
+	h->dir_fd = fd;
+	h->inner = false;
+	return 0;
+}
+
+int cg_open_dir(const struct cgroup *cg, struct cg_hier *h, bool make)
+{
+	int fd, r = cg_open_outer(cg, h);
+
+	if (r < 0 || !cg->scope || cg->depth != cg->scope_depth || h->v2 ||
+	    !(h->controllers & CG_BIT(CG_DEVICES)))
+		return r;
+	if (make)
+		r = make_component(h->dir_fd, CG_INNER);
+	if (r < 0 && r != -EEXIST)
+		return r;
+	fd = sys_openat(h->dir_fd, CG_INNER, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	/* That of an ordinary user has none, for it has no rules. */
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	close_fd(&h->dir_fd);
+	h->dir_fd = fd;
+	h->inner = true;
+	return 0;
+}
+
 static int make_in(struct cgroup *cg, struct cg_hier *h, struct crun_error *err)
 {
 	int r = make_path(cg, h);
@@ -211,12 +244,10 @@ static int make_in(struct cgroup *cg, struct cg_hier *h, struct crun_error *err)
 	if (r < 0)
 		return err_sys_code(err, CODE_CGROUP_CREATE, r, "make cgroup `%s%s`", h->root,
 				    cg->path);
-	r = sys_openat(h->root_fd, cg->path + 1, O_RDONLY | O_DIRECTORY, 0);
+	r = cg_open_dir(cg, h, !cg->plan->unprivileged);
 	if (r < 0)
-		return err_sys_code(err, CODE_CGROUP_CREATE, r, "open cgroup `%s%s`", h->root,
-				    cg->path);
-	h->dir_fd = r;
-	return 0;
+		err_sys_code(err, CODE_CGROUP_CREATE, r, "open cgroup `%s%s`", h->root, cg->path);
+	return r < 0 ? r : 0;
 }
 
 unsigned cg_v1_controllers(const struct cgroup *cg)

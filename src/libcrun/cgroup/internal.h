@@ -65,8 +65,12 @@ struct cg_hier {
 	size_t existing; /* leading components of the path that were there before us */
 	uint64_t made;	 /* bit per component: directories that we made, hence may remove */
 	bool leaf_made;	 /* the last component is among them */
+	bool inner;	 /* dir_fd is CG_INNER in the container's directory (fs.c) */
 	bool used; /* the container's directory was there before us, empty: written to, never killed in, frozen or removed */
 };
+
+struct cg_changes;
+struct cg_props;
 
 struct cgroup {
 	const struct plan_cgroup *plan; /* NULL when reopened from a record */
@@ -89,10 +93,10 @@ struct cgroup {
 	size_t scope_depth; /* components of the path up to the scope; what is above is systemd's */
 	bool stale_unit, stale_dirs; /* left by a dead container */
 	bool scope_began;	     /* systemd was asked to start it */
+	struct cg_props *
+		former; /* of an update: what the properties that it changes were before; borrowed */
 	bool absent; /* could not be made and need not be: path and planned, which callers may hold, live on */
 };
-
-struct cg_changes;
 
 /* A directory whose files are written: the fd does the work, the path is for the error text. */
 struct cg_dir {
@@ -154,6 +158,21 @@ int cg_read_u64(const struct cg_dir *dir, const char *file, uint64_t *ret) CRUN_
  */
 int cg_unsupported(const struct cg_dir *dir, const char *at, const char *reason,
 		   struct crun_error *err) CRUN_NODISCARD;
+
+/*
+ * systemd, on v1: the directory in the scope's where the container is in the hierarchy of devices, and there alone. systemd writes its own
+ * rules to the scope again with each daemon-reload; it knows no "everything but", no minor number alone, and no order.
+ */
+#define CG_INNER "container"
+
+/*
+ * Opens the container's directory in H, for the fd that everything is done with: h->dir_fd. MAKE: its CG_INNER is made where it has to be.
+ * Returns 0 or -errno.
+ */
+int cg_open_dir(const struct cgroup *cg, struct cg_hier *h, bool make);
+
+/* The same with the directory of the path itself. */
+int cg_open_outer(const struct cgroup *cg, struct cg_hier *h);
 
 /* The controllers that are mounted as v1 hierarchies. */
 unsigned cg_v1_controllers(const struct cgroup *cg);

@@ -110,7 +110,8 @@ static int set_devices(const struct cgroup *cg, struct cg_props *props, struct c
 	struct cg_rules rules = {0};
 	int r;
 
-	if (cg->plan->unprivileged)
+	/* v1: see CG_INNER. The scope's own directory has no rules then, so that any can follow below. */
+	if (cg->plan->unprivileged || (cg_v1_controllers(cg) & CG_BIT(CG_DEVICES)))
 		return 0;
 	r = cg_rules_build(cg->plan, &rules, err);
 	if (r < 0)
@@ -297,21 +298,4 @@ int cg_systemd_stop(struct cgroup *cg, struct crun_error *err)
 	r = stop_unit(cg, bus, err);
 	/* systemd makes what it finds missing when it is told to stop; and it leaves what it did not make. */
 	return r < 0 ? r : sweep_scope(cg, err);
-}
-
-int cg_systemd_set_properties(struct cgroup *cg, const struct oci_linux_resources *res,
-			      struct crun_error *err)
-{
-	_cleanup_(cg_props_done) struct cg_props props = {0};
-	_cleanup_bus_ struct cg_bus *bus = NULL;
-	bool v2 = !cg_v1_controllers(cg);
-	int r = cg_props_of_resources(res, v2, &props);
-
-	if (r < 0)
-		return err_sys_code(err, CODE_SYSTEMD_REFUSED, r, "properties of scope `%s`",
-				    cg->scope);
-	if (!props.len)
-		return 0;
-	r = cg_bus_open(cg->deadline, &bus, err);
-	return r < 0 ? r : cg_bus_set_properties(bus, cg->scope, &props, err);
 }

@@ -40,7 +40,7 @@ int cg_props_of_resources(const struct oci_linux_resources *res, bool v2, struct
 
 /*
  * DevicePolicy and DeviceAllow. systemd knows no exceptions from what is allowed, so what it gets never denies what RULES allow; our own
- * filter decides the rest. 0 or -ENOMEM.
+ * filter decides the rest. Not used on v1, where systemd's would take the place of ours. 0 or -ENOMEM.
  */
 struct cg_rules;
 int cg_props_of_devices(const struct cg_rules *rules, struct cg_props *props);
@@ -82,17 +82,11 @@ int cg_systemd_owns(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;
 /* cgroup_destroy, after all processes are gone: stops the unit and has it forgotten. */
 int cg_systemd_stop(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;
 
-/*
- * For `update`: the part of RES that systemd keeps as properties of the running scope, until it is stopped. Before the files are written,
- * which hold the exact values; afterwards a daemon-reload changes nothing.
- */
-int cg_systemd_set_properties(struct cgroup *cg, const struct oci_linux_resources *res,
-			      struct crun_error *err) CRUN_NODISCARD;
-
 /* ---- systemd_update.c ---- */
 
 /*
- * The properties for cg->plan->resources, an update: what it leaves out, and systemd needs, is read from the container's files, so they are
+ * The part of cg->plan->resources, an update, that systemd keeps as properties of the running scope, until it is stopped; with them a
+ * daemon-reload later on changes nothing. What it leaves out, and systemd needs, is read from the container's files, so they are
  * written before. systemd writes some of them itself and may round: they are to be written again afterwards.
  */
 int cg_systemd_update(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;
@@ -100,3 +94,9 @@ int cg_systemd_update(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;
 /* DevicePolicy and DeviceAllow for RULES, instead of what was there. systemd applies them before it answers. */
 int cg_systemd_set_devices(struct cgroup *cg, const struct cg_rules *rules,
 			   struct crun_error *err) CRUN_NODISCARD;
+
+/*
+ * Gives the scope the properties back that cg->former has. Returns 0, also when there are none, or -errno: then it is not known which
+ * systemd has.
+ */
+int cg_systemd_undo(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;

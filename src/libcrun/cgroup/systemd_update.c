@@ -8,7 +8,6 @@
 #include "sys/io.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 /* The directory that holds FILE of a controller now, or NULL. */
@@ -78,11 +77,31 @@ static void fill_memory(const struct cgroup *cg, struct oci_linux_memory *mem)
 		mem->limit = (int64_t)limit;
 }
 
+/* What they were is asked before the first change, and stays what is put back. */
+static int set_properties(struct cgroup *cg, struct cg_props *props, struct crun_error *err)
+{
+	_cleanup_bus_ struct cg_bus *bus = NULL;
+	int r = cg_bus_open(cg->deadline, &bus, err);
+
+	if (r >= 0 && cg->former)
+		r = cg_bus_get_properties(bus, cg->scope, props, cg->former, err);
+	return r < 0 ? r : cg_bus_set_properties(bus, cg->scope, props, err);
+}
+
+int cg_systemd_undo(struct cgroup *cg, struct crun_error *err)
+{
+	struct cg_props *former = cg->former;
+
+	cg->former = NULL;
+	return former && former->len ? set_properties(cg, former, err) : 0;
+}
+
 int cg_systemd_update(struct cgroup *cg, struct crun_error *err)
 {
 	struct oci_linux_resources res = *cg->plan->resources;
 	struct oci_linux_memory memory;
 	struct oci_linux_cpu cpu;
+	_cleanup_(cg_props_done) struct cg_props props = {0};
 
 	if (res.memory) {
 		memory = *res.memory;
@@ -96,35 +115,24 @@ int cg_systemd_update(struct cgroup *cg, struct crun_error *err)
 	}
 	if (res.pids && !res.pids->limit)
 		res.pids = NULL;
-	return cg_systemd_set_properties(cg, &res, err);
-}
-
-/* An empty list forgets the former entries; what follows it adds. */
-static int prepend_reset(struct cg_props *props)
-{
-	/* Under another name first: of each name there is one. */
-	struct cg_prop *p = cg_prop_set(props, "DeviceAllow-", 'P'), reset;
-
-	if (!p)
-		return -ENOMEM;
-	snprintf(p->name, sizeof(p->name), "DeviceAllow");
-	reset = *p;
-	memmove(props->items + 1, props->items, (props->len - 1) * sizeof(reset));
-	props->items[0] = reset;
-	return 0;
+	if (cg_props_of_resources(&res, !cg_v1_controllers(cg), &props) < 0)
+		return err_sys_code(err, CODE_SYSTEMD_REFUSED, -ENOMEM, "properties of scope `%s`",
+				    cg->scope);
+	return props.len ? set_properties(cg, &props, err) : 0;
 }
 
 int cg_systemd_set_devices(struct cgroup *cg, const struct cg_rules *rules, struct crun_error *err)
 {
 	_cleanup_(cg_props_done) struct cg_props props = {0};
-	_cleanup_bus_ struct cg_bus *bus = NULL;
-	int r = cg_props_of_devices(rules, &props);
+	struct cg_prop *allow = cg_prop_set(&props, "DeviceAllow", 'P');
+	int r = allow ? 0 : -ENOMEM;
 
+	if (allow)
+		allow->replaces = true;
 	if (r >= 0)
-		r = prepend_reset(&props);
+		r = cg_props_of_devices(rules, &props);
 	if (r < 0)
 		return err_sys_code(err, CODE_SYSTEMD_REFUSED, r, "properties of scope `%s`",
 				    cg->scope);
-	r = cg_bus_open(cg->deadline, &bus, err);
-	return r < 0 ? r : cg_bus_set_properties(bus, cg->scope, &props, err);
+	return set_properties(cg, &props, err);
 }

@@ -15,6 +15,7 @@ struct cg_prop {
 	char type;
 	bool optional;	 /* a systemd that does not know it goes without */
 	bool configured; /* by an annotation */
+	bool replaces;	 /* a list: takes the place of what the unit has, instead of being added */
 	uint64_t number; /* all integers, sign-extended; 'b' */
 	double real;
 	char **strings;	   /* 's' has one, 'P' two per entry, 'T' one; owned */

@@ -15,7 +15,13 @@
 struct cgroup_update {
 	struct cg_changes changes;
 	struct cg_device_change devices;
+	struct cgroup *cg;
+	struct cg_props former; /* of the scope */
+	struct deadline undo;	/* for putting back */
 };
+
+/* Without a limit of its own a systemd that hangs would have it all over again. */
+#define UNDO_MS 5000
 
 /* What a reopened cgroup does not know of itself: the controllers that its cgroup2 directory has; more are enabled as they are needed. */
 static int enable(struct cgroup *cg, struct crun_error *err)
@@ -49,11 +55,11 @@ static int enable(struct cgroup *cg, struct crun_error *err)
 	return 0;
 }
 
-/* The container's own directories are all that may be written to. */
+/* The directories that the container lives in are all that may be written to: its own, or those that it was given to use. */
 static bool has_directory(const struct cgroup *cg)
 {
 	for (size_t i = 0; i < cg->hier_len; i++) {
-		if (cg->hier[i].dir_fd >= 0 && cg->hier[i].leaf_made)
+		if (cg->hier[i].dir_fd >= 0 && (cg->hier[i].leaf_made || cg->hier[i].used))
 			return true;
 	}
 	return false;
@@ -65,7 +71,7 @@ static int no_directory(void *data, const char *key, enum cg_controller c, struc
 
 	(void)c;
 	err_set(err, CODE_CGROUP_NONE, EOPNOTSUPP,
-		"the container has no cgroup of its own that could be given limits");
+		"the container has no cgroup that could be given limits");
 	err_at(err, "/linux/resources/%s", key);
 	return cg_changes_unsupported(changes, key, err);
 }
@@ -154,10 +160,17 @@ static int tell_systemd(struct cgroup *cg, struct cgroup_update *u, struct crun_
 {
 	int r = cg_systemd_update(cg, err);
 
-	if (r < 0)
-		return r;
-	r = cg_apply_limits(cg, &u->changes, err);
-	return r < 0 ? err_in(err, "scope `%s` has the new properties already", cg->scope) : 0;
+	return r < 0 ? r : cg_apply_limits(cg, &u->changes, err);
+}
+
+/* A signal that came while nobody was waiting. Once all is done, time that ran out meanwhile is no reason to undo it. */
+static int check_cancelled(const struct cgroup *cg, struct crun_error *err)
+{
+	int r = deadline_check(cg->deadline);
+
+	return r == -ECANCELED
+		       ? deadline_err(cg->deadline, r, err, "updating cgroup `%s`", cg->path)
+		       : 0;
 }
 
 static int run(struct cgroup *cg, struct cgroup_update *u, struct crun_error *err)
@@ -172,6 +185,8 @@ static int run(struct cgroup *cg, struct cgroup_update *u, struct crun_error *er
 		r = cg_devices_change(&u->changes, &u->devices, err);
 	if (r >= 0 && cg->scope)
 		r = tell_systemd(cg, u, err);
+	if (r >= 0)
+		r = check_cancelled(cg, err);
 	if (r < 0)
 		cgroup_update_undo(u, err);
 	return r;
@@ -187,6 +202,9 @@ int cgroup_update(struct cgroup *cg, const struct plan_cgroup *request,
 	if (!u)
 		return err_sys(err, -ENOMEM, "update cgroup `%s`", cg->path);
 	u->changes.report = report;
+	u->changes.deadline = cg->deadline;
+	u->cg = cg;
+	cg->former = &u->former;
 	u->devices = (struct cg_device_change)CG_DEVICE_CHANGE_NONE;
 	if (mem && (mem->kernel || mem->kernel_tcp))
 		log_warning("memory.kernel and memory.kernelTCP of linux.resources are ignored");
@@ -202,8 +220,19 @@ int cgroup_update(struct cgroup *cg, const struct plan_cgroup *request,
 	return 0;
 }
 
+/*
+ * What interrupted the update, or ran out, does not end this. systemd writes the container's files, and not as exactly as we do: so it comes
+ * first.
+ */
 void cgroup_update_undo(struct cgroup_update *u, struct crun_error *err)
 {
+	struct crun_error why;
+
+	u->undo = deadline_in(UNDO_MS);
+	u->cg->deadline = &u->undo;
+	if (cg_systemd_undo(u->cg, &why) < 0)
+		err_and(err, "the former properties of scope `%s` cannot be put back: %s",
+			u->cg->scope, why.text);
 	cg_devices_undo(&u->devices, err);
 	cg_changes_undo(&u->changes, err);
 }
@@ -212,7 +241,11 @@ void cgroup_update_free(struct cgroup_update *u)
 {
 	if (!u)
 		return;
+	/* Without a request, the cgroup goes on living. */
+	u->cg->former = NULL;
+	u->cg->deadline = NULL;
 	cg_device_change_done(&u->devices);
 	cg_changes_done(&u->changes);
+	cg_props_done(&u->former);
 	free(u);
 }

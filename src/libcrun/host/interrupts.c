@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Signals that call a creation off: see interrupts.h.
+// Signals that call a command off: see interrupts.h.
 #include "host/interrupts.h"
 
 #include "base/cleanup.h"

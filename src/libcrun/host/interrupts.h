@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * SIGHUP, SIGINT and SIGTERM while a container is made: they do not kill us half-way, but end whatever is being waited for
- * (sys/deadline.h), and what was made is undone. SIGQUIT still ends us at once, for the case that a file system does not answer.
+ * SIGHUP, SIGINT and SIGTERM while a container is made, updated or paused: they do not kill us half-way, but end whatever is being waited
+ * for (sys/deadline.h), and what was done is undone. SIGQUIT still ends us at once, for the case that a file system does not answer.
  * Domain: the runtime, single-threaded.
  */
 #pragma once

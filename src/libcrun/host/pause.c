@@ -19,11 +19,32 @@ static int check_pausable(const struct container *c, struct crun_error *err)
 	default:
 		return container_not_running(c, err);
 	}
+	/* Who else is in there, and what for, we do not know; and nobody would thaw it for the next container. */
+	if (c->record->cgroup_used_len)
+		return err_set(
+			err, CODE_CGROUP_NONE, EOPNOTSUPP,
+			"cannot pause container `%s`: its cgroup `%s` was not made for it, so others may be "
+			"in there as well; create the container with a linux.cgroupsPath that "
+			"does not exist yet to be able to pause it",
+			c->dir.id, c->record->cgroup_path);
 	if (!c->record->cgroup_path || c->record->cgroup_created_len == 0)
 		return err_set(err, CODE_CGROUP_NONE, EOPNOTSUPP,
 			       "cannot pause container `%s`: it has no cgroup of its own",
 			       c->dir.id);
 	return 0;
+}
+
+/* The signal came when there was nothing to wait for: it has the same effect as a moment before. */
+static int undo_if_cancelled(const struct container *c, struct cgroup *cg, struct crun_error *err)
+{
+	int r = deadline_check(&c->deadline);
+
+	if (r != -ECANCELED)
+		return 0;
+	deadline_err(&c->deadline, r, err, "freezing cgroup `%s`", c->record->cgroup_path);
+	if (cgroup_thaw(cg, ERR_IGNORED) < 0)
+		err_and(err, "it is left frozen");
+	return -err->errnum;
 }
 
 static int freeze(struct container *c, struct cgroup *cg, struct crun_error *err)
@@ -36,6 +57,8 @@ static int freeze(struct container *c, struct cgroup *cg, struct crun_error *err
 			       c->record->cgroup_path);
 	cgroup_set_deadline(cg, &c->deadline);
 	r = cgroup_freeze(cg, err);
+	if (r >= 0)
+		r = undo_if_cancelled(c, cg, err);
 	/* What ends meanwhile may take its cgroup along. */
 	if (r < 0 && !sys_pidfd_has_ended(c->pidfd))
 		return err_in(err, "pause container `%s`", c->dir.id);
@@ -57,6 +80,8 @@ int libcrun_pause(const struct libcrun_context *ctx, const char *id, struct crun
 	if (r < 0)
 		return r;
 	r = check_pausable(&c, err);
+	if (r >= 0)
+		r = container_interruptible(&c, err);
 	if (r < 0)
 		return r;
 	r = cgroup_open(c.record, &cg, err);

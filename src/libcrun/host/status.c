@@ -168,6 +168,14 @@ int container_lock(struct container *c, struct crun_error *err)
 	return container_load(c, err);
 }
 
+int container_interruptible(struct container *c, struct crun_error *err)
+{
+	int r = interrupts_begin(&c->interrupts, NULL, err);
+
+	c->deadline.cancel_fd = c->interrupts.fd;
+	return r;
+}
+
 void container_done(struct container *c)
 {
 	close_fd(&c->pidfd);
@@ -175,6 +183,8 @@ void container_done(struct container *c)
 	oci_arena_free(&c->arena);
 	c->record = NULL;
 	state_close(&c->dir);
+	/* Last: a signal that came too late to undo anything takes its effect now. */
+	interrupts_end(&c->interrupts);
 }
 
 int container_not_running(const struct container *c, struct crun_error *err)

@@ -128,6 +128,24 @@ static int change_schemata(struct update *u, struct crun_error *err)
 	return r;
 }
 
+/* In a cgroup that the container only uses, the record says which device filter is the container's. */
+static int keep_program(struct update *u, struct container *c, struct crun_error *err)
+{
+	uint32_t id = cgroup_device_program(u->cgroup);
+	int r;
+
+	if (id == c->record->device_program)
+		return 0;
+	c->record->device_program = id;
+	c->record->has_device_program = id != 0;
+	r = state_write_record(&c->dir, c->record, err);
+	if (r < 0) {
+		cgroup_update_undo(u->done, err);
+		update_report_undone(&u->report);
+	}
+	return r;
+}
+
 static int change(struct update *u, struct container *c, struct crun_error *err)
 {
 	int r = read_config(u, c, err);
@@ -141,6 +159,8 @@ static int change(struct update *u, struct container *c, struct crun_error *err)
 	cgroup_set_deadline(u->cgroup, &c->deadline);
 	u->request.resources = u->resources;
 	r = cgroup_update(u->cgroup, &u->request, &u->report, &u->done, err);
+	if (r >= 0)
+		r = keep_program(u, c, err);
 	return r < 0 ? r : change_schemata(u, err);
 }
 
@@ -174,6 +194,8 @@ static int run(const struct libcrun_context *ctx, const char *id, struct update 
 		r = report_unknown(u, err);
 	if (r >= 0)
 		r = container_open(ctx, id, &c, err);
+	if (r >= 0)
+		r = container_interruptible(&c, err);
 	if (r >= 0)
 		r = check_status(&c, err);
 	/* Two updates at the same time would undo each other's values; and it must not be deleted meanwhile. */

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/cleanup.h"
+#include "host/interrupts.h"
 #include "libcrun.h"
 #include "state/store.h"
 #include "sys/deadline.h"
@@ -31,13 +32,15 @@ struct container {
 	bool cut_off;
 	int pidfd;  /* of the init process while it is alive, else FD_NONE */
 	int net_fd; /* delete: its network namespace from before it was killed, or FD_NONE */
-	struct deadline deadline; /* until when the command may wait, by --timeout */
+	struct deadline deadline;     /* until when the command may wait, by --timeout */
+	struct interrupts interrupts; /* signals that end its waits, of container_interruptible */
 };
 
 #define CONTAINER_EMPTY                                                                          \
 	{                                                                                        \
 		.dir = {.root_fd = FD_NONE, .fd = FD_NONE}, .pidfd = FD_NONE, .net_fd = FD_NONE, \
 		.deadline = {.at = DEADLINE_NEVER, .cancel_fd = FD_NONE},                        \
+		.interrupts = {.fd = FD_NONE},                                                   \
 	}
 #define _cleanup_container_ _cleanup_(container_done)
 
@@ -50,6 +53,12 @@ int container_lock(struct container *c, struct crun_error *err) CRUN_NODISCARD;
 
 /* Reads the record of the open directory and derives status, cut_off and pidfd. */
 int container_load(struct container *c, struct crun_error *err) CRUN_NODISCARD;
+
+/*
+ * For a command that changes a container and can take that back: from here to container_done, signals do not kill us, but end whatever is
+ * waited for (interrupts.h).
+ */
+int container_interruptible(struct container *c, struct crun_error *err) CRUN_NODISCARD;
 
 void container_done(struct container *c);
 
@@ -69,7 +78,7 @@ void container_state(const struct container *c, struct oci_state *ret);
 int container_kill(struct container *c, struct crun_error *err) CRUN_NODISCARD;
 
 /*
- * Gives back what a dead container has of the host: its cgroup CG, its resctrl groups, its network interfaces (NET_FD: its network
+ * Gives back what a dead container has of the host: its cgroup CG (or NULL), its resctrl groups, its network interfaces (NET_FD: its network
  * namespace, or FD_NONE). Can be repeated after a failure.
  */
 int container_undo(const struct oci_record *record, struct cgroup *cg, int net_fd,

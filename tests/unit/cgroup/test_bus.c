@@ -35,6 +35,7 @@ SAME(open_container, sd_bus_message_open_container);
 SAME(close_container, sd_bus_message_close_container);
 SAME(read_basic, sd_bus_message_read_basic);
 SAME(enter_container, sd_bus_message_enter_container);
+SAME(exit_container, sd_bus_message_exit_container);
 
 /* sd_bus_error is a type without a tag: what takes it differs in that alone. */
 TEST(error_has_the_same_layout)

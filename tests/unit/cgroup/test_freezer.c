@@ -5,6 +5,7 @@
 #include "../wait_in.h"
 
 #include <sys/fanotify.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 
 /* Every freezer that the cgroup has says VALUE. */
@@ -238,6 +239,28 @@ TEST(deadline_thaws_again)
 	CHECK_INT(r, -ETIMEDOUT);
 	CHECK_STR(text, "0");
 	CHECK(strstr(err.text, "did not freeze within 50 ms; it was thawed again"));
+}
+
+TEST(signal_thaws_again)
+{
+	char dir[] = "/tmp/crun-test-XXXXXX", path[64], text[16];
+	struct deadline deadline = deadline_none();
+	struct cgroup cg;
+	int r;
+
+	CHECK(fake(&cg, dir, true));
+	snprintf(path, sizeof(path), "%s/cgroup.freeze", dir);
+	/* Readable once the freezer is written to, as a signalfd once a signal came. */
+	deadline.cancel_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	CHECK(inotify_add_watch(deadline.cancel_fd, path, IN_MODIFY) >= 0);
+	cgroup_set_deadline(&cg, &deadline);
+	r = cgroup_freeze(&cg, &err);
+	CHECK(io_read_file_at(cg.hier[0].dir_fd, "cgroup.freeze", text, sizeof(text)) > 0);
+	close(deadline.cancel_fd);
+	remove_fake(&cg, dir);
+	CHECK_INT(r, -EINTR);
+	CHECK_INT(err.kind, KIND_INTERRUPTED);
+	CHECK_STR(text, "0");
 }
 
 TEST(no_freezer_is_an_error)

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -336,6 +337,72 @@ TEST(a_failed_write_undoes_the_others)
 	CHECK_STR(content(&f, "cpu.weight"), "999");
 	CHECK(!strstr(f.err.text, "put back"));
 	CHECK_INT(unlinkat(f.cg.hier[0].dir_fd, "pids.max", AT_REMOVEDIR), 0);
+	fake_remove(&f);
+}
+
+/* As if a signal came right after NAME was written: what tells of that is an inotify descriptor here. */
+static int cancel_after(const struct fake *f, const char *name)
+{
+	char path[64];
+	int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	snprintf(path, sizeof(path), "%s/c/%s", f->root, name);
+	if (fd < 0 || inotify_add_watch(fd, path, IN_MODIFY) < 0)
+		abort();
+	return fd;
+}
+
+TEST(a_signal_in_the_middle_or_at_the_end_undoes_everything)
+{
+	static const struct file files[] = {
+		{"cgroup.controllers", "memory pids cpu"},
+		{"memory.max", "4096"},
+		{"cpu.weight", "999"},
+		{"pids.max", "100"},
+		{NULL, NULL},
+	};
+	/* In the order in which they are written. */
+	static const char *const names[] = {"cpu.weight", "memory.max", "pids.max"};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		struct deadline d = deadline_none();
+		struct fake f;
+
+		fake_make(&f, 0, files);
+		d.cancel_fd = cancel_after(&f, names[i]);
+		f.cg.deadline = &d;
+		update(&f, "{'memory':{'limit':8192},'pids':{'limit':200},'cpu':{'shares':1024}}");
+		close(d.cancel_fd);
+		CHECK_INT(f.result, -EINTR);
+		CHECK_INT(f.err.kind, KIND_INTERRUPTED);
+		CHECK(strstr(f.err.text, "updating cgroup `"));
+		CHECK(!strstr(f.err.text, "put back"));
+		CHECK_STR(content(&f, "cpu.weight"), "999");
+		CHECK_STR(content(&f, "memory.max"), "4096");
+		CHECK_STR(content(&f, "pids.max"), "100");
+		CHECK_STR(verdict(&f, "/cpu/shares"), "left");
+		fake_remove(&f);
+	}
+}
+
+TEST(time_that_is_over_undoes_everything)
+{
+	static const struct file files[] = {
+		{"cgroup.controllers", "memory pids"},
+		{"memory.max", "4096"},
+		{"pids.max", "100"},
+		{NULL, NULL},
+	};
+	struct deadline d = deadline_in(0);
+	struct fake f;
+
+	fake_make(&f, 0, files);
+	f.cg.deadline = &d;
+	update(&f, "{'memory':{'limit':8192},'pids':{'limit':200}}");
+	CHECK_INT(f.result, -ETIMEDOUT);
+	CHECK_INT(f.err.kind, KIND_TIMEOUT);
+	CHECK_STR(content(&f, "memory.max"), "4096");
+	CHECK_STR(content(&f, "pids.max"), "100");
 	fake_remove(&f);
 }
 

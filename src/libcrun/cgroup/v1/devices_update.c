@@ -210,12 +210,6 @@ static int read_filter(const struct cg_device_change *c, struct cg_v1_filter *re
 	return 0;
 }
 
-int cg_v1_devices_read(struct cg_device_change *c, struct crun_error *err)
-{
-	cg_rules_done(&c->before.exceptions);
-	return read_filter(c, &c->before, err);
-}
-
 static bool same_list(const struct cg_rules *a, const struct cg_rules *b)
 {
 	return has_all(a, b) && has_all(b, a);
@@ -236,7 +230,7 @@ int cg_v1_devices_undo(const struct cg_device_change *c, struct crun_error *err)
 
 int cg_v1_devices_prepare(struct cg_device_change *c, struct crun_error *err)
 {
-	int r = cg_v1_devices_read(c, err);
+	int r = read_filter(c, &c->before, err);
 
 	if (r < 0)
 		return r;

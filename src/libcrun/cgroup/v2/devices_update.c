@@ -22,7 +22,9 @@ static int find_ours(struct cg_device_change *c)
 
 		if (r < 0)
 			return r;
-		if (str_eq(info.name, CG_DEVICE_PROGRAM))
+		/* In a directory that was there before the container, those of others may have stayed. */
+		if (c->h->used ? info.id == c->cg->device_program
+			       : str_eq(info.name, CG_DEVICE_PROGRAM))
 			c->old[c->old_len++] = take_fd(&fd);
 	}
 	return n;
@@ -65,6 +67,13 @@ static int replace(int dir_fd, int prog, int old)
 	return sys_bpf_prog_detach(dir_fd, old, BPF_CGROUP_DEVICE);
 }
 
+/* PROG (or FD_NONE) is the filter now: in a directory that stays behind, `delete` has to find it. */
+static int note(const struct cg_device_change *c, int prog)
+{
+	c->cg->device_program = 0;
+	return prog < 0 ? 0 : cg_note_device_program(c->cg, c->h, prog);
+}
+
 int cg_v2_devices_change(const struct cg_device_change *c, struct crun_error *err)
 {
 	int dir_fd = c->h->dir_fd, r = 0;
@@ -78,6 +87,8 @@ int cg_v2_devices_change(const struct cg_device_change *c, struct crun_error *er
 	}
 	for (size_t i = first; r >= 0 && i < c->old_len; i++)
 		r = sys_bpf_prog_detach(dir_fd, c->old[i], BPF_CGROUP_DEVICE);
+	if (r >= 0)
+		r = note(c, c->prog);
 	if (r < 0)
 		return err_sys_code(err, CODE_DEVICE_FILTER, r,
 				    "replace the device filter of cgroup `%s%s`", c->h->root,
@@ -87,11 +98,13 @@ int cg_v2_devices_change(const struct cg_device_change *c, struct crun_error *er
 
 int cg_v2_devices_undo(const struct cg_device_change *c)
 {
-	int dir_fd = c->h->dir_fd;
+	int dir_fd = c->h->dir_fd, r;
 
 	if (c->prog < 0)
-		return sys_bpf_prog_attach(dir_fd, c->old[0], BPF_CGROUP_DEVICE, BPF_F_ALLOW_MULTI);
-	if (c->old_len)
-		return replace(dir_fd, c->old[0], c->prog);
-	return sys_bpf_prog_detach(dir_fd, c->prog, BPF_CGROUP_DEVICE);
+		r = sys_bpf_prog_attach(dir_fd, c->old[0], BPF_CGROUP_DEVICE, BPF_F_ALLOW_MULTI);
+	else if (c->old_len)
+		r = replace(dir_fd, c->old[0], c->prog);
+	else
+		r = sys_bpf_prog_detach(dir_fd, c->prog, BPF_CGROUP_DEVICE);
+	return r < 0 ? r : note(c, c->old_len ? c->old[0] : FD_NONE);
 }
