@@ -211,6 +211,54 @@ def test_damaged_record_never_makes_the_runtime_kill_somebody_else(t):
         os.kill(pid, signal.SIGKILL)
 
 
+def forge(t, bundle, **values):
+    path = os.path.join(t.state_dir, bundle.id, "state.json")
+    with open(path, encoding="utf-8") as source:
+        record = json.load(source)
+    record.update(values)
+    with open(path, "w", encoding="utf-8") as out:
+        json.dump(record, out)
+
+
+def test_record_with_somebody_elses_cgroup_is_given_up_and_the_cgroup_left_alone(t):
+    """The root, or what this test (and so the runtime) is in: everybody would be killed."""
+    mounts = hostside.cgroup_mounts()
+    name, where = next((n, m) for n, m in mounts.items() if "pids" in n or n == "unified")
+    above = f"/{t.prefix}/above"
+    inner = f"{where}{above}/us"
+    os.makedirs(inner)
+    bystander = t.popen(argv=["sleep", "1000"])
+
+    def move(pid, path):
+        with open(f"{path}/cgroup.procs", "w", encoding="ascii") as out:
+            out.write(str(pid))
+    try:
+        move(bystander.pid, inner)
+        for path in ("/", "//", above):
+            bundle = t.bundle(SLEEP)
+            t.create(bundle)
+            pid, own = t.pid(bundle), t.cgroup_dirs(bundle).values()
+            forge(t, bundle, cgroupPath=path, cgroupCreated=[where + path.rstrip("/")])
+            argv = ["sh", "-c", f"echo $$ >{inner}/cgroup.procs && exec \"$@\"", "sh"]
+            for args in (["kill", "--all", bundle.id, "KILL"],
+                         ["update", "--pids-limit=5", bundle.id]):
+                result = t.rt(argv=argv + t.argv(*args), check=False)
+                assert result.rc > 0 and "which is the root or above" in result.err, result
+            result = t.rt(argv=argv + t.argv("delete", "--force", bundle.id))
+            assert "it is left alone" in result.err and f"`{path}`" in result.err, result
+            assert bundle.id not in t.state_entries()
+            t.wait_until(lambda: hostside.reap() or not os.path.exists(f"/proc/{pid}"), "its end")
+            assert bystander.poll() is None and os.path.isdir(inner)
+            for left in own:
+                hostside.remove_cgroup(left)
+    finally:
+        bystander.kill()
+        bystander.wait()
+        hostside.remove_cgroup(inner)
+        hostside.remove_cgroup(os.path.dirname(inner))
+        hostside.remove_cgroup(f"{where}/{t.prefix}")
+
+
 @flavors("root", "rootless")
 def test_state_directory_without_a_record(t):
     id = t.new_id()

@@ -93,6 +93,12 @@ int cgroup_adopt(struct cgroup *cg, pid_t pid, struct crun_error *err) CRUN_NODI
  */
 int cgroup_delegate(struct cgroup *cg, pid_t pid, struct crun_error *err) CRUN_NODISCARD;
 
+/*
+ * Whether RECORD names a cgroup that no container of ours can have: the root, or one that this process is in itself (or below it). Such a
+ * record is damaged or forged, and cgroup_open refuses it.
+ */
+bool cgroup_is_off_limits(const struct oci_record *record);
+
 /* Reopens the cgroup of an existing container from its state record (manager, path, created directories). */
 int cgroup_open(const struct oci_record *record, struct cgroup **ret,
 		struct crun_error *err) CRUN_NODISCARD;

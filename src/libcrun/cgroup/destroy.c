@@ -7,12 +7,15 @@
 #include "base/str_list.h"
 #include "cgroup/systemd.h"
 #include "sys/file.h"
+#include "sys/io.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define PAUSE_MAX_MS 100
+/* For a tree that a payload made, of any size, when there is no --timeout. */
+#define TREE_MS 30000
 
 /* Finds or opens the hierarchy whose mount point is the first ROOT_LEN bytes of DIR. NULL with *ret_r < 0, or 0 to skip it. */
 static struct cg_hier *hier_of(struct cgroup *cg, const char *dir, size_t root_len, int *ret_r,
@@ -72,13 +75,11 @@ static size_t match_prefix(const struct cgroup *cg, const char *dir, size_t *ret
 static int open_leaf(const struct cgroup *cg, struct cg_hier *h, const char *dir,
 		     struct crun_error *err)
 {
-	int fd = sys_openat(h->root_fd, cg->path + 1, O_RDONLY | O_DIRECTORY, 0);
+	int r = cg_open_dir(cg, h, false);
 
-	if (fd >= 0)
-		h->dir_fd = fd;
-	return fd >= 0 || fd == -ENOENT
+	return r >= 0 || r == -ENOENT
 		       ? 0
-		       : err_sys_code(err, CODE_CGROUP_REMOVE, fd, "open cgroup `%s`", dir);
+		       : err_sys_code(err, CODE_CGROUP_REMOVE, r, "open cgroup `%s`", dir);
 }
 
 /* MADE: the record says that we made it. Else it is one that the container lives in and that was there before. */
@@ -116,6 +117,34 @@ static int open_scope(struct cgroup *cg, const struct oci_record *record, struct
 	return cg_systemd_describe(cg, record->id, record->runtime_pid, record->annotations, err);
 }
 
+/* The path of a line of /proc/self/cgroup ("ID:CONTROLLERS:PATH") is below PATH. */
+static bool is_below(const char *line, const char *path)
+{
+	const char *names = strchr(line, ':'), *own = names ? strchr(names + 1, ':') : NULL;
+	const char *rest = own ? str_after(own + 1, path) : NULL;
+
+	return rest && *rest == '/';
+}
+
+bool cgroup_is_off_limits(const struct oci_record *record)
+{
+	const char *path = record->cgroup_path;
+	char text[8192], *rest = text, *line;
+
+	if (!path || !path[0])
+		return false;
+	if (!path[strspn(path, "/")])
+		return true;
+	if (path[0] != '/' ||
+	    io_read_file_at(AT_FDCWD, "/proc/self/cgroup", text, sizeof(text)) < 0)
+		return false;
+	while ((line = strsep(&rest, "\n"))) {
+		if (is_below(line, path))
+			return true;
+	}
+	return false;
+}
+
 int cgroup_open(const struct oci_record *record, struct cgroup **ret, struct crun_error *err)
 {
 	struct cgroup *cg = calloc(1, sizeof(*cg));
@@ -123,7 +152,13 @@ int cgroup_open(const struct oci_record *record, struct cgroup **ret, struct cru
 
 	if (!cg)
 		return err_sys(err, -ENOMEM, "cgroup of container `%s`", record->id);
-	if (record->cgroup_path && record->cgroup_path[0])
+	if (cgroup_is_off_limits(record))
+		r = err_set(
+			err, CODE_CONTAINER_DAMAGED, EBUSY,
+			"the record of container `%s` names cgroup `%s`, which is the root or "
+			"above this process: `delete --force` gives the container up and leaves the cgroup alone",
+			record->id, record->cgroup_path);
+	if (r >= 0 && record->cgroup_path && record->cgroup_path[0])
 		r = cg_set_path(cg, record->cgroup_path, err);
 	if (r >= 0 && record->systemd_scope && cg->path)
 		r = open_scope(cg, record, err);
@@ -147,16 +182,17 @@ struct names {
 };
 
 /*
- * Removes all directories below FD, deepest first, with one fd however deep the payload nested them. -EBUSY: a process is in one of them.
+ * Removes all directories below FD, deepest first, with one fd however deep the payload nested them. -EBUSY: a process is in one of them;
+ * -ETIMEDOUT, -ECANCELED: by D, and what was removed until then need not be again.
  */
-static int remove_below(int fd)
+static int remove_below(int fd, const struct deadline *d)
 {
 	_cleanup_close_ int cur = sys_openat(fd, ".", O_RDONLY | O_DIRECTORY, 0);
 	struct names names = {0};
 	char name[256];
 	int r = cur;
 
-	while (r >= 0) {
+	while (r >= 0 && (r = deadline_check(d)) >= 0) {
 		r = cg_first_child(cur, name);
 		if (r == 0 && names.len == 0)
 			break;
@@ -198,8 +234,9 @@ static int remove_leaf(const struct cgroup *cg, const struct cg_hier *h)
  * Kills and removes until the kernel lets go: a dying process may hold its directory for a moment after its pidfd says that it is gone, and
  * no event tells when (v1). The pauses between those tries double from 1 ms.
  */
-static int remove_busy(struct cgroup *cg, const struct cg_hier *h, const struct deadline *d)
+static int remove_busy(struct cgroup *cg, const struct cg_hier *h, struct deadline *d)
 {
+	struct deadline tree = deadline_or(cg->deadline, TREE_MS);
 	int pause = 1;
 
 	/* A frozen v1 cgroup does not die; a failure to thaw shows up as a timeout. */
@@ -208,8 +245,12 @@ static int remove_busy(struct cgroup *cg, const struct cg_hier *h, const struct 
 	for (;;) {
 		int r = cg_kill_dir(h, d);
 
-		if (r >= 0)
-			r = remove_below(h->dir_fd);
+		if (r >= 0) {
+			r = remove_below(h->dir_fd, &tree);
+			/* That took its time; what is left to wait for has its own. */
+			if (r >= 0)
+				*d = deadline_or(cg->deadline, CG_DESTROY_MS);
+		}
 		if (r >= 0 || r == -ENODEV)
 			r = remove_leaf(cg, h);
 		if (r != -EBUSY && r != -ENODEV)
@@ -243,11 +284,16 @@ static int still_busy(const struct cgroup *cg, const struct cg_hier *h, const st
 }
 
 /* Only the container's own directory is emptied by force; the parents that we made go when nobody else uses them. */
-static int destroy_in(struct cgroup *cg, struct cg_hier *h, const struct deadline *d,
+static int destroy_in(struct cgroup *cg, struct cg_hier *h, struct deadline *d,
 		      struct crun_error *err)
 {
 	int r = 0;
 
+	if (h->inner)
+		r = cg_open_outer(cg, h);
+	if (r < 0 && r != -ENOENT)
+		return err_sys_code(err, CODE_CGROUP_REMOVE, r, "open cgroup `%s%s`", h->root,
+				    cg->path);
 	if (h->leaf_made && h->dir_fd >= 0) {
 		/* The usual case: all processes are gone, one call is enough. */
 		r = remove_leaf(cg, h);

@@ -30,7 +30,7 @@ static int check_deletable(const struct container *c, struct crun_error *err)
 int container_undo(const struct oci_record *record, struct cgroup *cg, int net_fd,
 		   struct crun_error *err)
 {
-	int r = cgroup_destroy(cg, err);
+	int r = cg ? cgroup_destroy(cg, err) : 0;
 
 	if (r == 0)
 		r = intelrdt_remove(record, err);
@@ -43,14 +43,23 @@ int container_undo(const struct oci_record *record, struct cgroup *cg, int net_f
  * Undoes everything that the record knows of, and removes the state directory last, so that it can be repeated after a failure.
  * The lock must be held and init be dead.
  */
-static int destroy(struct container *c, struct crun_error *err)
+static int destroy(struct container *c, bool force, struct crun_error *err)
 {
 	struct cgroup *cg = NULL;
-	int r = cgroup_open(c->record, &cg, err);
+	int r = 0;
 
+	if (force && cgroup_is_off_limits(c->record))
+		/* Not a warning, which nobody sees by default: something may run on that was meant to end. */
+		log_message(LOG_LEVEL_ERROR,
+			    "the record of container `%s` names cgroup `%s`, which is the root or "
+			    "above this process and cannot be the container's: it is left alone",
+			    c->dir.id, c->record->cgroup_path);
+	else
+		r = cgroup_open(c->record, &cg, err);
 	if (r < 0)
 		return r;
-	cgroup_set_deadline(cg, &c->deadline);
+	if (cg)
+		cgroup_set_deadline(cg, &c->deadline);
 	r = container_undo(c->record, cg, c->net_fd, err);
 	cgroup_free(cg);
 	if (r < 0)
@@ -76,7 +85,7 @@ static int delete_known(struct container *c, bool force, struct crun_error *err)
 	r = end(c, err);
 	if (r < 0)
 		return r;
-	return destroy(c, err);
+	return destroy(c, force, err);
 }
 
 /*
