@@ -142,6 +142,11 @@ class Test:
     def skip(self, reason):
         raise Skip(reason)
 
+    def need_controllers(self, *names):
+        for name in names:
+            if not hostside.has_controller(name):
+                self.skip(f"the kernel has no cgroup controller {name} in this layout")
+
     def new_id(self):
         self.counter += 1
         return f"{self.prefix}-{self.counter}"
@@ -174,7 +179,7 @@ class Test:
             if value:
                 return value
             assert time.monotonic() < deadline, f"timed out waiting for {what}"
-            time.sleep(0.01)
+            time.sleep(0.01 * PATIENCE)
 
     # ---- bundles ------------------------------------------------------------------------
 
@@ -456,7 +461,7 @@ class Test:
                 hostside.reap()
                 return [f"process {pid} ({name}, {state})"
                         for pid, (state, name) in below.items()]
-            time.sleep(0.01)
+            time.sleep(0.01 * PATIENCE)
 
     def left_cgroups(self):
         """The parent that all containers of a test share may stay; nothing below it may."""

@@ -67,6 +67,18 @@ def cgroup_mounts():
     return found
 
 
+def has_controller(name):
+    """Whether a cgroup can have limits of it: Linux 6.12 may have no v1 of memory and cpuset."""
+    mounts = cgroup_mounts()
+    if any(name in names.split(",") for names in mounts):
+        return True
+    try:
+        with open(f"{mounts['unified']}/cgroup.controllers", encoding="ascii") as names:
+            return name in names.read().split()
+    except (KeyError, FileNotFoundError):
+        return False
+
+
 def own_cgroups():
     """Hierarchy name (as in cgroup_mounts) -> our own path in it."""
     paths = {}

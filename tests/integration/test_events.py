@@ -10,7 +10,7 @@ import time
 from harness import flavors, timeout
 from test_lifecycle import SLEEP, stopped
 from test_linux_cgroups import unified
-from test_stats import HOG, need_memory, up
+from test_stats import HOG, up
 
 PSI = {"some": {"avg10": float, "avg60": float, "avg300": float, "total": int},
        "full": {"avg10": float, "avg60": float, "avg300": float, "total": int}}
@@ -79,7 +79,6 @@ def test_statistics_have_the_form_that_callers_read(t):
     time.sleep(0.3)
     data = once(t, bundle)
     assert data["cpu"]["usage"]["total"] > 10 ** 7 and data["pids"]["limit"] == 33, data
-    need_memory(t, bundle)
     assert data["memory"]["usage"]["limit"] == 64 << 20, data
     assert 0 < data["memory"]["usage"]["usage"] <= 64 << 20, data
     assert data["memory"]["raw"]["pgfault"] > 0, data
@@ -145,12 +144,12 @@ def test_first_object_comes_at_once(t):
 
 def run_out_of_memory(t, script):
     """A container with 20 MiB whose SCRIPT begins once somebody reads its events."""
+    t.need_controllers("memory")
     bundle = t.bundle(["sh", "-c", "read x </go; " + script], own_rootfs=True)
     os.mkfifo(os.path.join(bundle.rootfs, "go"))
     bundle.config["linux"]["resources"] = {"memory": {"limit": 20 << 20, "swap": 20 << 20}}
     bundle.save()
     t.run_container(bundle, "--detach")
-    need_memory(t, bundle)
     child, lines = stream(t, bundle, "--interval", "1h")
     t.wait_until(lines, "the first object")
     with open(os.path.join(bundle.rootfs, "go"), "w", encoding="ascii") as go:

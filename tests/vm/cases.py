@@ -71,7 +71,7 @@ class Case:
     def __init__(self, layout="v2", lsm="apparmor"):
         self.layout, self.lsm = layout, lsm
         self.commands, self.env, self.linger = [], {}, False
-        self.timeout = 1200
+        self.timeout = 2 * 3600   # for what hangs outside of a test, which has an end of its own
 
     def command(self, argv):
         self.commands.append(list(argv))
@@ -91,7 +91,7 @@ class Case:
                 paths += [f"/vm/tree/tests/{folder}/{name}"
                           for name in sorted(os.listdir(f"{common.TOP}/tests/{folder}"))
                           if re.fullmatch(r"test_.*\.py", name)]
-            self.timeout = 3 * 3600
+            self.timeout = 6 * 3600
         argv = ["python3", "-B", f"{INTEGRATION}/run.py", "--runtime", "/vm/bin/crun", f"-j{width}"]
         argv += ["--without", without] if without else []
         self.command(argv + (["-k", text] if text else []) + paths)
@@ -128,7 +128,8 @@ class Case:
         return image
 
     def boot(self, kernel, runtime, folder, append=(), cpus=2, memory=1536, timeout=None,
-             say=print):
+             **how):
+        """`how`: see machine.boot()."""
         common.need(machine.QEMU)
         image = root.image()
         payload = self.payload(runtime, folder, machine.has_kvm(kernel))
@@ -142,4 +143,4 @@ class Case:
                  "swapaccount=1", "net.ifnames=0"]
         return machine.boot(kernel, initrd, words, [(image, True), (payload, False),
                                                     (kernel.modules_image, False), (swap, True)],
-                            cpus, memory, timeout or self.timeout, say, folder)
+                            cpus, memory, timeout or self.timeout, folder=folder, **how)

@@ -29,10 +29,15 @@ def cache_dir(*names):
 
 
 @contextlib.contextmanager
-def locked(name):
-    """Only one process at a time; the lock is a file of the cache."""
+def locked(name, shared=False):
+    """Only one at a time, or only those that share it; the lock is a file of the cache.
+
+    First come, first served: whoever waits for the lock keeps later ones from sharing it.
+    """
     with open(os.path.join(cache_dir(), name + ".lock"), "w", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        with open(lock.name + ".queue", "w", encoding="ascii") as queue:
+            fcntl.flock(queue, fcntl.LOCK_EX)
+            fcntl.flock(lock, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
         yield
 
 

@@ -21,7 +21,8 @@ QEMU = "qemu-system-x86_64"
 # now and then, and the kernel's allocator dies of that.
 CPU = "max,la57=off,cx16=off"
 # An emulated kernel that rewrites its own code while another CPU runs there dies now and then, while it
-# boots for the most part. What a test does to a kernel it does each time.
+# boots for the most part. That cannot be where the CPUs take turns in one thread, as from the second try
+# on. What a test does to a kernel it does each time.
 TRIES = 3
 PANICKED = "the kernel panicked"
 PANIC = ("Kernel panic", "end Kernel panic", "Attempted to kill init")
@@ -70,11 +71,11 @@ def has_kvm(kernel):
         return source.read() == "works"
 
 
-def command(kernel, initrd, append, disks, cpus, memory, folder):
+def command(kernel, initrd, append, disks, cpus, memory, folder, single):
     kvm = has_kvm(kernel)
     argv = [QEMU, "-machine", "q35", "-m", str(memory), "-smp", str(cpus), "-nodefaults",
             "-display", "none", "-no-reboot", "-kernel", kernel.image, "-initrd", initrd,
-            "-accel", "kvm" if kvm else "tcg,thread=multi",
+            "-accel", "kvm" if kvm else f"tcg,thread={'single' if single else 'multi'}",
             "-cpu", "host" if kvm else CPU,
             "-serial", f"file:{folder}/console", "-serial", f"file:{folder}/results",
             "-append", "console=ttyS0 quiet loglevel=4 panic=-1 " + " ".join(append)]
@@ -86,9 +87,9 @@ def command(kernel, initrd, append, disks, cpus, memory, folder):
     return argv
 
 
-def die_with_parent():
+def die_with_parent(number=signal.SIGKILL):
     """Nobody waits for an emulator whose caller was killed."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)   # PR_SET_PDEATHSIG
+    ctypes.CDLL(None).prctl(1, number)   # PR_SET_PDEATHSIG
 
 
 class Stream:
@@ -152,25 +153,31 @@ def run(argv, folder, timeout, say):
 
 
 def boot(kernel, initrd, append=(), disks=(), cpus=2, memory=1024, timeout=600, say=print,
-         folder=None):
-    """Run a machine in `folder` (a temporary directory of the caller); see Result."""
+         folder=None, single=False, again=None):
+    """Run a machine in `folder` (a temporary directory of the caller); see Result.
+
+    `single`: its CPUs are emulated in one thread, so that others can run beside it.  `again` is
+    called when what was said so far does not count, because the machine has to start once more.
+    """
     common.need(QEMU)
-    argv = command(kernel, initrd, append, disks, cpus, memory, folder)
+    kvm = has_kvm(kernel)
     for tries_left in range(TRIES - 1, -1, -1):
         for name in ("console", "results"):
             with open(os.path.join(folder, name), "wb"):
                 pass
-        with common.locked("machine"):
+        argv = command(kernel, initrd, append, disks, cpus, memory, folder, single)
+        with common.locked("machine", shared=single or kvm):
             result = run(argv, folder, timeout, say)
         if result.why:
-            print(f"vm: {result.why}; the console's end:", file=sys.stderr)
-            print("\n".join("    " + line for line in result.tail().splitlines()),
+            print(f"vm: {result.why}; the console's end:\n" +
+                  "\n".join("    " + line for line in result.tail().splitlines()),
                   file=sys.stderr, flush=True)
-        if result.why != PANICKED or has_kvm(kernel):
+        if result.why != PANICKED or kvm or not tries_left:
             break
-        if tries_left:
-            print("vm: starting again, for it may be the emulator's fault", file=sys.stderr,
-                  flush=True)
+        single = True
+        print("vm: starting again, for it may be the emulator's fault", file=sys.stderr, flush=True)
+        if again:
+            again()
     return result
 
 

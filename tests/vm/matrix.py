@@ -2,13 +2,19 @@
 """The table of kernels, cgroup layouts and drivers: each row is one machine, each column a driver."""
 
 import collections
+import json
+import os
 import re
 import shutil
+import signal
+import sys
 import tempfile
+import traceback
 
 import cases
 import common
 import kernels
+import machine
 
 # What the layout and the driver of cgroups, or the kernel's security module, make a difference to.
 SHORT = ["test_smoke.py", "test_lifecycle.py", "test_kill.py", "test_linux_cgroups.py",
@@ -42,7 +48,10 @@ class Row:
     """What one machine answered."""
 
     def __init__(self, cell):
-        self.cell, self.why, self.seconds = cell, "", 0.0
+        self.cell, self.why, self.absent, self.seconds = cell, "", "", 0.0
+        self.forget()
+
+    def forget(self):
         self.counts = {column: collections.Counter() for column in COLUMNS}
         self.failures, self.skips = [], []
 
@@ -62,6 +71,33 @@ class Row:
             return "–"
         return f"{counts['ok']}/{counts['FAIL']}/{counts['skip']}"
 
+    def green(self):
+        return not (self.why or self.failures or self.absent)
+
+    def save(self, path):
+        """One more line of a file of results."""
+        with open(path, "a", encoding="utf-8") as out:
+            out.write(json.dumps({"cell": self.cell.name, "why": self.why, "absent": self.absent,
+                                  "counts": self.counts, "seconds": round(self.seconds),
+                                  "failures": self.failures, "skips": self.skips}) + "\n")
+
+
+def load(path):
+    """Name of the cell -> the last row that was saved."""
+    rows, known = {}, {cell.name: cell for cell in cells()}
+    if not os.path.exists(path):
+        return rows
+    with open(path, encoding="utf-8") as lines:
+        for line in lines:
+            saved = json.loads(line)
+            if saved["cell"] in known:
+                row = rows[saved["cell"]] = Row(known[saved["cell"]])
+                row.why, row.absent, row.seconds = saved["why"], saved["absent"], saved["seconds"]
+                row.failures, row.skips = saved["failures"], saved["skips"]
+                row.counts.update({column: collections.Counter(counts)
+                                   for column, counts in saved["counts"].items()})
+    return rows
+
 
 def fill(case, cell, whole):
     """What runs in this cell's machine."""
@@ -79,12 +115,12 @@ def run_cell(cell, runtime, folder, whole):
 
     def say(line):
         row.take(line)
-        print(f"{cell.name}: {line}", flush=True)
+        print(f"{cell.name}: {line}\n", end="", flush=True)
     try:
         case = cases.Case(cell.layout, cell.lsm)
         fill(case, cell, whole)
         kernel = kernels.fetch(cell.kernel)
-        result = case.boot(kernel, runtime, mine, say=say)
+        result = case.boot(kernel, runtime, mine, say=say, again=row.forget, single=True)
         row.seconds, row.why = result.seconds, result.why
         if not result.why and result.status and not row.failures:
             row.why = f"exit status {result.status}"
@@ -98,29 +134,75 @@ def table(rows):
     for row in rows:
         cell = row.cell
         lines.append((cell.kernel, cell.layout, cell.lsm, *map(row.text, COLUMNS),
-                      row.why or f"{row.seconds:.0f} s"))
+                      row.absent or row.why or f"{row.seconds:.0f} s"))
     widths = [max(len(line[n]) for line in lines) for n in range(len(lines[0]))]
     print("\npassed/failed/skipped")
     for line in lines:
         print("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
 
 
-def run(runtime, folder, only="", whole=False):
-    """Every cell whose name has `only`; the exit status."""
-    rows, absent = [], []
-    for cell in cells():
-        if only not in cell.name:
-            continue
+def start(cell, runtime, folder, whole, results):
+    """A process that runs the cell and writes its row into `results`; the pid."""
+    sys.stdout.flush()
+    pid = os.fork()
+    if pid:
+        return pid
+    try:
+        machine.die_with_parent(signal.SIGTERM)
         try:
-            rows.append(run_cell(cell, runtime, folder, whole))
+            row = run_cell(cell, runtime, folder, whole)
         except common.Unavailable as reason:
-            absent.append(f"{cell.name} ({reason})")
-            print(f"skip {absent[-1]}", flush=True)
+            row = Row(cell)
+            row.absent = f"not run: {reason}"
+            print(f"skip {cell.name} ({reason})")
+        row.save(results)
+    except Exception:   # pylint: disable=broad-except
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(0)
+
+
+def run_all(wanted, *how):
+    """Run the wanted cells, as many at a time as there are CPUs for."""
+    waiting, running = list(wanted), set()
+    try:
+        while waiting or running:
+            while waiting and len(running) < (os.cpu_count() or 1):
+                running.add(start(waiting.pop(0), *how))
+            running.discard(os.wait()[0])
+    finally:
+        for pid in running:
+            os.kill(pid, signal.SIGTERM)
+        for pid in running:
+            os.waitpid(pid, 0)
+
+
+def choose(only):
+    """The cells whose name has one of the texts that `only` lists, in that order."""
+    found = {cell.name: cell for text in only.split(",") for cell in cells() if text in cell.name}
+    return list(found.values())
+
+
+def run(runtime, folder, only="", whole=False, results=None):
+    """Every cell that choose() finds; the exit status.
+
+    With a file of `results` only those that it has no green row of; the table has all of them.
+    """
+    results = results or os.path.join(folder, "results")
+    done = load(results)
+    chosen = choose(only)
+    run_all([cell for cell in chosen if not (cell.name in done and done[cell.name].green())],
+            runtime, folder, whole, results)
+    done = load(results)
+    rows = [done[cell.name] for cell in chosen if cell.name in done]
     table(rows)
-    totals = collections.Counter(FAIL=sum(1 for row in rows if row.why))
+    # A cell without a row: what ran it has died.
+    totals = collections.Counter(FAIL=sum(1 for row in rows if row.why) + len(chosen) - len(rows),
+                                 skip=sum(1 for row in rows if row.absent))
     for row in rows:
         for line in row.failures:
             print(f"{row.cell.name}: {line}")
         totals += sum(row.counts.values(), collections.Counter())
-    print(f"{totals['ok']} passed, {totals['FAIL']} failed, {totals['skip'] + len(absent)} skipped")
-    return 1 if totals["FAIL"] else 0 if rows else 77
+    print(f"{totals['ok']} passed, {totals['FAIL']} failed, {totals['skip']} skipped")
+    return 1 if totals["FAIL"] else 77 if all(row.absent for row in rows) else 0

@@ -60,8 +60,11 @@ def parse():
     add("--all", action="store_true", help="every file of the integration suite")
     add("--slice", action="store_true", help="the selection that scripts/test runs")
     add("--matrix", action="store_true", help="all kernels, layouts and drivers")
-    add("--only", metavar="TEXT", default="", help="only cells of the matrix that have TEXT")
+    add("--only", metavar="TEXT[,TEXT...]", default="",
+        help="only cells of the matrix that have TEXT")
     add("--whole", action="store_true", help="with --matrix: the whole integration suite")
+    add("--results", metavar="FILE",
+        help="with --matrix: where each cell's result goes; those that are green there do not run again")
     add("--list", action="store_true", help="the kernels, and the cells of the matrix")
     add("--fetch", action="store_true", help="fetch what the run would need, and stop")
     add("--update", action="store_true", help="ask the mirror for newer kernels")
@@ -144,7 +147,8 @@ def main():
     folder = tempfile.mkdtemp(prefix="crun-vm-")
     try:
         if options.matrix:
-            return matrix.run(runtime_of(options), folder, options.only, options.whole)
+            return matrix.run(runtime_of(options), folder, options.only, options.whole,
+                              options.results)
         result = one(options, folder)
         if options.console and result:
             print(result.console)
