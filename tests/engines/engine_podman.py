@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Podman: the one that is installed, and a newer one of the distribution's next release."""
 
-import os
-import resource
 import shutil
 
-from framework import Engine
+from framework import Engine, ulimit
+import podman_api
+import podman_exec
 import podman_limits
 import podman_newer
+import podman_pods
 import podman_run
 
 IMAGE = "localhost/crun-test:latest"
+PAUSE = "localhost/crun-pause:latest"
 
 CONTAINERS_CONF = """
 [containers]
@@ -21,7 +23,7 @@ runtime = "crun"
 cgroup_manager = "cgroupfs"
 events_logger = "file"
 image_copy_tmp_dir = "{dir}/tmp"
-infra_image = "{image}"
+infra_image = "{pause}"
 [engine.runtimes]
 crun = ["{runtime}"]
 [network]
@@ -29,18 +31,12 @@ network_config_dir = "{dir}/networks"
 """
 
 
-def ulimit(name):
-    """Podman asks for more than a root without CAP_SYS_RESOURCE may have."""
-    hard = resource.getrlimit(getattr(resource, "RLIMIT_" + name.upper()))[1]
-    hard = 4096 if hard == resource.RLIM_INFINITY else min(hard, 4096)
-    return f"{name}={hard}:{hard}"
-
-
 class PodmanBase(Engine):
     """The settings and the image; .podman(...) is the command."""
 
     keep_processes = ("catatonit", "podman pause", "podman")
     keep_cgroups = (r"/libpod_parent(/conmon)?", r"/conmon", r"/user\.slice.*")
+    keep_mounts = (r"/run/netns", r".*/netns", r".*/g/(overlay|vfs)")
     programs = ("podman", "conmon")
     image = IMAGE
     options = ()
@@ -51,7 +47,7 @@ class PodmanBase(Engine):
         self.driver = "vfs"
         ulimits = f'"{ulimit("nofile")}", "{ulimit("nproc")}"'
         self.file("containers.conf", CONTAINERS_CONF.format(
-            ulimits=ulimits, dir=self.dir, image=IMAGE, runtime=self.runtime))
+            ulimits=ulimits, dir=self.dir, pause=PAUSE, runtime=self.runtime))
         self.file("storage.conf", f'[storage]\ndriver = "{self.driver}"\n'
                   f'graphroot = "{self.path("g")}"\nrunroot = "{self.path("r")}"\n')
         for name in ("home/.config", "home/.config/containers"):
@@ -59,6 +55,8 @@ class PodmanBase(Engine):
         self.file("home/.config/containers/policy.json",
                   '{"default": [{"type": "insecureAcceptAnything"}]}')
         self.podman("import", self.image_tar(), IMAGE)
+        self.podman("import", "--change", 'ENTRYPOINT ["/bin/sleep", "1000000"]', self.image_tar(),
+                    PAUSE)
 
     def environment(self, env=None):
         own = {"CONTAINERS_CONF": self.path("containers.conf"),
@@ -91,15 +89,19 @@ class PodmanBase(Engine):
         left = self.podman("ps", "-aq", check=False).out.split()
         if left:
             self.podman("rm", "--force", "--time", "0", *left, check=False)
-        return [f"container {name}" for name in left]
+        pods = self.podman("pod", "ps", "-q", check=False).out.split()
+        if pods:
+            self.podman("pod", "rm", "--force", "--time", "0", *pods, check=False)
+        return [f"container {name}" for name in left] + [f"pod {name}" for name in pods]
 
     def stop(self):
-        self.podman("rmi", "--force", IMAGE, check=False)
+        self.podman("rmi", "--force", IMAGE, PAUSE, check=False)
         if self.rootless:
             self.podman("system", "migrate", check=False)   # ends the process of its namespace
 
 
-class Podman(podman_limits.Scenarios, podman_run.Scenarios, PodmanBase):
+class Podman(podman_api.Scenarios, podman_pods.Scenarios, podman_exec.Scenarios,
+             podman_limits.Scenarios, podman_run.Scenarios, PodmanBase):
     name = "podman"
 
 

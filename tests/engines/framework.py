@@ -5,6 +5,7 @@ import inspect
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -36,6 +37,15 @@ def scenario(quick=False, flavors=("root", "rootless"), timeout=90, needs=()):
                              "needs": needs}
         return function
     return mark
+
+
+def ulimit(name):
+    """NAME=SOFT:HARD of what there is: engines ask for more than a root may have who is not
+    allowed to raise limits.
+    """
+    hard = resource.getrlimit(getattr(resource, "RLIMIT_" + name.upper()))[1]
+    hard = 4096 if hard == resource.RLIM_INFINITY else min(hard, 4096)
+    return f"{name}={hard}:{hard}"
 
 
 class Engine:

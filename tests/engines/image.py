@@ -2,6 +2,7 @@
 """The image that the engines run: busybox with all applets, made here, in a tar archive."""
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -37,3 +38,20 @@ def make(rootfs, archive):
 
 def pack(tree, archive):
     subprocess.check_call(["tar", "--numeric-owner", "-cf", archive, "-C", tree, "."])
+
+
+def with_program(rootfs, name, archive):
+    """The same with a program of the host and its libraries; None when that is not installed."""
+    program = shutil.which(name, path=os.environ.get("PATH", "/usr/bin") + ":/usr/sbin:/sbin")
+    if not program:
+        return None
+    tree = archive + ".tree"
+    subprocess.check_call(["cp", "-a", rootfs, tree])
+    listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=False).stdout
+    files = re.findall(r"(/\S+) \(0x", listed) + [program]
+    for path in files:
+        os.makedirs(tree + os.path.dirname(path), exist_ok=True)
+        shutil.copy(path, tree + path)
+    pack(tree, archive)
+    shutil.rmtree(tree)
+    return archive

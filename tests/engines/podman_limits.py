@@ -3,9 +3,10 @@
 
 import os
 import re
+import shutil
 
 import hostside
-from framework import scenario
+from framework import scenario, ulimit
 from results import fields
 
 EAT = "x=$(head -c 100000000 /dev/zero | tr '\\0' x); echo never"
@@ -182,7 +183,7 @@ class Scenarios:
     @scenario()
     def settings_of_the_process(self):
         options = ["--env", "A=b c", "--workdir", "/tmp", "--hostname", "box", "--ulimit",
-                   "nofile=100:200", "--sysctl", "net.ipv4.ip_forward=1", "--shm-size", "1m",
+                   "nofile=100:200", "--ulimit", ulimit("nproc"), "--sysctl", "net.ipv4.ip_forward=1", "--shm-size", "1m",
                    "--oom-score-adj", "500"]
         script = "echo $A; pwd; hostname; ulimit -Sn; ulimit -Hn; " \
                  "cat /proc/sys/net/ipv4/ip_forward; cat /proc/self/oom_score_adj; " \
@@ -276,6 +277,7 @@ class Scenarios:
         assert done.out == "yes\nby cdi\n/dev/fuse\n", done
         assert '"status"' in self.read(out) and '"creating"' in self.read(out), "the hook"
         os.unlink(out)
+        shutil.rmtree("/run/cdi", ignore_errors=True)
 
     def cdi_options(self):
         """--cdi-spec-dir is new; the old place is of the whole host, and so only there for root."""
@@ -284,5 +286,5 @@ class Scenarios:
         if self.rootless:
             self.skip("this Podman has no --cdi-spec-dir")
         os.makedirs("/run/cdi", exist_ok=True)
-        os.replace(self.path("cdi/example.json"), "/run/cdi/example.json")
+        shutil.copy(self.path("cdi/example.json"), "/run/cdi/example.json")
         return []

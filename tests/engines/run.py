@@ -19,6 +19,7 @@ import glob
 import importlib
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -51,6 +52,8 @@ class World:
         self.rootfs = os.path.join(self.dir, "rootfs")
         self.image_tar = os.path.join(self.dir, "image.tar")
         image.make(self.rootfs, self.image_tar)
+        self.redis_tar = image.with_program(self.rootfs, "redis-server",
+                                            os.path.join(self.dir, "redis.tar"))
 
     def close(self):
         if not self.keep:
@@ -190,7 +193,7 @@ def plan(options):
                 continue
             jobs = [job for job in framework.scenarios_of(cls) if flavor in job[2]["flavors"]
                     and (job[2]["quick"] or not options.quick)
-                    and options.k in f"{cls.name}[{flavor}] {job[0]}"]
+                    and re.search(options.k, f"{cls.name}[{flavor}] {job[0]}")]
             if jobs:
                 yield cls, flavor, jobs
 
@@ -210,7 +213,7 @@ def parse():
     add("--quick", action="store_true", help="only the scenarios that are marked quick")
     add("--engine", metavar="NAME", action="append", default=[], help="may be repeated")
     add("--flavor", choices=("root", "rootless"))
-    add("-k", metavar="TEXT", default="", help="only scenarios whose line has TEXT")
+    add("-k", metavar="TEXT", default="", help="only scenarios whose line matches (a regular expression)")
     add("--runtime", metavar="PATH")
     add("--shell", metavar="COMMAND", help="run only this in the room of the engine")
     add("--list", action="store_true", help="print the scenarios, run nothing")
