@@ -217,6 +217,7 @@ static int run(struct log_target *log, struct invocation *inv, char *const *argv
 	inv->ctx.state_root = global.root;
 	inv->ctx.cgroup_manager = global.cgroup_manager;
 	inv->ctx.timeout_ms = global.timeout_ms;
+	inv->ctx.notify_socket = getenv("NOTIFY_SOCKET");
 	r = run_command(inv, argv, at, err);
 	libcrun_set_log(NULL, NULL, LOG_LEVEL_ERROR);
 	return r;

@@ -26,6 +26,11 @@ struct libcrun_context {
 	 * time does not count. 0: each wait has the limit that suits it (sys/deadline.h), and hooks only their own.
 	 */
 	int64_t timeout_ms;
+	/*
+	 * $NOTIFY_SOCKET or NULL: where a service manager wants to be told that the payload is ready (sd_notify(3)). create and run give
+	 * the payload a socket of its own; start, and run when detached, wait until it has said so or has ended.
+	 */
+	const char *notify_socket;
 };
 
 /* Options of create, run and (later) restore. */

@@ -19,8 +19,10 @@
 #include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -329,6 +331,26 @@ static void show_syscall(const char *nr)
 	printf("%d\n", errno);
 }
 
+/* As sd_notify(3): sends TEXT, in which '|' stands for the end of a line, to $NOTIFY_SOCKET. */
+static void notify(const char *text)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un addr = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char message[4096];
+
+	snprintf(message, sizeof(message), "%s", text);
+	for (char *c = message; *c; c++)
+		*c = *c == '|' ? '\n' : *c;
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path ? path : "");
+	if (fd >= 0 && sendto(fd, message, strlen(message), 0, (struct sockaddr *)&addr,
+			      sizeof(addr)) == (ssize_t)strlen(message))
+		printf("sent\n");
+	else
+		printf("error %s\n", strerror(errno));
+	close(fd);
+}
+
 static const struct {
 	const char *name;
 	void (*show)(void);
@@ -353,6 +375,7 @@ static const struct {
 } with_value[] = {
 	{"sysctl:", show_sysctl}, {"file:", show_file}, {"stat:", show_stat},
 	{"dir:", show_dir},	  {"spew:", spew},	{"syscall:", show_syscall},
+	{"notify:", notify},
 };
 
 static void show_section(const char *arg)

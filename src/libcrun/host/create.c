@@ -11,6 +11,7 @@
 #include "sys/process.h"
 
 #include <errno.h>
+#include <sys/mman.h>
 
 /* Whether a host user has an id in the container's own user namespace. */
 static bool user_is_mapped(uid_t uid, void *data)
@@ -62,12 +63,43 @@ static void launch_init(struct launch *l, const struct libcrun_context *ctx, con
 		.pidfd_sock = FD_NONE,
 		.listener_sock = FD_NONE,
 		.master = FD_NONE,
+		.notify = {.fd = FD_NONE, .host = ctx->notify_socket},
 		.pid = -1,
 		.pidfd = FD_NONE,
 		.interrupts = {.fd = FD_NONE},
 	};
 	for (int i = 0; i < NS_COUNT; i++)
 		l->ns_fds[i] = FD_NONE;
+}
+
+void launch_done(struct launch *l)
+{
+	channel_close(&l->channel);
+	channel_close(&l->init_channel);
+	close_fd(&l->gate_fd);
+	for (int i = 0; i < NS_COUNT; i++)
+		close_fd(&l->ns_fds[i]);
+	for (size_t i = 0; l->plan && l->mount_fds && i < l->plan->mounts_len; i++)
+		close_fd(&l->mount_fds[i]);
+	close_fd(&l->root_source_fd);
+	close_fd(&l->console_sock);
+	close_fd(&l->pidfd_sock);
+	close_fd(&l->listener_sock);
+	close_fd(&l->master);
+	notify_done(&l->notify);
+	close_fd(&l->pidfd);
+	if (l->seccomp)
+		munmap(l->seccomp, sizeof(*l->seccomp));
+	if (l->progress)
+		munmap(l->progress, sizeof(*l->progress));
+	netdevs_free(l->netdevs);
+	close_fd(&l->rdt.base_fd);
+	cgroup_free(l->cgroup);
+	state_close(&l->dir);
+	oci_arena_free(&l->arena);
+	if (l->chld_saved)
+		sigaction(SIGCHLD, &l->callers_chld, NULL);
+	interrupts_end(&l->interrupts);
 }
 
 /* CALLERS_MASK: the signals that were blocked when we were called, where that is not the present mask (NULL). */
@@ -152,6 +184,7 @@ static int wait_in_foreground(struct launch *l, struct run_wait *wait, int *exit
 		.pidfd = l->pidfd,
 		.master = take_fd(&l->master),
 		.console_size = l->plan->process.spec->console_size != NULL,
+		.notify = l->notify.fd >= 0 ? &l->notify : NULL,
 	};
 	int r = run_wait(wait, &args, exit_status, err);
 
@@ -187,6 +220,15 @@ static int run_container(struct launch *l, struct run_wait *wait, int *exit_stat
 		launch_name_phase(l, "payload", err);
 		undo_run(l);
 		return r;
+	}
+	if (l->opts->detach && l->notify.fd >= 0) {
+		l->notify.main_pid = l->pid;
+		r = notify_await(&l->notify, &l->deadline, l->pidfd, err);
+		if (r < 0) {
+			launch_name_phase(l, "notify", err);
+			undo_run(l);
+			return r;
+		}
 	}
 	/* From here on signals are the payload's, and its time is not ours. */
 	l->deadline = deadline_none();

@@ -22,7 +22,6 @@
 #include "sys/process.h"
 
 #include <errno.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 /* ---- before birth ---- */
@@ -43,6 +42,19 @@ static void undo_state(struct launch *l)
 
 	if (!l->keep_state && state_remove(&l->dir, &err) < 0)
 		log_debug("undo: %s", err.text);
+}
+
+static bool wants_notify(const struct launch *l)
+{
+	return l->plan->notify_dir;
+}
+
+/* With create it is `start` that listens. */
+static int prepare_notify(struct launch *l, struct crun_error *err)
+{
+	int r = notify_make_dir(&l->dir, err);
+
+	return r < 0 || !l->is_run ? r : notify_listen(&l->notify, &l->dir, err);
 }
 
 static int connect_sockets(struct launch *l, struct crun_error *err)
@@ -163,18 +175,6 @@ static int listen_gate(struct launch *l, struct crun_error *err)
 static bool wants_seccomp(const struct launch *l)
 {
 	return l->plan->sync_filter;
-}
-
-/* Shared before birth, filled while init mounts: the program never goes through a socket. */
-static int share_seccomp_area(struct launch *l, struct crun_error *err)
-{
-	void *area = mmap(NULL, sizeof(*l->seccomp), PROT_READ | PROT_WRITE,
-			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (area == MAP_FAILED)
-		return err_sys(err, -errno, "map memory for the seccomp program");
-	l->seccomp = area;
-	return 0;
 }
 
 /* ---- birth ---- */
@@ -491,6 +491,7 @@ static int settle(struct launch *l, struct crun_error *err)
 
 const struct host_phase host_phases[] = {
 	{.name = "state", .run = reserve_state, .undo = undo_state},
+	{.name = "notify", .when = wants_notify, .run = prepare_notify},
 	{.name = "sockets", .run = connect_sockets},
 	{.name = "cgroup.select", .run = select_cgroup},
 	{.name = "rdt.select", .when = wants_rdt, .run = select_rdt, .code = CODE_RESCTRL},
@@ -500,7 +501,7 @@ const struct host_phase host_phases[] = {
 	{.name = "gate", .when = wants_gate, .run = listen_gate},
 	{.name = "namespaces", .run = namespaces_open, .code = CODE_NAMESPACE_JOIN},
 	{.name = "sources", .run = sources_open, .code = CODE_MOUNT_SOURCE_REFUSED},
-	{.name = "seccomp.area", .when = wants_seccomp, .run = share_seccomp_area},
+	{.name = "seccomp.area", .when = wants_seccomp, .run = launch_share_seccomp},
 	{.name = "spawn", .run = give_birth, .code = CODE_NAMESPACE_CREATE, .undo = undo_birth},
 	{.name = "adopt", .run = adopt, .code = CODE_CGROUP_ATTACH},
 	{.name = "rdt.join", .when = wants_rdt, .run = join_rdt},
@@ -568,33 +569,4 @@ void launch_undo(struct launch *l)
 {
 	launch_begin_undo(l);
 	undo_phases(l, HOST_PHASES);
-}
-
-void launch_done(struct launch *l)
-{
-	channel_close(&l->channel);
-	channel_close(&l->init_channel);
-	close_fd(&l->gate_fd);
-	for (int i = 0; i < NS_COUNT; i++)
-		close_fd(&l->ns_fds[i]);
-	for (size_t i = 0; l->plan && l->mount_fds && i < l->plan->mounts_len; i++)
-		close_fd(&l->mount_fds[i]);
-	close_fd(&l->root_source_fd);
-	close_fd(&l->console_sock);
-	close_fd(&l->pidfd_sock);
-	close_fd(&l->listener_sock);
-	close_fd(&l->master);
-	close_fd(&l->pidfd);
-	if (l->seccomp)
-		munmap(l->seccomp, sizeof(*l->seccomp));
-	if (l->progress)
-		munmap(l->progress, sizeof(*l->progress));
-	netdevs_free(l->netdevs);
-	close_fd(&l->rdt.base_fd);
-	cgroup_free(l->cgroup);
-	state_close(&l->dir);
-	oci_arena_free(&l->arena);
-	if (l->chld_saved)
-		sigaction(SIGCHLD, &l->callers_chld, NULL);
-	interrupts_end(&l->interrupts);
 }

@@ -10,6 +10,7 @@
 #include "host/intelrdt.h"
 #include "host/interrupts.h"
 #include "host/netdev.h"
+#include "host/notify.h"
 #include "libcrun.h"
 #include "plan/birth.h"
 #include "plan/seccomp.h"
@@ -51,11 +52,12 @@ struct launch {
 	int *mount_fds; /* plan->mounts_len, see struct outside */
 	int root_source_fd;
 	struct seccomp_area *seccomp;
-	uint32_t *progress; /* where init is, see init_phase_name() */
-	int console_sock;   /* connected --console-socket, or FD_NONE */
-	int pidfd_sock;	    /* connected --pidfd-socket, or FD_NONE */
-	int listener_sock;  /* connected to the listener for seccomp notifications, or FD_NONE */
-	int master;	    /* the container's terminal, after READY, or FD_NONE */
+	uint32_t *progress;   /* where init is, see init_phase_name() */
+	int console_sock;     /* connected --console-socket, or FD_NONE */
+	int pidfd_sock;	      /* connected --pidfd-socket, or FD_NONE */
+	int listener_sock;    /* connected to the listener for seccomp notifications, or FD_NONE */
+	int master;	      /* the container's terminal, after READY, or FD_NONE */
+	struct notify notify; /* the payload's socket for sd_notify(3) */
 	pid_t pid;
 	pid_t payload; /* the thread of init that becomes the payload, where that is not its first; or 0 */
 	int pidfd;
@@ -94,7 +96,7 @@ int launch_run_phases(struct launch *l, struct crun_error *err) CRUN_NODISCARD;
 /* Undoes a launch whose phases had all succeeded (run: the payload could not be started). */
 void launch_undo(struct launch *l);
 
-/* Closes and frees what the struct owns; the container, if there is one, stays. */
+/* host/create.c: closes and frees what the struct owns; the container, if there is one, stays. */
 void launch_done(struct launch *l);
 
 /* The state that hooks are told; PID 0: there is no process any more. */
@@ -115,6 +117,9 @@ int record_write(struct launch *l, enum oci_record_phase phase,
 
 /* Before birth: a word of memory in which init says where it is. */
 int launch_share_progress(struct launch *l, struct crun_error *err) CRUN_NODISCARD;
+
+/* Before birth: memory for the seccomp program, filled while init mounts, for that never goes through a socket. */
+int launch_share_seccomp(struct launch *l, struct crun_error *err) CRUN_NODISCARD;
 
 /* channel_expect and channel_expect_eof on our end of the channel, until the deadline of the launch or the one that suits init. */
 int launch_expect(struct launch *l, enum message_kind kind, int *ret_fd,

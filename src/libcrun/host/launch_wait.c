@@ -23,6 +23,17 @@ int launch_share_progress(struct launch *l, struct crun_error *err)
 	return 0;
 }
 
+int launch_share_seccomp(struct launch *l, struct crun_error *err)
+{
+	void *area = mmap(NULL, sizeof(*l->seccomp), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (area == MAP_FAILED)
+		return err_sys(err, -errno, "map memory for the seccomp program");
+	l->seccomp = area;
+	return 0;
+}
+
 /* Adds the time that the hooks of one list may take; false: no limit. */
 static bool add_hooks(const struct oci_hook *list, size_t len, int64_t *ms)
 {

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <unistd.h>
 
 static int read_config(struct launch *l, const char *bundle, struct oci_config **ret,
@@ -129,6 +130,26 @@ int launch_read(struct launch *l, const char **ret_bundle, struct oci_config **r
 	return r < 0 ? r : read_config(l, *ret_bundle, ret, err);
 }
 
+/* Where the payload's socket will be, if anybody wants to hear from it. */
+static int notify_dir(const struct launch *l, char *buf, size_t size, const char **ret,
+		      struct crun_error *err)
+{
+	size_t len;
+	int r;
+
+	*ret = NULL;
+	if (!notify_is_address(l->ctx->notify_socket))
+		return 0;
+	r = libcrun_state_root(l->ctx, buf, size, err);
+	if (r < 0)
+		return r;
+	len = strlen(buf);
+	if ((size_t)snprintf(buf + len, size - len, "/%s/notify", l->id) >= size - len)
+		return err_sys(err, -ENAMETOOLONG, "state directory `%s`", buf);
+	*ret = buf;
+	return 0;
+}
+
 int launch_load(struct launch *l, struct crun_error *err)
 {
 	struct plan_options options = {
@@ -144,9 +165,15 @@ int launch_load(struct launch *l, struct crun_error *err)
 	};
 	struct oci_config *config;
 	struct host_facts facts;
+	char *notify = oci_arena_alloc(&l->arena, PATH_MAX);
 	int r;
 
 	r = state_check_id(l->id, err);
+	if (r < 0)
+		return r;
+	if (!notify)
+		return err_sys(err, -ENOMEM, "read config.json");
+	r = notify_dir(l, notify, PATH_MAX, &options.notify_dir, err);
 	if (r < 0)
 		return r;
 	r = read_manager(l->ctx->cgroup_manager, &options.cgroup_manager, err);

@@ -91,6 +91,7 @@ int record_prepare(struct launch *l, struct crun_error *err)
 		.annotations = plan->config->annotations,
 		.has_oci_config_copied = true,
 		.oci_config_copied = true,
+		.notify_socket = plan->notify_dir ? l->ctx->notify_socket : NULL,
 		.has_terminal = true,
 		.terminal = plan->process.terminal,
 		.has_start_container = true,

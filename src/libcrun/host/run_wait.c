@@ -3,6 +3,7 @@
 #include "host/run_wait.h"
 
 #include "base/log.h"
+#include "host/notify.h"
 #include "host/terminal.h"
 #include "sys/pidfd.h"
 #include "sys/process.h"
@@ -177,7 +178,7 @@ static int take_signals(struct watch *w, struct crun_error *err)
 
 static int wait_for_end(struct watch *w, struct crun_error *err)
 {
-	enum { SIGNALS, PAYLOAD, TERMINAL, COUNT = TERMINAL + TERMINAL_POLLFDS };
+	enum { SIGNALS, PAYLOAD, NOTIFY, TERMINAL, COUNT = TERMINAL + TERMINAL_POLLFDS };
 	struct pollfd fds[COUNT];
 	int r, timeout;
 
@@ -185,6 +186,8 @@ static int wait_for_end(struct watch *w, struct crun_error *err)
 		fds[SIGNALS] = (struct pollfd){.fd = w->self->signal_fd, .events = POLLIN};
 		fds[PAYLOAD] = (struct pollfd){.fd = w->pidfd_done ? -1 : w->args->pidfd,
 					       .events = POLLIN};
+		fds[NOTIFY] = (struct pollfd){.fd = w->args->notify ? w->args->notify->fd : -1,
+					      .events = POLLIN};
 		timeout = w->terminal ? terminal_poll(w->terminal, fds + TERMINAL) : -1;
 		r = poll(fds, w->terminal ? COUNT : TERMINAL, timeout);
 		if (r < 0 && errno != EINTR)
@@ -203,6 +206,8 @@ static int wait_for_end(struct watch *w, struct crun_error *err)
 			if (r < 0)
 				return r;
 		}
+		if (fds[NOTIFY].revents)
+			notify_pass(w->args->notify);
 		if (w->terminal)
 			terminal_step(w->terminal, fds + TERMINAL);
 	}
@@ -226,6 +231,9 @@ int run_wait(struct run_wait *w, const struct run_wait_args *args, int *ret_stat
 	r = wait_for_end(&watch, err);
 	if (r < 0)
 		return r;
+	/* Its last words. */
+	if (args->notify)
+		notify_pass(args->notify);
 	reap(&watch, ERR_IGNORED);
 	*ret_status = WIFSIGNALED(watch.status) ? 128 + WTERMSIG(watch.status)
 						: WEXITSTATUS(watch.status);

@@ -31,6 +31,8 @@ struct run_wait_args {
 	pid_t pid;  /* the payload: our child */
 	int pidfd;  /* of it; borrowed */
 	int master; /* of its pseudo terminal: taken over, closed in any case; FD_NONE without one */
+	struct notify *
+		notify; /* the payload's socket, or NULL: what it says is passed on (host/notify.h) */
 	bool console_size; /* the master has its window size from process.consoleSize */
 };
 

@@ -3,6 +3,7 @@
 #include "host/verbs.h"
 
 #include "base/log.h"
+#include "host/notify.h"
 #include "host/payload.h"
 #include "state/gate.h"
 #include "sync/channel.h"
@@ -101,9 +102,38 @@ static int open_gate(struct container *c, struct crun_error *err)
 	return payload_check_began(c->record->pid, err);
 }
 
+/* Our caller's service manager comes before the one that create was called by, which may not exist any more. */
+static int listen_for_payload(const struct libcrun_context *ctx, const struct container *c,
+			      struct notify *n, struct crun_error *err)
+{
+	if (!c->record->notify_socket)
+		return 0;
+	n->host = notify_is_address(ctx->notify_socket) ? ctx->notify_socket
+							: c->record->notify_socket;
+	if (!notify_is_address(n->host))
+		return 0;
+	n->main_pid = c->record->pid;
+	return notify_listen(n, &c->dir, err);
+}
+
+/* The payload runs, and whoever supervises us is to hear when it is ready. One that never gets there is ended. */
+static int await_ready(struct container *c, struct notify *n, struct crun_error *err)
+{
+	struct crun_error why;
+	int r = notify_await(n, &c->deadline, c->pidfd, err);
+
+	if (r >= 0 || err->kind != KIND_TIMEOUT)
+		return r;
+	c->deadline = deadline_none();
+	if (container_kill(c, &why) < 0)
+		log_warning("%s", why.text);
+	return err_in(err, "start container `%s`: it was killed", c->dir.id);
+}
+
 int libcrun_start(const struct libcrun_context *ctx, const char *id, struct crun_error *err)
 {
 	_cleanup_container_ struct container c = CONTAINER_EMPTY;
+	_cleanup_(notify_done) struct notify n = NOTIFY_EMPTY;
 	int r = container_open(ctx, id, &c, err);
 
 	if (r < 0)
@@ -118,9 +148,13 @@ int libcrun_start(const struct libcrun_context *ctx, const char *id, struct crun
 	r = check_created(&c, err);
 	if (r < 0)
 		return r;
+	r = listen_for_payload(ctx, &c, &n, err);
+	if (r < 0)
+		return r;
 	r = open_gate(&c, err);
 	state_unlock(&c.dir);
 	if (r < 0)
 		return r;
-	return container_poststart(&c, err);
+	r = container_poststart(&c, err);
+	return r < 0 || n.fd < 0 ? r : await_ready(&c, &n, err);
 }

@@ -152,6 +152,20 @@ static bool wants_label(const struct oci_process *p, const struct host_facts *fa
 	return p->selinux_label && p->selinux_label[0] && facts->selinux;
 }
 
+/* An engine that names a socket in the environment has an arrangement of its own; and a mount needs a mount namespace. */
+static bool wants_notify(const struct launch_plan *plan)
+{
+	const char *const *env = (const char *const *)plan->process.envp;
+
+	if (plan->ns[NS_MNT].action != NS_NEW)
+		return false;
+	while (env && *env) {
+		if (str_after(*env++, "NOTIFY_SOCKET="))
+			return false;
+	}
+	return true;
+}
+
 int plan_build(const struct oci_config *config, const struct host_facts *facts,
 	       const struct plan_options *opts, struct oci_arena *arena, struct launch_plan **ret,
 	       struct crun_error *err)
@@ -194,6 +208,8 @@ int plan_build(const struct oci_config *config, const struct host_facts *facts,
 	plan->process.preserve_fds =
 		opts->listen_fds > opts->preserve_fds ? opts->listen_fds : opts->preserve_fds;
 	plan->process.listen_fds = opts->listen_fds;
+	if (wants_notify(plan))
+		plan->notify_dir = opts->notify_dir;
 	r = plan_root(plan, arena, err);
 	if (r < 0)
 		return r;

@@ -383,7 +383,7 @@ int plan_mounts(struct launch_plan *plan, struct oci_arena *arena, struct crun_e
 	struct mount_op *ops;
 	int r;
 
-	ops = plan_alloc(arena, config->mounts_len, sizeof(*ops));
+	ops = plan_alloc(arena, config->mounts_len + 1, sizeof(*ops));
 	if (!ops)
 		return PLAN_NO_MEMORY(err);
 	for (size_t i = 0; i < config->mounts_len; i++) {
@@ -397,6 +397,17 @@ int plan_mounts(struct launch_plan *plan, struct oci_arena *arena, struct crun_e
 	}
 	plan->mounts = ops;
 	plan->mounts_len = config->mounts_len;
+	/* Last, so that a tmpfs of the configuration at /run does not hide it. */
+	if (plan->notify_dir)
+		ops[plan->mounts_len++] = (struct mount_op){
+			.index = (unsigned)config->mounts_len,
+			.kind = MOUNT_BIND,
+			.destination = PLAN_NOTIFY_DIR,
+			.source = plan->notify_dir,
+			/* Connecting to a socket takes no write access to the mount. */
+			.attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+				    MOUNT_ATTR_NOEXEC,
+		};
 	plan->masked_paths = plan->linux_->masked_paths;
 	plan->masked_paths_len = plan->linux_->masked_paths_len;
 	plan->readonly_paths = plan->linux_->readonly_paths;

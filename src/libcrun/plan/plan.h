@@ -78,6 +78,10 @@ struct plan_caps {
 	uint64_t bounding, effective, permitted, inheritable, ambient;
 };
 
+/* Where the payload finds its socket for sd_notify(3). */
+#define PLAN_NOTIFY_DIR	   "/run/notify"
+#define PLAN_NOTIFY_SOCKET "notify.sock"
+
 /* What concerns the process alone, and nothing around it. */
 struct plan_process {
 	const struct oci_process *spec;
@@ -148,6 +152,8 @@ struct launch_plan {
 		root_propagation; /* MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE; recursive when root_propagation_rec */
 	bool root_propagation_rec;
 	const char *pidfd_receiver; /* socket that gets a pidfd of init, or NULL */
+	const char *
+		notify_dir; /* directory of the state that is mounted at PLAN_NOTIFY_DIR, or NULL */
 	bool no_pivot;
 	bool new_keyring;
 	bool shield; /* the payload could write to our binary: init takes it out of its reach (sys/exe_shield.h) */
@@ -187,7 +193,8 @@ struct launch_plan {
 struct plan_options {
 	const char *id, *bundle;
 	enum cgroup_manager cgroup_manager;
-	const char *pidfd_socket;     /* --pidfd-socket or NULL */
+	const char *pidfd_socket; /* --pidfd-socket or NULL */
+	const char *notify_dir;	  /* where the payload's socket for sd_notify(3) will be, or NULL */
 	const char *seccomp_receiver; /* RUN_OCI_SECCOMP_RECEIVER of the environment, or NULL */
 	unsigned preserve_fds, listen_fds;
 	bool no_pivot, no_new_keyring, detach, gate;

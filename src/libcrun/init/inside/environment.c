@@ -106,5 +106,7 @@ int phase_environment(struct inside *in, struct crun_error *err)
 	/* sd_listen_fds(3) compares it with the payload's own pid, which is 1 in a pid namespace of its own. */
 	if (p->listen_fds && !has_variable(p, "LISTEN_PID="))
 		add_variable(p, "LISTEN_PID=1");
+	if (in->plan->notify_dir)
+		add_variable(p, "NOTIFY_SOCKET=" PLAN_NOTIFY_DIR "/" PLAN_NOTIFY_SOCKET);
 	return 0;
 }
