@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a program on a kernel that lacks system calls: "without [--errno EPERM|EACCES] [--user UID:GID] CALL,... PROGRAM ARGS...".
+// Runs a program on a kernel that lacks system calls: "without [--errno EPERM|EACCES|EDQUOT] [--user UID:GID] CALL,... PROGRAM ARGS...".
 #include <errno.h>
 #include <grp.h>
 #include <linux/audit.h>
@@ -72,6 +72,12 @@ static const struct name {
 	{"move_mount", {NR_MOVE_MOUNT}},
 	{"open_tree", {NR_OPEN_TREE}},
 	{"mount_api", {MOUNT_API}},
+	{"mount", {SYS_mount}},
+	{"unshare", {SYS_unshare}},
+	{"keyctl", {SYS_keyctl}},
+	{"bpf", {SYS_bpf}},
+	{"seccomp", {SYS_seccomp}},
+	{"userfaultfd", {SYS_userfaultfd}},
 	{"linux-6.1", {SINCE_6_1}},
 	{"linux-5.10", {SINCE_5_10}},
 	{"linux-5.4", {SINCE_5_4}},
@@ -154,13 +160,14 @@ int main(int argc, char **argv)
 		if (strcmp(argv[i], "--errno") == 0)
 			error = strcmp(argv[i + 1], "EPERM") == 0    ? EPERM
 				: strcmp(argv[i + 1], "EACCES") == 0 ? EACCES
+				: strcmp(argv[i + 1], "EDQUOT") == 0 ? EDQUOT
 								     : ENOSYS;
 		else if (strcmp(argv[i], "--user") == 0)
 			user = argv[i + 1];
 	}
 	if (i + 2 > argc) {
 		fprintf(stderr,
-			"usage: without [--errno EPERM|EACCES] [--user UID:GID] CALL,... PROGRAM "
+			"usage: without [--errno EPERM|EACCES|EDQUOT] [--user UID:GID] CALL,... PROGRAM "
 			"ARGS...\n");
 		return 125;
 	}

@@ -102,6 +102,21 @@ static int mount_new(const void *arg, char text[PROBE_TEXT])
 	return sys_mount(fs->fstype, fs->point, fs->fstype, MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 }
 
+/* Directories that the kernel keeps empty for others to be mounted on: these hide nothing (fs/proc, fs/sysfs: mount points). */
+static bool is_mount_point(const char *path)
+{
+	static const char *const points[] = {"/proc/sys/fs/binfmt_misc", "/sys/fs/",
+					     "/sys/kernel/debug",	 "/sys/kernel/tracing",
+					     "/sys/kernel/security",	 "/sys/kernel/config",
+					     "/sys/firmware/efi/efivars"};
+
+	for (size_t i = 0; i < ARRAY_LEN(points); i++) {
+		if (str_after(path, points[i]))
+			return true;
+	}
+	return false;
+}
+
 /* What lies over a part of POINT: the evidence, in words. */
 static const char *covers(struct doctor *d, const char *point)
 {
@@ -118,7 +133,7 @@ static const char *covers(struct doctor *d, const char *point)
 	while (mountinfo_next(&cursor, &m)) {
 		const char *below = str_after(m.mount_point, point);
 
-		if (below && *below == '/' && n++ < 4)
+		if (below && *below == '/' && !is_mount_point(m.mount_point) && n++ < 4)
 			buf_printf(&list, "%s `%s`", list.len ? "," : "", m.mount_point);
 	}
 	if (!list.data || list.failed)
