@@ -13,6 +13,8 @@ Steps (default: all, in this order):
   integration  the integration suite on the gcc build
   hardened     a part of the integration suite on the build with sanitizers
   vm           boot one distribution's kernel with systemd, and run a part of the suite there
+  engines      container engines that are installed, a few scenarios of each
+  engines-all  (not by default; --engines) every engine and scenario; newer ones are debootstrapped
   vm-matrix    (not by default) every kernel, cgroup layout and driver, the whole suite in each
 Each skip is printed with its reason. The last line counts everything.
 """
@@ -29,8 +31,8 @@ from pathlib import Path
 
 ORIGIN = Path(__file__).resolve().parent.parent
 STEPS = ["gates", "gcc", "clang", "analyzer", "sanitizers", "static", "dist", "integration",
-         "hardened", "vm"]
-EXTRA = ["vm-matrix"]
+         "hardened", "vm", "engines"]
+EXTRA = ["vm-matrix", "engines-all"]
 JOBS = str(os.cpu_count() or 1)
 # What the sanitizers' own memory, threads and exit work do not disturb.
 HARDENED = ["test_cli.py", "test_errors.py", "test_kill.py", "test_lifecycle.py", "test_log.py",
@@ -242,18 +244,23 @@ class Runner:
             return
         self.integration("hardened", build, HARDENED, {"ASAN_OPTIONS": "detect_leaks=0"})
 
-    def machines(self, name, *options):
+    def on_gcc_build(self, name, script, *options):
         build = self.root / "gcc"
         if not (build / "crun").exists() and not self.configure("gcc", cc="gcc"):
             return
-        self.counted(name, [str(self.top / "tests/vm/run.py"), "--runtime", str(build / "crun"),
-                            *options])
+        self.counted(name, [str(self.top / script), "--runtime", str(build / "crun"), *options])
 
     def vm(self):
-        self.machines("vm", "--slice")
+        self.on_gcc_build("vm", "tests/vm/run.py", "--slice")
 
     def vm_matrix(self):
-        self.machines("vm-matrix", "--matrix", "--whole")
+        self.on_gcc_build("vm-matrix", "tests/vm/run.py", "--matrix", "--whole")
+
+    def engines(self):
+        self.on_gcc_build("engines", "tests/engines/run.py", "--quick")
+
+    def engines_all(self):
+        self.on_gcc_build("engines-all", "tests/engines/run.py")
 
 
 def main():
@@ -263,11 +270,15 @@ def main():
     parser.add_argument("--build", metavar="DIR", help="build below DIR and keep it")
     parser.add_argument("--vm-matrix", action="store_true",
                         help="the step vm-matrix, alone or after the steps named")
+    parser.add_argument("--engines", action="store_true",
+                        help="the step engines-all, alone or after the steps named")
     args = parser.parse_args()
     unknown = [step for step in args.steps if step not in STEPS + EXTRA]
     if unknown:
         parser.error(f"unknown step {unknown[0]}: it is one of {', '.join(STEPS + EXTRA)}")
-    steps = args.steps + (["vm-matrix"] if args.vm_matrix else []) or STEPS
+    more = [step for step, asked in (("vm-matrix", args.vm_matrix), ("engines-all", args.engines))
+            if asked]
+    steps = args.steps + more or STEPS
     root = Path(args.build or tempfile.mkdtemp(prefix="crun-test-build-")).resolve()
     runner = Runner(root)
     spec = ORIGIN.parent / "shared/oci-spec"

@@ -188,6 +188,8 @@ def plan(options):
     for cls in known:
         if options.engine and cls.name not in options.engine:
             continue
+        if options.quick and cls.own_root and not options.engine:   # its root takes minutes
+            continue
         for flavor in cls.flavors:
             if options.flavor and flavor != options.flavor:
                 continue
