@@ -7,6 +7,7 @@ import signal
 import stat
 import time
 
+import hostside
 from harness import fields, flavors
 from test_lifecycle import SLEEP, no_pid_namespace
 
@@ -36,6 +37,9 @@ def test_sigkill_of_pid_1_from_outside_is_137(t):
     bundle = t.bundle(SLEEP)
     child = t.popen("run", "-b", bundle.path, bundle.id)
     t.wait_running(bundle)
+    pid = t.pid(bundle)
+    # Running is also what has been told to start and has not yet executed its program.
+    t.wait_until(lambda: hostside.processes()[pid][2] == "sleep", "the payload")
     t.kill(bundle, "KILL")
     assert child.wait(10) == 137
 

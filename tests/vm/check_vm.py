@@ -112,6 +112,28 @@ def check_columns_of_the_table():
     assert len(row.failures) == 1
 
 
+def check_results_that_were_kept():
+    path, rows = os.path.join(FOLDER, "kept"), []
+    for cell, lines in zip(matrix.choose("newest,6.1 v1"),
+                           (["ok test_kill.test_a [1s]", "skip test_ps.test_b (no (b) here) [0.1s]"],
+                            ["FAIL test_kill.test_a (y) [1s]"])):
+        rows.append(matrix.Row(cell))
+        rows[-1].take("FAIL test_kill.test_before_a_panic (x) [1s]")
+        rows[-1].forget()
+        for line in lines:
+            rows[-1].take(line)
+        rows[-1].save(path)
+    kept = matrix.load(path)
+    assert list(kept) == ["newest v2 apparmor", "newest v1 apparmor"], kept
+    assert [row.green() for row in kept.values()] == [True, False]
+    assert [kept[row.cell.name].text("cgroupfs") for row in rows] == ["1/0/1", "0/1/0"]
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        matrix.skips(list(kept.values()))
+    assert "   1  no (b) here: newest v2 apparmor\n" in out.getvalue(), out.getvalue()
+    assert matrix.choose("6.1 v1,newest hybrid")[0].name == "6.1 v1 apparmor"
+
+
 def main():
     failed = 0
     cases = [(name, f) for name, f in globals().items() if name.startswith("check_")]

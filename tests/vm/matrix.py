@@ -21,6 +21,7 @@ SHORT = ["test_smoke.py", "test_lifecycle.py", "test_kill.py", "test_linux_cgrou
          "test_limits_real.py", "test_lsm_real.py", "test_linux_devices.py"]
 MORE = re.compile(r"test_(systemd|update|pause|ps|events|stats|cgroup|timeout).*\.py")
 LINE = re.compile(r"(ok|FAIL|skip) (\S+)")
+SKIP = re.compile(r"skip \S+ \((.*)\) \[[\d.]+s\]$")
 COLUMNS = ("cgroupfs", "systemd", "systemd user", "LSM")
 Cell = collections.namedtuple("Cell", "name kernel layout lsm")
 
@@ -141,6 +142,21 @@ def table(rows):
         print("  ".join(text.ljust(width) for text, width in zip(line, widths)).rstrip())
 
 
+def skips(rows):
+    """Every reason of a skip, with the number of tests and the cells."""
+    found = {}
+    for row in rows:
+        for line in row.skips:
+            match = SKIP.match(line)
+            tests, where = found.setdefault(match.group(1) if match else line, (set(), {}))
+            tests.add(line.split()[1])
+            where[row.cell.name] = True
+    print("\nskipped")
+    for reason, (tests, where) in sorted(found.items()):
+        print(f"{len(tests):4}  {reason}: {', '.join(where)}")
+    print()
+
+
 def start(cell, runtime, folder, whole, results):
     """A process that runs the cell and writes its row into `results`; the pid."""
     sys.stdout.flush()
@@ -197,6 +213,7 @@ def run(runtime, folder, only="", whole=False, results=None):
     done = load(results)
     rows = [done[cell.name] for cell in chosen if cell.name in done]
     table(rows)
+    skips(rows)
     # A cell without a row: what ran it has died.
     totals = collections.Counter(FAIL=sum(1 for row in rows if row.why) + len(chosen) - len(rows),
                                  skip=sum(1 for row in rows if row.absent))
