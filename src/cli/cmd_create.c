@@ -5,7 +5,10 @@
 static int run_create(struct invocation *inv, struct crun_error *err)
 {
 	struct libcrun_create_options *opts = inv->options;
+	int r = refuse_handler_names(inv, err);
 
+	if (r < 0)
+		return r;
 	create_options_finish(opts);
 	return libcrun_create(&inv->ctx, inv->args[0], opts, err);
 }

@@ -2,7 +2,9 @@
 // The options that create and run have in common, and socket activation.
 #include "create_options.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define CREATE(field) offsetof(struct libcrun_create_options, field)
@@ -54,6 +56,34 @@ static unsigned listen_fds(void)
 	if (number <= 0 || (pid && pid[0] && env_number("LISTEN_PID") != (long)getpid()))
 		return 0;
 	return (unsigned)number;
+}
+
+/* "krun", or "crun-wasm" and the like; NULL for any other name, which may be that of a copy of ours. */
+static const char *handler_in_name(const char *path)
+{
+	static const char *const handlers[] = {"krun",	 "wasm",     "wasmedge",
+					       "wasmer", "wasmtime", "wamr"};
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+
+	if (strcmp(name, "krun") == 0)
+		return name;
+	for (size_t i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
+		if (strncmp(name, "crun-", 5) == 0 && strcmp(name + 5, handlers[i]) == 0)
+			return handlers[i];
+	}
+	return NULL;
+}
+
+int refuse_handler_names(const struct invocation *inv, struct crun_error *err)
+{
+	const char *name = inv->ctx.argv[0], *handler = handler_in_name(name);
+
+	if (!handler)
+		return 0;
+	return err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+		       "this build has no handler `%s`, which the program's name `%s` asks for: "
+		       "call it crun to run containers without",
+		       handler, name);
 }
 
 void create_options_finish(struct libcrun_create_options *opts)

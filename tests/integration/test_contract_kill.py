@@ -11,7 +11,7 @@ def dead(t, bundle):
     t.wait_status(bundle, "stopped")
 
 
-# ---- the forms of section 3.6 --------------------------------------------------------------------
+# ---- the forms of section 3.6 -------------------------------------------------------------------
 
 @flavors("root", "rootless")
 def test_every_form_that_an_engine_sends(t):
@@ -86,7 +86,7 @@ def test_delete_by_regular_expression(t):
     t.assert_no_trace(other)
 
 
-# ---- a policy forbids our signals ----------------------------------------------------------------
+# ---- a policy forbids our signals ---------------------------------------------------------------
 
 def kill_file(t, bundle):
     for path in t.cgroup_dirs(bundle).values():

@@ -47,7 +47,7 @@ def talking(t, *words, **kwargs):
     return t.bundle(["probe"] + [f"notify:{w}" for w in words] + ["pause"], **kwargs)
 
 
-# ---- create and start ------------------------------------------------------------------------------
+# ---- create and start ---------------------------------------------------------------------------
 
 @flavors("root", "rootless")
 def test_start_returns_when_the_payload_is_ready(t):
@@ -131,7 +131,7 @@ def test_timeout_of_start_ends_the_container(t):
     t.delete(bundle)
 
 
-# ---- run -------------------------------------------------------------------------------------------
+# ---- run ----------------------------------------------------------------------------------------
 
 @flavors("root", "rootless")
 def test_detached_run_returns_when_the_payload_is_ready(t):
@@ -169,7 +169,7 @@ def test_foreground_run_passes_on_all_that_the_payload_says(t):
                                      ["RELOADING=1", "MONOTONIC_USEC=5"], ["STOPPING=1"]]
 
 
-# ---- what the payload may not do -------------------------------------------------------------------
+# ---- what the payload may not do ----------------------------------------------------------------
 
 def test_only_what_says_how_the_payload_is_reaches_the_manager(t):
     manager = Manager(t)
@@ -222,7 +222,7 @@ def test_tmpfs_of_the_configuration_at_run_does_not_hide_it(t):
     assert manager.messages(0.1) == [["READY=1"]]
 
 
-# ---- when there is nothing to do -------------------------------------------------------------------
+# ---- when there is nothing to do ----------------------------------------------------------------
 
 def test_socket_that_the_configuration_names_is_left_alone(t):
     """Podman's --sdnotify=container: conmon listens, at a socket that it has mounted itself."""

@@ -68,8 +68,10 @@ static int resolve_bundle(struct launch *l, const char **ret, struct crun_error 
 
 	/* The kernel's own idea of the path: it has no symbolic links left and is absolute. */
 	fd = sys_openat(AT_FDCWD, bundle, O_PATH | O_DIRECTORY, 0);
-	if (fd < 0)
-		return err_sys_code(err, CODE_BUNDLE_MISSING, fd, "open bundle `%s`", bundle);
+	if (fd < 0) {
+		err_sys_code(err, CODE_BUNDLE_MISSING, fd, "open bundle `%s`", bundle);
+		return fd;
+	}
 	copy = str_printf("/proc/self/fd/%d", fd);
 	r = copy ? sys_readlinkat(AT_FDCWD, copy, path, sizeof(path)) : -ENOMEM;
 	free(copy);
