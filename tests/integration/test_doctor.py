@@ -111,6 +111,14 @@ def test_missing_system_calls_are_named(t):
             holds(found, "kernel.clone-into-cgroup", "note", "5.7")
 
 
+@flavors("root", "rootless")
+def test_a_mount_interface_of_which_a_part_is_hidden(t):
+    holds(doctor(t), "kernel.mount", "ok")
+    for call in ("fsopen", "move_mount"):
+        t.without("EPERM:" + call)
+        holds(doctor(t), "kernel.mount", "problem", f"{call}: ", "seccomp profile")
+
+
 def test_an_old_kernel_is_told_by_its_version(t):
     if not shutil.which("setarch"):
         t.skip("no setarch")

@@ -36,7 +36,8 @@ void doctor_add(struct doctor *d, enum doctor_status status, const char *id, con
 	d->list[d->len++] = (struct doctor_finding){d->area, id, status, found, consequence, fix};
 }
 
-static const char *keep(struct doctor *d, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static const char *keep(struct doctor *d, const char *fmt,
+							      va_list ap)
 {
 	const char *copy = NULL;
 	va_list again;

@@ -9,6 +9,7 @@
 #include "sys/exe_shield.h"
 #include "sys/file.h"
 #include "sys/io.h"
+#include "sys/mount.h"
 #include "sys/present.h"
 #include "sys/process.h"
 
@@ -167,6 +168,56 @@ static void check_cgroup_kill(struct doctor *d, int own)
 			   UPDATE ": Linux has it since 5.14.");
 }
 
+/* A profile that hides only some of the calls is refused by the call that fails: docs/kernel-features.md. */
+static int use_mount_api(const void *arg, char text[PROBE_TEXT])
+{
+	_cleanup_close_ int fs = sys_fsopen("tmpfs");
+	_cleanup_close_ int mount = FD_NONE;
+	_cleanup_close_ int target = FD_NONE;
+	int r = fs;
+
+	(void)arg;
+	snprintf(text, PROBE_TEXT, "fsopen");
+	if (r >= 0) {
+		snprintf(text, PROBE_TEXT, "fsconfig");
+		r = sys_fsconfig_create(fs);
+	}
+	if (r >= 0) {
+		snprintf(text, PROBE_TEXT, "fsmount");
+		mount = sys_fsmount(fs, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+		r = mount;
+	}
+	if (r >= 0) {
+		snprintf(text, PROBE_TEXT, "move_mount");
+		target = sys_openat(AT_FDCWD, "/tmp", O_PATH, 0);
+		r = target < 0 ? target : sys_move_mount(mount, target);
+	}
+	return r;
+}
+
+static void check_mount_api(struct doctor *d)
+{
+	const struct probe p = {
+		.flags = CLONE_NEWNS | (d->facts.privileged ? 0 : CLONE_NEWUSER),
+		.cgroup_fd = FD_NONE,
+		.run = use_mount_api,
+	};
+	char text[PROBE_TEXT];
+	int r = probe_run(&p, text);
+
+	if (r >= 0)
+		doctor_ok(d, "kernel.mount", "fsopen to move_mount: a tmpfs was mounted");
+	else if (sys_present_mount_api() >= 0 && (str_after(text, "fs") || str_after(text, "move")))
+		doctor_add(
+			d, DOCTOR_PROBLEM, "kernel.mount", doctor_failure(d, text, r),
+			"No container starts: the kernel has this interface, but a part of it is "
+			"refused.",
+			"Allow fsopen, fsconfig, fsmount and move_mount in the seccomp profile or "
+			"security module of whatever is around crun, or refuse open_tree as well: "
+			"then crun mounts with mount.");
+	/* Else it is the finding about mount and user namespaces, or about the lack of all of it. */
+}
+
 static void check_filter(struct doctor *d)
 {
 	if (sys_prctl(PR_GET_SECCOMP, 0, 0) == 2)
@@ -185,6 +236,7 @@ void doctor_kernel(struct doctor *d)
 	check_filter(d);
 	for (size_t i = 0; i < ARRAY_LEN(features); i++)
 		check_feature(d, &features[i]);
+	check_mount_api(d);
 	if (own >= 0) {
 		check_clone_into_cgroup(d, own);
 		check_cgroup_kill(d, own);
