@@ -107,16 +107,19 @@ def test_kill_all_reaches_every_process(t):
     started = t.run_container(bundle, "--detach")
     path = list(t.cgroup_dirs(bundle).values())[0]
     t.wait_until(lambda: len(hostside.cgroup_pids(path)) == 2, "two processes")
-    t.wait_until(lambda: "sleep" in names(path), "sleep")
+    t.wait_until(lambda: "sleep 1000" in commands(path), "sleep")
     t.kill(bundle, "USR2", opts=["--all"])
     t.wait_until(lambda: "140" in started.output(), "128 + SIGUSR2")
 
 
-def names(cgroup):
+def commands(cgroup):
     found = []
     for pid in hostside.cgroup_pids(cgroup):
-        with open(f"/proc/{pid}/comm", encoding="utf-8") as source:
-            found.append(source.read().strip())
+        try:
+            with open(f"/proc/{pid}/cmdline", encoding="utf-8") as source:
+                found.append(source.read().rstrip("\0").replace("\0", " "))
+        except (FileNotFoundError, ProcessLookupError):
+            pass   # it has just ended
     return found
 
 
@@ -124,10 +127,10 @@ def test_kill_without_all_reaches_init_only(t):
     bundle = t.bundle("trap 'echo got' USR1; sleep 1000 & while :; do sleep 0.02; done")
     started = t.run_container(bundle, "--detach")
     path = list(t.cgroup_dirs(bundle).values())[0]
-    t.wait_until(lambda: names(path).count("sleep") >= 1, "sleep")
+    t.wait_until(lambda: "sleep 1000" in commands(path), "sleep")
     t.kill(bundle, "USR1")
     t.wait_until(lambda: "got" in started.output(), "the trap")
-    assert "sleep" in names(path)
+    assert "sleep 1000" in commands(path)
 
 
 def test_sigkill_without_a_pid_namespace_kills_all(t):
