@@ -80,7 +80,7 @@ int refuse_handler_names(const struct invocation *inv, struct crun_error *err)
 
 	if (!handler)
 		return 0;
-	return err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+	return err_set(err, CODE_HANDLER_UNKNOWN, EOPNOTSUPP,
 		       "this build has no handler `%s`, which the program's name `%s` asks for: "
 		       "call it crun to run containers without",
 		       handler, name);

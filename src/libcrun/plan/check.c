@@ -205,6 +205,20 @@ static int check_handler(const struct launch_plan *plan, struct crun_error *err)
 	return err_at_key(err, "/annotations", "run.oci.handler");
 }
 
+/* Old systemds end at once without the hierarchy that this asks for. Hosts with v1 hierarchies show it to the container anyway. */
+static int check_cgroup_v1(const struct launch_plan *plan, struct crun_error *err)
+{
+	const char *key = "run.oci.systemd.force_cgroup_v1";
+	const char *path = plan_annotation(plan->config, key);
+
+	if (!path || !path[0] || plan->facts.cgroup_layout != CGROUP_V2)
+		return 0;
+	err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+		"this build cannot mount the cgroup v1 hierarchy of systemd on a host with cgroup v2 "
+		"only: remove the annotation if the image has systemd 226 or newer");
+	return err_at_key(err, "/annotations", key);
+}
+
 int plan_check_linux(const struct launch_plan *plan, struct crun_error *err)
 {
 	const struct oci_string_map *sysctl = plan->linux_->sysctl;
@@ -213,6 +227,9 @@ int plan_check_linux(const struct launch_plan *plan, struct crun_error *err)
 	if (r < 0)
 		return r;
 	r = check_handler(plan, err);
+	if (r < 0)
+		return r;
+	r = check_cgroup_v1(plan, err);
 	if (r < 0)
 		return r;
 	r = check_absolute(plan->linux_->masked_paths, plan->linux_->masked_paths_len,

@@ -7,6 +7,7 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <linux/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -284,6 +285,53 @@ TEST(descriptors_to_keep)
 		CHECK_INT(plan->process.preserve_fds, rows[i].want);
 		CHECK_INT(plan->process.listen_fds, rows[i].listen);
 	}
+}
+
+TEST(socket_for_readiness)
+{
+	static const struct {
+		struct parts parts;
+		bool wants;
+	} rows[] = {
+		{{0}, true},
+		{{PROCESS("'env':['A=b','XNOTIFY_SOCKET=/x']")}, true},
+		/* An arrangement of the engine's own. */
+		{{PROCESS("'env':['NOTIFY_SOCKET=/x']")}, false},
+		/* The mount would be the host's. */
+		{{.linux_ = "'namespaces':[{'type':'pid'}]"}, false},
+	};
+	const struct plan_options opts = {.id = "a", .bundle = "/b", .notify_dir = "/state/notify"};
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		CHECK_INT(build_with(&rows[i].parts, &root_facts, &opts), 0);
+		CHECK_INT(plan->notify_dir != NULL, rows[i].wants);
+		CHECK_INT(plan->mounts_len, rows[i].wants);
+	}
+	CHECK_INT(build_with(
+			  &(struct parts){
+				  .more = ",'mounts':[{'destination':'/run','type':'tmpfs'}]"},
+			  &root_facts, &opts),
+		  0);
+	CHECK_INT(plan->mounts_len, 2);
+	CHECK_STR(plan->mounts[1].destination, "/run/notify");
+	CHECK_STR(plan->mounts[1].source, "/state/notify");
+	CHECK_INT(plan->mounts[1].kind, MOUNT_BIND);
+	CHECK(plan->mounts[1].attr_set & MOUNT_ATTR_RDONLY);
+	PLAN(.more = "");
+	CHECK(!plan->notify_dir && !plan->mounts_len);
+}
+
+TEST(annotation_for_the_v1_hierarchy_of_systemd)
+{
+	const struct parts parts = {
+		.more = ",'annotations':{'run.oci.systemd.force_cgroup_v1':'/sys/fs/cgroup'}"};
+	struct host_facts facts = root_facts;
+
+	facts.cgroup_layout = CGROUP_HYBRID;
+	CHECK_INT(build(&parts, &facts), 0);
+	facts.cgroup_layout = CGROUP_V2;
+	CHECK_INT(build(&parts, &facts), -EOPNOTSUPP);
+	CHECK_STR(err.at, "/annotations/run.oci.systemd.force_cgroup_v1");
 }
 
 static const struct plan_device *device(const char *path)
