@@ -8,11 +8,14 @@ import checklib
 
 DOC = "ARCHITECTURE.md"
 HOST = "src/libcrun/host/launch.c"
+EXEC = "src/libcrun/host/exec.c"
 INIT = "src/libcrun/init/%s/phases.c"
 
 
-def phases(tree, name):
-    return re.findall(r"\{\.name = \"([^\"]+)\"", tree.text(name))
+def phases(tree, name, of_exec=False):
+    """The phases of the file's first table, or of the one for exec, which comes behind it."""
+    parts = re.split(r"^const struct \w+ exec_\w+\[\] = \{", tree.text(name), 1, re.M) + [""]
+    return re.findall(r"\{\.name = \"([^\"]+)\"", parts[1 if of_exec else 0])
 
 
 def compare(line, where, told, real):
@@ -34,6 +37,14 @@ def check(tree):
         line = checklib.line_of(text, row.start()) if row else 1
         told = row.group(1).split(" · ") if row else []
         yield from compare(line, INIT % table, told, phases(tree, INIT % table))
+        row = re.search(r"^\| exec: %s \| (.*) \|$" % table, text, re.M)
+        told = row.group(1).split(" · ") if row else []
+        yield from compare(line, INIT % table, told, phases(tree, INIT % table, True))
+    if EXEC in tree.names:
+        row = re.search(r"^\| exec: host \| (.*) \|$", text, re.M)
+        told = row.group(1).split(" · ") if row else []
+        yield from compare(checklib.line_of(text, row.start()) if row else 1, EXEC, told,
+                           phases(tree, EXEC, True))
     if HOST in tree.names:
         block = re.search(r"^ \(load\).*\n((?: .*\n)*?)^ \(run: ", text, re.M)
         told = re.findall(r"^ (\S+)", block.group(1), re.M) if block else []

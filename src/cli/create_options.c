@@ -45,10 +45,10 @@ static long env_number(const char *name)
 }
 
 /*
- * sd_listen_fds(3): the descriptors are meant for the process that $LISTEN_PID names. A number that is not ours was
+ * The descriptors are meant for the process that $LISTEN_PID names. A number that is not ours was
  * inherited from an engine that keeps them for itself; none at all comes from callers that cannot know our pid.
  */
-static unsigned listen_fds(void)
+unsigned listen_fds_of_environment(void)
 {
 	const char *pid = getenv("LISTEN_PID");
 	long number = env_number("LISTEN_FDS");
@@ -89,5 +89,5 @@ int refuse_handler_names(const struct invocation *inv, struct crun_error *err)
 void create_options_finish(struct libcrun_create_options *opts)
 {
 	opts->size = sizeof(*opts);
-	opts->listen_fds = listen_fds();
+	opts->listen_fds = listen_fds_of_environment();
 }

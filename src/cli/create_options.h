@@ -7,6 +7,9 @@
 /* Fills a struct libcrun_create_options. */
 extern const struct option_spec create_options[];
 
+/* How many descriptors $LISTEN_FDS hands on: sd_listen_fds(3). */
+unsigned listen_fds_of_environment(void);
+
 /* What is not an option: the size of the struct and what $LISTEN_FDS hands on. */
 void create_options_finish(struct libcrun_create_options *opts);
 

@@ -51,6 +51,7 @@ const struct command *const commands[] = {
 	&command_create,
 	&command_start,
 	&command_run,
+	&command_exec,
 	&command_state,
 	&command_kill,
 	&command_delete,
@@ -248,6 +249,8 @@ int main(int argc, char **argv)
 	r = refuse_borrowed_rights(&err);
 	if (r == 0)
 		r = run(&log, &inv, argv, &err);
+	if (inv.options)
+		options_free(inv.command->options, inv.options);
 	free(inv.options);
 	if (r >= 0)
 		return inv.status;

@@ -164,6 +164,22 @@ static int store_duration(struct parse *p, const struct typed *typed, const char
 			 value);
 }
 
+static int append(struct parse *p, const char *value, const char ***list)
+{
+	size_t n = 0;
+	const char **longer;
+
+	while (*list && (*list)[n])
+		n++;
+	longer = reallocarray(*list, n + 2, sizeof(*longer));
+	if (!longer)
+		return err_sys(p->err, -ENOMEM, "read the options");
+	longer[n] = value;
+	longer[n + 1] = NULL;
+	*list = longer;
+	return 0;
+}
+
 static int store(struct parse *p, const struct option_spec *s, const struct typed *typed,
 		 const char *value)
 {
@@ -185,6 +201,8 @@ static int store(struct parse *p, const struct option_spec *s, const struct type
 		break;
 	case OPTION_COUNT:
 		return store_count(p, typed, value, where);
+	case OPTION_LIST:
+		return append(p, value, where);
 	case OPTION_DURATION:
 		return store_duration(p, typed, value, where);
 	case OPTION_CONSTANT:
@@ -252,6 +270,16 @@ static int parse_word(struct parse *p)
 	if (!s)
 		return -EINVAL;
 	return use(p, s, &typed, equals ? equals + 1 : NULL);
+}
+
+void options_free(const struct option_spec *const *parts, void *target)
+{
+	for (size_t i = 0; parts[i]; i++) {
+		for (const struct option_spec *s = parts[i]; s->name; s++) {
+			if (s->type == OPTION_LIST)
+				free(*(void **)((char *)target + s->offset));
+		}
+	}
 }
 
 int options_parse(const struct option_spec *const *parts, void *target, char *const *argv, int *at,

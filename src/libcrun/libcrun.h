@@ -50,6 +50,25 @@ struct libcrun_create_options {
 	bool keep;   /* run: leave the state and the cgroup behind */
 };
 
+/* A process for exec to add. What is NULL is not given. */
+struct libcrun_exec_options {
+	size_t size;
+	const char *process; /* --process: a file with a process object, "-" for standard input */
+	const char *const *args; /* the program and its arguments; NULL: the process object's */
+	const char *cwd;
+	const char *const *env; /* lists end with NULL */
+	const char *user;	/* UID[:GID] */
+	const char *const *additional_gids;
+	const char *const *caps; /* added to the bounding, effective and permitted sets */
+	const char *apparmor, *process_label;
+	const char *const *cgroups; /* [CONTROLLERS:]PATH of cgroups below the container's */
+	const char *pid_file, *console_socket, *pidfd_socket;
+	unsigned preserve_fds, listen_fds;
+	bool tty, detach, no_new_privs;
+	bool ignore_paused; /* also into a paused container: the process stands still until `resume` */
+	bool no_subreaper;
+};
+
 enum libcrun_status {
 	LIBCRUN_CREATING,
 	LIBCRUN_CREATED,
@@ -80,6 +99,14 @@ int libcrun_start(const struct libcrun_context *ctx, const char *id,
 int libcrun_run(const struct libcrun_context *ctx, const char *id,
 		const struct libcrun_create_options *opts, int *exit_status,
 		struct crun_error *err) CRUN_NODISCARD;
+
+/*
+ * Adds a process to a container that is created or running. In the foreground it is waited for, as by libcrun_run; detached it is
+ * running when this returns, and *exit_status is 0. On failure there is neither a process nor a pid file.
+ */
+int libcrun_exec(const struct libcrun_context *ctx, const char *id,
+		 const struct libcrun_exec_options *opts, int *exit_status,
+		 struct crun_error *err) CRUN_NODISCARD;
 
 /* Writes the state document of runtime.md (pretty-printed JSON and a newline) to OUT. */
 int libcrun_state(const struct libcrun_context *ctx, const char *id, FILE *out,

@@ -208,6 +208,9 @@ CASES += [
     ("story", "another order", {**STORY, "ARCHITECTURE.md": "| last | b · a |\n"},
      "ARCHITECTURE.md:1: story: src/libcrun/init/last/phases.c has phase a at place 1, this says b"),
     ("story", "one too few", {**STORY, "ARCHITECTURE.md": "\n| last | a |\n"}, "phase b at place 2"),
+    ("story", "exec's", {LIB + "host/exec.c": 'const struct exec_phase exec_phases[] = {\n{.name = "x"}',
+                         "ARCHITECTURE.md": "| exec: host | y |\n"},
+     "host/exec.c has phase x at place 1, this says y"),
     ("story", "the host's", {LIB + "host/launch.c": '{.name = "x"}', "ARCHITECTURE.md":
                              " (load) y\n x   words\n z   words\n (run: w)\n"}, "this says z"),
 

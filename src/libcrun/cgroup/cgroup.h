@@ -99,6 +99,22 @@ int cgroup_delegate(struct cgroup *cg, pid_t pid, struct crun_error *err) CRUN_N
  */
 bool cgroup_is_off_limits(const struct oci_record *record);
 
+/*
+ * For exec: where another process of the container is put. PATHS (NULL-terminated, or NULL) choose existing cgroups below its own:
+ * "PATH", or "CONTROLLERS:PATH" for the v1 hierarchies with one of these controllers. Then cgroup_clone_fd() and cgroup_needs_adopt()
+ * tell how, and cgroup_enter() takes the place of cgroup_adopt(). We may be in that cgroup ourselves: engines start us there.
+ */
+int cgroup_enter_open(const struct oci_record *record, const char *const *paths,
+		      struct cgroup **ret, struct crun_error *err) CRUN_NODISCARD;
+int cgroup_enter(struct cgroup *cg, pid_t pid, struct crun_error *err) CRUN_NODISCARD;
+
+/*
+ * After R, the failure of a birth in the cgroup or of cgroup_enter(): true when that was because the container's cgroup takes no processes (it hands
+ * controllers down to cgroups that the payload made, as systemd does) and CG now stands for the cgroup in which the container's first
+ * process INIT is. Once only.
+ */
+bool cgroup_enter_retry(struct cgroup *cg, int r, pid_t init);
+
 /* Reopens the cgroup of an existing container from its state record (manager, path, created directories). */
 int cgroup_open(const struct oci_record *record, struct cgroup **ret,
 		struct crun_error *err) CRUN_NODISCARD;

@@ -147,18 +147,23 @@ bool cgroup_is_off_limits(const struct oci_record *record)
 
 int cgroup_open(const struct oci_record *record, struct cgroup **ret, struct crun_error *err)
 {
+	if (cgroup_is_off_limits(record))
+		return err_set(
+			err, CODE_CONTAINER_DAMAGED, EBUSY,
+			"the record of container `%s` names cgroup `%s`, which is the root or "
+			"above this process: `delete --force` gives the container up and leaves the cgroup alone",
+			record->id, record->cgroup_path);
+	return cg_open_record(record, ret, err);
+}
+
+int cg_open_record(const struct oci_record *record, struct cgroup **ret, struct crun_error *err)
+{
 	struct cgroup *cg = calloc(1, sizeof(*cg));
 	int r = 0;
 
 	if (!cg)
 		return err_sys(err, -ENOMEM, "cgroup of container `%s`", record->id);
-	if (cgroup_is_off_limits(record))
-		r = err_set(
-			err, CODE_CONTAINER_DAMAGED, EBUSY,
-			"the record of container `%s` names cgroup `%s`, which is the root or "
-			"above this process: `delete --force` gives the container up and leaves the cgroup alone",
-			record->id, record->cgroup_path);
-	if (r >= 0 && record->cgroup_path && record->cgroup_path[0])
+	if (record->cgroup_path && record->cgroup_path[0])
 		r = cg_set_path(cg, record->cgroup_path, err);
 	if (r >= 0 && record->systemd_scope && cg->path)
 		r = open_scope(cg, record, err);

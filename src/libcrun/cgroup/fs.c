@@ -355,7 +355,7 @@ void cgroup_cannot_clone(struct cgroup *cg)
 
 bool cgroup_needs_adopt(const struct cgroup *cg)
 {
-	if (cg->scope || (cg->adopt && cg->hier_len > 0))
+	if ((cg->scope && !cg->entering) || (cg->adopt && cg->hier_len > 0))
 		return true;
 	for (size_t i = 0; i < cg->hier_len; i++) {
 		if (!cg->hier[i].v2)
@@ -371,7 +371,7 @@ int cgroup_clone_fd(const struct cgroup *cg)
 	return cg->hier[0].dir_fd;
 }
 
-static int move_in(struct cgroup *cg, pid_t pid, struct crun_error *err)
+int cg_move_in(struct cgroup *cg, pid_t pid, struct crun_error *err)
 {
 	char text[16];
 
@@ -419,11 +419,11 @@ int cg_place(struct cgroup *cg, pid_t pid, struct crun_error *err)
 		r = fill_cpusets(cg, err);
 	/* Before the controllers are handed down: a v2 cgroup that gives them away must have no process itself. */
 	if (r >= 0)
-		r = move_in(cg, pid, err);
+		r = cg_move_in(cg, pid, err);
 	return r < 0 ? r : cg_apply(cg, err);
 }
 
 int cgroup_adopt(struct cgroup *cg, pid_t pid, struct crun_error *err)
 {
-	return cg->scope ? cg_systemd_adopt(cg, pid, err) : move_in(cg, pid, err);
+	return cg->scope ? cg_systemd_adopt(cg, pid, err) : cg_move_in(cg, pid, err);
 }

@@ -95,6 +95,8 @@ struct cgroup {
 	bool scope_began;	     /* systemd was asked to start it */
 	struct cg_props *
 		former; /* of an update: what the properties that it changes were before; borrowed */
+	bool entering;	/* exec: the scope is there, a process is put into it (enter.c) */
+	bool entered_inits; /* not into the container's own directory, but into that of its first process */
 	bool absent; /* could not be made and need not be: path and planned, which callers may hold, live on */
 };
 
@@ -188,6 +190,15 @@ void cg_rmdir_made(const struct cgroup *cg, struct cg_hier *h);
  * and the device filter.
  */
 int cg_place(struct cgroup *cg, pid_t pid, struct crun_error *err) CRUN_NODISCARD;
+
+/* Moves PID into every hierarchy's directory. -EBUSY: a v2 cgroup that hands its controllers down takes no process. */
+int cg_move_in(struct cgroup *cg, pid_t pid, struct crun_error *err) CRUN_NODISCARD;
+
+/* ---- destroy.c ---- */
+
+/* cgroup_open, also for a cgroup that we are in ourselves: nobody may be killed, nor anything removed there. */
+int cg_open_record(const struct oci_record *record, struct cgroup **ret,
+		   struct crun_error *err) CRUN_NODISCARD;
 
 /* ---- reuse.c ---- */
 

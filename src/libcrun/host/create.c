@@ -2,6 +2,7 @@
 // crun create and crun run.
 #include "host/launch.h"
 
+#include "base/cleanup.h"
 #include "host/lifecycle_hooks.h"
 #include "host/payload.h"
 #include "host/run_wait.h"
@@ -35,17 +36,15 @@ static bool needs_shield(struct launch_plan *plan)
 	return exe_shield_is_needed(user_is_mapped, plan);
 }
 
-/* A caller that ignores SIGCHLD would have the kernel reap init, and with it what we know of its end. */
-static void keep_children(struct launch *l)
+void launch_keep_children(struct launch *l)
 {
 	const struct sigaction dfl = {.sa_handler = SIG_DFL};
 
 	l->chld_saved = sigaction(SIGCHLD, &dfl, &l->callers_chld) == 0;
 }
 
-/* Nothing is held yet; from here on launch_done() may be called. */
-static void launch_init(struct launch *l, const struct libcrun_context *ctx, const char *id,
-			const struct libcrun_create_options *opts, bool is_run)
+void launch_init(struct launch *l, const struct libcrun_context *ctx, const char *id,
+		 const struct libcrun_create_options *opts, bool is_run)
 {
 	*l = (struct launch){
 		.ctx = ctx,
@@ -107,7 +106,7 @@ static int launch(struct launch *l, const sigset_t *callers_mask, struct crun_er
 {
 	int r;
 
-	keep_children(l);
+	launch_keep_children(l);
 	/* The way of old kernels to keep our binary from the container; it starts over, so it comes before everything else. */
 	if (!exe_shield_is_supported() && l->ctx->argv) {
 		r = exe_shield_reexec(l->ctx->argv, err);

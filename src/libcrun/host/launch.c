@@ -388,7 +388,12 @@ static int run_create_hooks(struct launch *l, struct crun_error *err)
 
 static int send_filter(struct launch *l, struct crun_error *err)
 {
-	return channel_send(&l->channel, MSG_FILTER, FD_NONE, err);
+	int r = channel_send(&l->channel, MSG_FILTER, FD_NONE, err);
+
+	/* While init goes on. Without the file exec compiles the filter itself. */
+	if (r >= 0)
+		(void)state_write_filter(&l->dir, l->seccomp, ERR_IGNORED);
+	return r;
 }
 
 static bool wants_listener(const struct launch *l)

@@ -81,6 +81,13 @@ struct host_phase {
 /* In order; the table ends with an all-zero entry. */
 extern const struct host_phase host_phases[];
 
+/* Nothing is held yet; from here on launch_done() may be called. OPTS is borrowed. */
+void launch_init(struct launch *l, const struct libcrun_context *ctx, const char *id,
+		 const struct libcrun_create_options *opts, bool is_run);
+
+/* A caller that ignores SIGCHLD would have the kernel reap our child, and with it what we know of its end. */
+void launch_keep_children(struct launch *l);
+
 /* Puts the place in the file in front of an error that has a JSON pointer. Returns -errno. */
 int launch_locate(const struct launch *l, struct crun_error *err);
 

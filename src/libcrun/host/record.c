@@ -92,6 +92,8 @@ int record_prepare(struct launch *l, struct crun_error *err)
 		.has_oci_config_copied = true,
 		.oci_config_copied = true,
 		.notify_socket = plan->notify_dir ? l->ctx->notify_socket : NULL,
+		.has_callers_keyring = !plan->new_keyring,
+		.callers_keyring = !plan->new_keyring,
 		.has_terminal = true,
 		.terminal = plan->process.terminal,
 		.has_start_container = true,

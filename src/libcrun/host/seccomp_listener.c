@@ -75,9 +75,10 @@ static int send_all(int sock, int fd, const char *data, size_t len, const struct
 static void write_document(const struct hook_state *state, const char *metadata,
 			   struct oci_json *out)
 {
-	struct hook_state creating = *state;
+	struct hook_state told = *state;
 
-	creating.status = "creating";
+	if (!told.status)
+		told.status = "creating";
 	oci_json_begin_object(out);
 	oci_json_member_string(out, "ociVersion", state->oci_version);
 	oci_json_key(out, "fds");
@@ -87,7 +88,7 @@ static void write_document(const struct hook_state *state, const char *metadata,
 	oci_json_member_int(out, "pid", state->pid);
 	oci_json_member_string(out, "metadata", metadata);
 	oci_json_key(out, "state");
-	hooks_state_write(&creating, out);
+	hooks_state_write(&told, out);
 	oci_json_end_object(out);
 }
 

@@ -15,7 +15,7 @@ int seccomp_listener_connect(const struct plan_seccomp *plan, const struct deadl
 			     struct crun_error *err) CRUN_NODISCARD;
 
 /*
- * Sends the container process state with FD, which the caller keeps, as its "seccompFd". STATE is the container's, its status becomes
+ * Sends the container process state with FD, which the caller keeps, as its "seccompFd". STATE is the container's; without a status it is
  * "creating". A document that fits is one sendmsg; what is left goes without the fd. The listener has to read
  * all of it within ten seconds, or less if DEADLINE says so: KIND_TIMEOUT. Returns 0 or a negative errno.
  */

@@ -110,3 +110,8 @@ struct last_phase {
 extern const struct outside_phase outside_phases[];
 extern const struct inside_phase inside_phases[];
 extern const struct last_phase last_phases[];
+
+/* Those of a process that exec adds. */
+extern const struct outside_phase exec_outside_phases[];
+extern const struct inside_phase exec_inside_phases[];
+extern const struct last_phase exec_last_phases[];

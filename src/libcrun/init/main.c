@@ -31,6 +31,9 @@ enum domain { DOMAIN_OUTSIDE = 1, DOMAIN_INSIDE, DOMAIN_LAST };
 static const char *const domain_names[] = {
 	[DOMAIN_OUTSIDE] = "outside", [DOMAIN_INSIDE] = "inside", [DOMAIN_LAST] = "last"};
 
+/* A progress word of a process that exec adds. */
+#define EXEC_BIT (1U << 16)
+
 #define FIND_PHASE(table, number, ret)                      \
 	do {                                                \
 		for (size_t i_ = 0; (table)[i_].name; i_++) \
@@ -40,16 +43,18 @@ static const char *const domain_names[] = {
 
 bool init_phase_name(uint32_t progress, char *buf, size_t size)
 {
-	uint32_t domain = progress >> DOMAIN_SHIFT, number = progress & ((1U << DOMAIN_SHIFT) - 1);
+	bool exec = progress & EXEC_BIT;
+	uint32_t domain = (progress & ~EXEC_BIT) >> DOMAIN_SHIFT,
+		 number = progress & ((1U << DOMAIN_SHIFT) - 1);
 	const char *name = NULL;
 
 	/* The word is init's to write, so anything may be in it. */
 	if (domain == DOMAIN_OUTSIDE)
-		FIND_PHASE(outside_phases, number, name);
+		FIND_PHASE(exec ? exec_outside_phases : outside_phases, number, name);
 	else if (domain == DOMAIN_INSIDE)
-		FIND_PHASE(inside_phases, number, name);
+		FIND_PHASE(exec ? exec_inside_phases : inside_phases, number, name);
 	else if (domain == DOMAIN_LAST)
-		FIND_PHASE(last_phases, number, name);
+		FIND_PHASE(exec ? exec_last_phases : last_phases, number, name);
 	if (name)
 		snprintf(buf, size, "%s.%s", domain_names[domain], name);
 	return name != NULL;
@@ -59,6 +64,8 @@ static void tell_progress(const struct init_args *args, enum domain domain, size
 {
 	uint32_t word = (uint32_t)domain << DOMAIN_SHIFT | (uint32_t)(phase + 1);
 
+	if (args->plan->exec)
+		word |= EXEC_BIT;
 	__atomic_store_n(args->progress, word, __ATOMIC_RELAXED);
 }
 
@@ -87,10 +94,13 @@ static int close_everything_else(const struct init_args *args, struct crun_error
 	struct fd_set_list keep = {0};
 	int r;
 
-	close(args->host_channel_fd);
+	if (args->host_channel_fd >= 0)
+		close(args->host_channel_fd);
 	fds_keep(&keep, args->channel.fd);
 	fds_keep(&keep, args->gate_fd);
 	fds_keep(&keep, args->root_source_fd);
+	if (args->plan->exec)
+		fds_keep(&keep, args->proc_fd);
 	for (int i = 0; i < NS_COUNT; i++) {
 		if (args->birth->join_after & (1U << i))
 			fds_keep(&keep, args->ns_fds[i]);
@@ -141,6 +151,10 @@ static int run_outside(const struct init_args *args, struct outside *o, struct c
 	r = close_everything_else(args, err);
 	if (r < 0)
 		return r;
+	if (args->plan->exec) {
+		o->proc_fd = args->proc_fd;
+		return RUN_PHASES(exec_outside_phases, o, DOMAIN_OUTSIDE, args, err);
+	}
 	o->proc_fd = outside_open_proc(err);
 	if (o->proc_fd < 0)
 		return o->proc_fd;
@@ -154,12 +168,13 @@ static int run_outside(const struct init_args *args, struct outside *o, struct c
 static int become_inside(struct outside *o, struct inside *in, struct crun_error *err)
 {
 	bool old_mounts = mount_stage_is_open(&o->stage);
+	bool needs_proc = !o->plan->exec && (old_mounts || mount_attr_needs_proc());
 
 	*in = (struct inside){
 		.plan = o->plan,
 		.channel = o->channel,
 		.root_fd = FD_NONE,
-		.proc_fd = old_mounts || mount_attr_needs_proc() ? take_fd(&o->proc_fd) : FD_NONE,
+		.proc_fd = needs_proc ? take_fd(&o->proc_fd) : FD_NONE,
 		.old_mounts = old_mounts,
 		.cwd_fd = FD_NONE,
 		.label_fd = take_fd(&o->label_fd),
@@ -214,11 +229,13 @@ static int run_all(const struct init_args *args, struct channel *channel, struct
 	r = become_inside(&o, &in, err);
 	if (r < 0)
 		return r;
-	r = RUN_PHASES(inside_phases, &in, DOMAIN_INSIDE, args, err);
+	r = RUN_PHASES(args->plan->exec ? exec_inside_phases : inside_phases, &in, DOMAIN_INSIDE,
+		       args, err);
 	if (r < 0)
 		return r;
 	become_last(&in, &last);
-	return RUN_PHASES(last_phases, &last, DOMAIN_LAST, args, err);
+	return RUN_PHASES(args->plan->exec ? exec_last_phases : last_phases, &last, DOMAIN_LAST,
+			  args, err);
 }
 
 void init_main(void *data)

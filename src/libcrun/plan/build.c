@@ -144,8 +144,7 @@ static void plan_sync(struct launch_plan *plan)
 	plan->sync_listener = plan->seccomp.listener != NULL;
 }
 
-/* Engines send a profile even where the kernel has no such LSM; then there is nothing to set. */
-static bool wants_label(const struct oci_process *p, const struct host_facts *facts)
+bool plan_process_has_label(const struct oci_process *p, const struct host_facts *facts)
 {
 	if (p->apparmor_profile && p->apparmor_profile[0] && facts->apparmor)
 		return true;
@@ -166,13 +165,24 @@ static bool wants_notify(const struct launch_plan *plan)
 	return true;
 }
 
+bool plan_keeps_groups(const struct oci_config *config)
+{
+	const char *keep = plan_annotation(config, "run.oci.keep_original_groups");
+
+	return keep && !str_eq(keep, "0");
+}
+
+unsigned plan_preserved_fds(unsigned preserve_fds, unsigned listen_fds)
+{
+	return listen_fds > preserve_fds ? listen_fds : preserve_fds;
+}
+
 int plan_build(const struct oci_config *config, const struct host_facts *facts,
 	       const struct plan_options *opts, struct oci_arena *arena, struct launch_plan **ret,
 	       struct crun_error *err)
 {
 	static const struct oci_linux no_linux;
 	struct launch_plan *plan = oci_arena_alloc(arena, sizeof(*plan));
-	const char *keep;
 	int r;
 
 	if (!plan)
@@ -199,14 +209,11 @@ int plan_build(const struct oci_config *config, const struct host_facts *facts,
 	if (r < 0)
 		return r;
 	plan->process.set_groups = !plan->deny_setgroups;
-	keep = plan_annotation(config, "run.oci.keep_original_groups");
-	plan->process.keep_groups = keep && !str_eq(keep, "0");
+	plan->process.keep_groups = plan_keeps_groups(config);
 	plan->pidfd_receiver = opts->pidfd_socket
 				       ? opts->pidfd_socket
 				       : plan_annotation(config, "run.oci.pidfd_receiver");
-	/* Podman passes the sockets of systemd both ways at once: counting twice would keep its own fds open in the payload. */
-	plan->process.preserve_fds =
-		opts->listen_fds > opts->preserve_fds ? opts->listen_fds : opts->preserve_fds;
+	plan->process.preserve_fds = plan_preserved_fds(opts->preserve_fds, opts->listen_fds);
 	plan->process.listen_fds = opts->listen_fds;
 	if (wants_notify(plan))
 		plan->notify_dir = opts->notify_dir;
@@ -232,7 +239,7 @@ int plan_build(const struct oci_config *config, const struct host_facts *facts,
 	if (r < 0)
 		return r;
 	plan_cgroup(plan, opts);
-	plan->wants_label = wants_label(config->process, facts);
+	plan->wants_label = plan_process_has_label(config->process, facts);
 	plan_sync(plan);
 	*ret = plan;
 	return 0;

@@ -10,6 +10,18 @@ void *plan_alloc(struct oci_arena *arena, size_t n, size_t size);
 /* The value of an annotation, or NULL. */
 const char *plan_annotation(const struct oci_config *config, const char *key);
 
+/* Whether a label must be set. Engines send a profile even where the kernel has no such LSM; then there is nothing to set. */
+bool plan_process_has_label(const struct oci_process *p, const struct host_facts *facts);
+
+/* Annotation run.oci.keep_original_groups. */
+bool plan_keeps_groups(const struct oci_config *config);
+
+/*
+ * How many descriptors the payload gets. Podman passes the sockets of systemd both ways at once: counting twice would keep its own
+ * descriptors open in the payload.
+ */
+unsigned plan_preserved_fds(unsigned preserve_fds, unsigned listen_fds);
+
 /* linux.namespaces, uidMappings, gidMappings. */
 int plan_namespaces(struct launch_plan *plan, struct crun_error *err) CRUN_NODISCARD;
 

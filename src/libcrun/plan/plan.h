@@ -113,6 +113,12 @@ struct plan_memory_policy {
 	unsigned end; /* the highest node + 1; 0: none */
 };
 
+/* CPUs for sched_setaffinity(2). */
+struct plan_cpus {
+	const unsigned long *mask;
+	size_t size; /* of it in bytes; 0: none are named */
+};
+
 #define PLAN_NET_NAME_MAX 15
 
 /* A network interface that moves into the container's network namespace. */
@@ -158,7 +164,10 @@ struct launch_plan {
 	bool new_keyring;
 	bool shield; /* the payload could write to our binary: init takes it out of its reach (sys/exe_shield.h) */
 	bool wants_label; /* an AppArmor profile or SELinux label must be set, and the host has that LSM */
-	bool detach; /* create, or run --detach: nobody waits for the payload */
+	bool detach; /* create, or run and exec with --detach: nobody waits for the payload */
+	bool exec;   /* a process is added to a container that is there (plan/exec.h) */
+	/* exec: process.execCPUAffinity, before and after the process is in the container's cgroup. */
+	struct plan_cpus cpus_before, cpus;
 
 	struct plan_ns ns[NS_COUNT];
 	const struct oci_id_mapping *uid_map, *gid_map;

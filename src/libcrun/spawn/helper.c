@@ -2,6 +2,7 @@
 // The VM-sharing helper: see helper.h. Only raw wrappers here: it runs on borrowed memory.
 #include "spawn/helper.h"
 
+#include "sys/file.h"
 #include "sys/process.h"
 
 #include <errno.h>
@@ -10,10 +11,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #define STACK_SIZE (256 * 1024)
 #define GUARD_SIZE 4096
+
+/* setns(2) with a pidfd (5.8): the namespaces may belong to each other, the kernel checks them together and enters all or none. */
+static int join_target(struct helper_request *req)
+{
+	int r = sys_setns(req->target_fd, req->target_flags);
+
+	if (r < 0)
+		req->failed_flag = req->target_flags;
+	return r;
+}
 
 /*
  * A namespace may belong to our user namespace or to the one that we are about to enter: what is refused before is tried
@@ -57,17 +69,25 @@ static int helper_main(void *arg)
 {
 	struct helper_request *req = arg;
 	struct sys_clone_args args = {
-		.flags = (unsigned)req->clone_flags | CLONE_PARENT | CLONE_PIDFD,
-		.pidfd = (uintptr_t)&req->pidfd,
+		.flags = (unsigned)req->clone_flags | CLONE_PARENT,
 		/* clone(2): with CLONE_PARENT the exit signal is the helper's own, and must be given as 0. */
 		.exit_signal = 0,
 	};
 	pid_t pid;
-	int r = join_all(req);
+	int r = req->target_flags ? join_target(req) : join_all(req);
 
 	if (r < 0) {
 		req->error = r;
 		_exit(0);
+	}
+	if (req->own_fds) {
+		/* A new user namespace makes us dumpable where the sysctl fs.suid_dumpable says so. */
+		(void)sys_prctl(PR_SET_DUMPABLE, 0, 0);
+		for (int i = 0; i < req->gaps_len; i++)
+			(void)sys_close_range(req->gaps[i].first, req->gaps[i].last, 0);
+	} else {
+		args.flags |= CLONE_PIDFD;
+		args.pidfd = (uintptr_t)&req->pidfd;
 	}
 	if (req->cgroup_fd >= 0) {
 		args.flags |= CLONE_INTO_CGROUP;
@@ -104,8 +124,8 @@ int helper_run(struct helper_request *req)
 	req->error = 0;
 	req->failed_flag = 0;
 	/* CLONE_VFORK: we sleep until it has exited, so its use of our memory never overlaps ours. */
-	pid = clone(helper_main, stack + STACK_SIZE, CLONE_VM | CLONE_VFORK | CLONE_FILES | SIGCHLD,
-		    req);
+	pid = clone(helper_main, stack + STACK_SIZE,
+		    CLONE_VM | CLONE_VFORK | (req->own_fds ? 0 : CLONE_FILES) | SIGCHLD, req);
 	if (pid < 0)
 		r = -errno;
 	else

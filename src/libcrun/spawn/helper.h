@@ -5,20 +5,36 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #define HELPER_MAX_JOINS 8
+#define HELPER_MAX_GAPS	 16
 
 struct helper_join {
 	int fd, flag;
 };
 
+/* Descriptors from FIRST to LAST. */
+struct helper_gap {
+	unsigned first, last;
+};
+
 struct helper_request {
+	int target_fd; /* pidfd of a process whose namespaces are entered in one step, all or none */
+	int target_flags; /* which ones: CLONE_NEW*; 0: `joins` and user_fd instead */
 	struct helper_join joins[HELPER_MAX_JOINS]; /* in the order in which they are tried */
 	int joins_len;
 	int user_fd;	 /* user namespace to enter, or a negative number */
 	int clone_flags; /* CLONE_NEW* for init */
 	int cgroup_fd;	 /* or a negative number */
+	/*
+	 * The child gets a table of descriptors of its own, without those in GAPS (which a kernel before 5.9 leaves open). Its pidfd
+	 * would be in that table: `pidfd` stays -1 then.
+	 */
+	bool own_fds;
+	struct helper_gap gaps[HELPER_MAX_GAPS];
+	int gaps_len;
 	void (*child)(void *);
 	void *arg;
 	/* Results, written through the shared memory. */

@@ -4,11 +4,15 @@
 
 #include "base/cleanup.h"
 #include "spawn/helper.h"
+#include "sys/pidfd.h"
 #include "sys/process.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static const char *ns_name(int flag)
@@ -94,41 +98,93 @@ static int run_closed_to_ptrace(const struct birth *birth, struct helper_request
 	return r;
 }
 
+/* What lies between the descriptors that are kept, from close_from on. */
+static int find_gaps(const struct spawn_request *req, struct helper_request *helper)
+{
+	unsigned next = req->close_from;
+
+	for (;;) {
+		unsigned kept = UINT_MAX;
+
+		for (int i = 0; i < req->keep_len; i++) {
+			if (req->keep[i] >= 0 && (unsigned)req->keep[i] >= next &&
+			    (unsigned)req->keep[i] < kept)
+				kept = (unsigned)req->keep[i];
+		}
+		if (helper->gaps_len == HELPER_MAX_GAPS)
+			return -E2BIG;
+		if (kept > next)
+			helper->gaps[helper->gaps_len++] =
+				(struct helper_gap){next, kept == UINT_MAX ? UINT_MAX : kept - 1};
+		if (kept == UINT_MAX)
+			return 0;
+		next = kept + 1;
+	}
+}
+
+static void list_joins(const struct spawn_request *req, struct helper_request *helper)
+{
+	for (int i = 0; i < NS_COUNT; i++) {
+		if (!(req->birth->join_before & (1U << i)))
+			continue;
+		if (i == NS_USER)
+			helper->user_fd = req->ns_fds[i];
+		else
+			helper->joins[helper->joins_len++] =
+				(struct helper_join){req->ns_fds[i], ns_table[i].flag};
+	}
+}
+
+static int explain_join(const struct helper_request *helper, struct crun_error *err)
+{
+	if (helper->target_flags)
+		return err_sys_code(err, CODE_NAMESPACE_JOIN, helper->error,
+				    "join the container's namespaces");
+	return err_sys_code(err, CODE_NAMESPACE_JOIN, helper->error, "join the %s namespace",
+			    ns_name(helper->failed_flag));
+}
+
 static pid_t spawn_helped(const struct spawn_request *req, int *ret_pidfd, struct crun_error *err)
 {
 	struct helper_request helper = {
 		.user_fd = FD_NONE,
 		.clone_flags = req->birth->clone_flags,
 		.cgroup_fd = req->cgroup_fd,
+		.target_fd = req->target_fd,
+		.target_flags = req->target_flags,
+		.own_fds = req->close_from > 0,
 		.child = req->child,
 		.arg = req->arg,
 	};
 	int r;
 
-	for (int i = 0; i < NS_COUNT; i++) {
-		if (!(req->birth->join_before & (1U << i)))
-			continue;
-		if (i == NS_USER)
-			helper.user_fd = req->ns_fds[i];
-		else
-			helper.joins[helper.joins_len++] =
-				(struct helper_join){req->ns_fds[i], ns_table[i].flag};
-	}
-	r = run_closed_to_ptrace(req->birth, &helper);
+	if (!req->target_flags)
+		list_joins(req, &helper);
+	r = req->close_from ? find_gaps(req, &helper) : 0;
+	if (r == 0)
+		r = run_closed_to_ptrace(req->birth, &helper);
 	if (r < 0)
 		return err_sys(err, r, "clone the namespace helper");
-	if (helper.error < 0 && helper.failed_flag)
-		return err_sys_code(err, CODE_NAMESPACE_JOIN, helper.error, "join the %s namespace",
-				    ns_name(helper.failed_flag));
 	if (helper.error < 0)
-		return explain_clone(req, helper.error, err);
+		return helper.failed_flag ? explain_join(&helper, err)
+					  : explain_clone(req, helper.error, err);
+	if (helper.own_fds) {
+		/* It is our child and not waited for: the number is its own. */
+		helper.pidfd = sys_pidfd_open(helper.pid);
+		if (helper.pidfd < 0) {
+			kill(helper.pid, SIGKILL);
+			sys_waitpid(helper.pid, NULL, __WALL);
+			return err_sys(err, helper.pidfd, "open a pidfd of process %d",
+				       (int)helper.pid);
+		}
+	}
 	*ret_pidfd = helper.pidfd;
 	return helper.pid;
 }
 
 pid_t spawn_init(const struct spawn_request *req, int *ret_pidfd, struct crun_error *err)
 {
-	if (req->birth->join_before)
+	if (req->birth->join_before || req->target_flags || req->close_from)
 		return spawn_helped(req, ret_pidfd, err);
 	return spawn_direct(req, ret_pidfd, err);
 }

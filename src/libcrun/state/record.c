@@ -3,6 +3,7 @@
 #include "state/store.h"
 
 #include "base/cleanup.h"
+#include "state/internal.h"
 #include "sys/file.h"
 #include "sys/io.h"
 
@@ -12,12 +13,9 @@
 
 #define CONFIG_NAME "config.json"
 
-/*
- * Replaces NAME by a rename, so that who reads it meanwhile gets the old or the new text. No fsync: after a crash of the machine
- * the container is gone, and the directory is on a tmpfs as a rule.
- */
-static int replace_file(const struct state_dir *dir, const char *name, const char *temporary,
-			const char *data, size_t len)
+/* No fsync: after a crash of the machine the container is gone, and the directory is on a tmpfs as a rule. */
+int state_replace_file(const struct state_dir *dir, const char *name, const char *temporary,
+		       const char *data, size_t len)
 {
 	/* Readable for us whatever the caller's umask. */
 	mode_t saved = umask(0077);
@@ -45,8 +43,8 @@ int state_write_record(const struct state_dir *dir, const struct oci_record *rec
 	if (r == 0)
 		r = oci_json_finish(&json);
 	if (r == 0)
-		r = replace_file(dir, STATE_RECORD_FILE, "." STATE_RECORD_FILE, json.data,
-				 json.len);
+		r = state_replace_file(dir, STATE_RECORD_FILE, "." STATE_RECORD_FILE, json.data,
+				       json.len);
 	if (r < 0)
 		return err_sys_code(err, CODE_STATE_DIR, r,
 				    "write the state record of container `%s`", dir->id);
@@ -98,7 +96,7 @@ int state_read_record(const struct state_dir *dir, struct oci_arena *arena, stru
 int state_write_config(const struct state_dir *dir, const char *data, size_t len,
 		       struct crun_error *err)
 {
-	int r = replace_file(dir, CONFIG_NAME, "." CONFIG_NAME, data, len);
+	int r = state_replace_file(dir, CONFIG_NAME, "." CONFIG_NAME, data, len);
 
 	if (r < 0)
 		return err_sys_code(err, CODE_STATE_DIR, r,

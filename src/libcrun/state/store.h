@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "plan/seccomp.h"
 #include "sys/deadline.h"
 
 #include <libocispec/oci.h>
@@ -69,6 +70,14 @@ int state_write_config(const struct state_dir *dir, const char *data, size_t len
 		       struct crun_error *err) CRUN_NODISCARD;
 int state_read_config(const struct state_dir *dir, struct oci_arena *arena, struct oci_config **ret,
 		      struct crun_error *err) CRUN_NODISCARD;
+
+/*
+ * Stores the compiled system call filter for processes that exec adds later, and reads it back. A file that is not ours alone to write (-EPERM), of
+ * another format or damaged (-EINVAL), or missing (-ENOENT) is to be compiled again.
+ */
+int state_write_filter(const struct state_dir *dir, const struct seccomp_area *area,
+		       struct crun_error *err);
+int state_read_filter(const struct state_dir *dir, struct seccomp_area *area) CRUN_NODISCARD;
 
 /*
  * Removes ROOT/ID with everything in it, the record last. Symbolic links are removed, not followed. A directory in it is emptied

@@ -20,6 +20,11 @@ int sys_sched_setaffinity(pid_t pid, const void *mask, size_t size)
 	return SYS_RET((int)syscall(SYS_sched_setaffinity, pid, size, mask));
 }
 
+int sys_sched_getaffinity(pid_t pid, void *mask, size_t size)
+{
+	return SYS_RET((int)syscall(SYS_sched_getaffinity, pid, size, mask));
+}
+
 int sys_ioprio_set(pid_t pid, int value)
 {
 	return SYS_RET((int)syscall(SYS_ioprio_set, WHO_PROCESS, pid, value));

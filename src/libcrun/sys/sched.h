@@ -42,6 +42,8 @@ enum sys_ioprio_class { SYS_IOPRIO_RT = 1, SYS_IOPRIO_BE = 2, SYS_IOPRIO_IDLE = 
 int sys_sched_setattr(pid_t pid, struct sys_sched_attr *attr);
 /* sched_setaffinity(2): SIZE bytes of MASK, of which the kernel takes as many as it has CPUs. */
 int sys_sched_setaffinity(pid_t pid, const void *mask, size_t size);
+/* sched_getaffinity(2): returns how many bytes of MASK (SIZE of them) the kernel has set. */
+int sys_sched_getaffinity(pid_t pid, void *mask, size_t size);
 /* ioprio_set(2) of the thread PID. */
 int sys_ioprio_set(pid_t pid, int value);
 /* set_mempolicy(2) of our own thread: MODE with its flags, the first MAXNODE bits of NODES. */

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 static struct crun_error err;
+static struct seccomp_area area;
 
 /* ---- the family of plans ---- */
 
@@ -60,7 +61,8 @@ static void make_plan(unsigned n, struct family *f)
 		.process = {.terminal = n & 32, .spec = &f->process},
 		.facts = {.privileged = n & 64},
 	};
-	f->launch = (struct launch){.plan = &f->plan, .is_run = !(n & 8)};
+	f->launch = (struct launch){
+		.plan = &f->plan, .is_run = !(n & 8), .seccomp = &area, .dir = {.fd = FD_NONE}};
 }
 
 /* ---- three programs: what the host side, init and `start` say, in order ---- */

@@ -184,8 +184,8 @@ int phase_console(struct inside *in, struct crun_error *err)
 	slave = open_slave(in->console_fd, err);
 	if (slave < 0)
 		return slave;
-	/* In a root that we share with others (no mount namespace) nothing may be mounted. */
-	if (plan_ns_is_own(in->plan, NS_MNT)) {
+	/* In a root that we share with others (no mount namespace) nothing may be mounted; /dev/console is init's terminal. */
+	if (plan_ns_is_own(in->plan, NS_MNT) && !in->plan->exec) {
 		r = mount_on_console(in, slave, err);
 		if (r < 0)
 			return r;

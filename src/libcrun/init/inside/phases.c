@@ -63,3 +63,23 @@ const struct inside_phase inside_phases[] = {
 	{.name = "exec_path", .run = phase_exec_path, .code = CODE_COMMAND_REFUSED},
 	{0},
 };
+
+const struct inside_phase exec_inside_phases[] = {
+	{.name = "console", .when = wants_console, .run = phase_console, .code = CODE_TERMINAL},
+	{.name = "stdio", .when = wants_stdio, .run = phase_stdio},
+	{.name = "personality",
+	 .when = wants_personality,
+	 .run = phase_personality,
+	 .code = CODE_PERSONALITY},
+	{.name = "memory_policy",
+	 .when = wants_memory_policy,
+	 .run = phase_memory_policy,
+	 .code = CODE_MEMORY_POLICY},
+	{.name = "lsm", .when = wants_lsm, .run = phase_lsm, .code = CODE_LSM_LABEL},
+	{.name = "rlimits", .run = phase_rlimits, .code = CODE_RLIMIT},
+	{.name = "credentials", .run = phase_credentials, .code = CODE_CREDENTIALS},
+	{.name = "cwd", .run = phase_cwd, .code = CODE_CWD_REFUSED},
+	{.name = "environment", .run = phase_environment},
+	{.name = "exec_path", .run = phase_exec_path, .code = CODE_COMMAND_REFUSED},
+	{0},
+};

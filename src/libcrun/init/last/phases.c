@@ -61,3 +61,22 @@ const struct last_phase last_phases[] = {
 	{.name = "execve", .run = phase_execve, .code = CODE_COMMAND_UNUSABLE},
 	{0},
 };
+
+/* The filter was there before the process was, and no record has to name it: nothing is waited for. */
+const struct last_phase exec_last_phases[] = {
+	{.name = "signals", .run = phase_signals},
+	{.name = "fds", .run = phase_fds},
+	{.name = "listener",
+	 .when = wants_listener,
+	 .run = phase_listener,
+	 .code = CODE_SECCOMP_LOAD,
+	 .says = {SENDS(MSG_LISTENER)}},
+	{.name = "ready", .run = phase_ready, .says = {SENDS(MSG_READY)}},
+	{.name = "limits", .when = wants_limits, .run = phase_limits, .code = CODE_RLIMIT},
+	{.name = "seccomp",
+	 .when = wants_late_filter,
+	 .run = phase_seccomp,
+	 .code = CODE_SECCOMP_LOAD},
+	{.name = "execve", .run = phase_execve, .code = CODE_COMMAND_UNUSABLE},
+	{0},
+};

@@ -17,8 +17,16 @@ int phase_affinity(struct outside *o, struct crun_error *err)
 	unsigned char all[4096];
 	int r;
 
-	(void)o;
-	(void)err;
+	if (o->plan->cpus.size) {
+		r = sys_sched_setaffinity(0, o->plan->cpus.mask, o->plan->cpus.size);
+		if (r >= 0)
+			return 0;
+		err_sys(err, r, "set the CPU affinity");
+		return err_at(err, "/process/execCPUAffinity/final");
+	}
+	/* The host side has set what is to stay. */
+	if (o->plan->cpus_before.size)
+		return 0;
 	memset(all, 0xff, sizeof(all));
 	r = sys_sched_setaffinity(0, all, sizeof(all));
 	if (r < 0)

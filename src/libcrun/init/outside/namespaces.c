@@ -21,7 +21,8 @@ int phase_join(struct outside *o, struct crun_error *err)
 		r = sys_setns(o->ns_fds[i], ns_table[i].flag);
 		if (r < 0)
 			return err_sys(err, r, "join the %s namespace `%s`", ns_table[i].spec_name,
-				       o->plan->ns[i].path);
+				       o->plan->ns[i].path ? o->plan->ns[i].path
+							   : "of the container");
 	}
 	return 0;
 }

@@ -1,0 +1,514 @@
+// SPDX-License-Identifier: Apache-2.0
+// crun exec: another process in a container, as a table of phases, each with what undoes it. See exec.h.
+#include "host/exec.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "fs/procfs.h"
+#include "host/console_socket.h"
+#include "host/limits.h"
+#include "host/payload.h"
+#include "host/pidfile.h"
+#include "host/run_wait.h"
+#include "host/sched.h"
+#include "host/seccomp_compile.h"
+#include "host/seccomp_listener.h"
+#include "init/init_main.h"
+#include "spawn/spawn.h"
+#include "sys/exe_shield.h"
+#include "sys/pidfd.h"
+#include "sys/process.h"
+#include "sys/sched.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* ---- before birth ---- */
+
+static int connect_sockets(struct exec *x, struct crun_error *err)
+{
+	struct launch *l = &x->l;
+
+	if (x->opts->console_socket) {
+		l->console_sock =
+			console_socket_connect(x->opts->console_socket, &l->deadline, err);
+		if (l->console_sock < 0)
+			return l->console_sock;
+	}
+	if (l->plan->pidfd_receiver) {
+		l->pidfd_sock = console_socket_connect(l->plan->pidfd_receiver, &l->deadline, err);
+		if (l->pidfd_sock < 0)
+			return l->pidfd_sock;
+	}
+	if (l->plan->sync_listener) {
+		l->listener_sock = seccomp_listener_connect(&l->plan->seccomp, &l->deadline, err);
+		if (l->listener_sock < 0)
+			return l->listener_sock;
+	}
+	return 0;
+}
+
+static bool goes_without_cgroup(const struct exec *x)
+{
+	const char *manager = x->l.ctx->cgroup_manager;
+
+	return (manager && str_eq(manager, "disabled")) || !x->c.record->cgroup_path;
+}
+
+static int select_cgroup(struct exec *x, struct crun_error *err)
+{
+	struct launch *l = &x->l;
+	struct oci_record record = *x->c.record;
+	int r;
+
+	if (goes_without_cgroup(x)) {
+		record.cgroup_path = NULL;
+		record.systemd_scope = NULL;
+	}
+	r = cgroup_enter_open(&record, x->opts->cgroups, &l->cgroup, err);
+	if (r < 0)
+		return r;
+	cgroup_set_deadline(l->cgroup, &l->deadline);
+	if (cgroup_needs_adopt(l->cgroup))
+		l->plan->sync_go = true;
+	return 0;
+}
+
+/*
+ * The kernel lets nobody who shares memory into a time namespace; and who is in a cgroup namespace cannot be born in a cgroup unless it
+ * comes from below that namespace's root (mount option nsdelegate). The process enters these two itself.
+ */
+static int open_namespaces(struct exec *x, struct crun_error *err)
+{
+	unsigned late = 1U << NS_TIME | 1U << NS_CGROUP;
+
+	x->l.birth.join_after = x->joins & late;
+	x->l.birth.join_before = x->joins & ~late;
+	return exec_open_namespaces(x, err);
+}
+
+static bool wants_label(const struct exec *x)
+{
+	return x->l.plan->wants_label;
+}
+
+static int open_procfs(struct exec *x, struct crun_error *err)
+{
+	x->proc_fd = procfs_open_host(err);
+	return x->proc_fd < 0 ? x->proc_fd : 0;
+}
+
+static bool wants_shield(const struct exec *x)
+{
+	return x->l.plan->shield;
+}
+
+/* Before birth: whoever is in the container sees the process from its first instruction on. */
+static int shield(struct exec *x, struct crun_error *err)
+{
+	int r = exe_shield(err);
+
+	/* The rights that it takes are those of the host's root. */
+	if (r < 0 && err->kind == KIND_UNSUPPORTED && x->l.ctx->argv)
+		return exe_shield_reexec(x->l.ctx->argv, err);
+	return r;
+}
+
+static bool wants_seccomp(const struct exec *x)
+{
+	return x->l.plan->sync_filter;
+}
+
+/* As `create` has compiled it; else again, from the same profile. */
+static int load_filter(struct exec *x, struct crun_error *err)
+{
+	struct launch *l = &x->l;
+	void *area = mmap(NULL, sizeof(*l->seccomp), PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int r;
+
+	if (area == MAP_FAILED)
+		return err_sys(err, -errno, "map memory for the seccomp program");
+	l->seccomp = area;
+	r = state_read_filter(&x->c.dir, l->seccomp);
+	if (r >= 0)
+		return 0;
+	log_debug("the compiled seccomp filter of container `%s` cannot be used, compiling it: %s",
+		  l->id, err_describe(-r));
+	return seccomp_compile(&l->plan->seccomp, l->seccomp, err);
+}
+
+/* ---- birth ---- */
+
+static pid_t spawn(struct exec *x, struct init_args *args, struct crun_error *err)
+{
+	struct launch *l = &x->l;
+	const int keep[] = {args->channel.fd, x->proc_fd, l->ns_fds[NS_TIME], l->ns_fds[NS_CGROUP]};
+	struct spawn_request request = {
+		.birth = &l->birth,
+		.ns_fds = l->ns_fds,
+		.cgroup_fd = cgroup_clone_fd(l->cgroup),
+		.child = init_main,
+		.arg = args,
+		.target_fd = x->c.pidfd,
+		.close_from = 3 + l->plan->process.preserve_fds,
+		.keep = keep,
+		.keep_len = ARRAY_LEN(keep),
+	};
+
+	for (int i = 0; !x->join_by_fds && i < NS_COUNT; i++) {
+		if (l->birth.join_before & (1U << i))
+			request.target_flags |= ns_table[i].flag;
+	}
+	return spawn_init(&request, &l->pidfd, err);
+}
+
+/* What a failed birth may be followed by: another way, which *AGAIN says. */
+static int spawn_again(struct exec *x, int r, bool *again, struct crun_error *err)
+{
+	struct launch *l = &x->l;
+
+	*again = false;
+	if (r == -ESRCH)
+		return container_not_running(&x->c, err);
+	if (r == -EINVAL && !x->join_by_fds && l->birth.join_before) {
+		x->join_by_fds = *again = true;
+		return exec_open_namespaces(x, err);
+	}
+	if (cgroup_clone_fd(l->cgroup) < 0)
+		return r;
+	if (r == -ENOSYS) {
+		cgroup_cannot_clone(l->cgroup);
+		l->plan->sync_go = *again = true;
+	} else if (!x->opts->cgroups) {
+		*again = cgroup_enter_retry(l->cgroup, r, x->c.record->pid);
+	}
+	return *again ? 0 : r;
+}
+
+static int set_affinity_before(const struct exec *x, struct crun_error *err)
+{
+	const struct plan_cpus *cpus = &x->l.plan->cpus_before;
+	int r = sys_sched_setaffinity(0, cpus->mask, cpus->size);
+
+	if (r >= 0)
+		return 0;
+	err_sys(err, r, "set the CPU affinity");
+	return err_at(err, "/process/execCPUAffinity/initial");
+}
+
+static int give_birth(struct exec *x, struct crun_error *err)
+{
+	struct launch *l = &x->l;
+	struct init_args args = {
+		.plan = l->plan,
+		.birth = &l->birth,
+		.gate_fd = FD_NONE,
+		.root_source_fd = FD_NONE,
+		.proc_fd = x->proc_fd,
+		.host_channel_fd = FD_NONE,
+		.ns_fds = l->ns_fds,
+		.seccomp = l->seccomp,
+		.log_level = log_wants(LOG_LEVEL_DEBUG) ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
+	};
+	bool again;
+	int r = launch_share_progress(l, err);
+
+	if (r >= 0)
+		r = channel_pair(&l->channel, &l->init_channel, err);
+	if (r < 0)
+		return r;
+	args.progress = l->progress;
+	args.channel = l->init_channel;
+	do {
+		again = false;
+		l->pid = spawn(x, &args, err);
+		r = l->pid;
+		if (r < 0)
+			r = spawn_again(x, r, &again, err);
+	} while (again && r >= 0);
+	channel_close(&l->init_channel);
+	return r < 0 ? r : 0;
+}
+
+/* The mask is inherited, and taken back: in the foreground we live on. */
+static int give_birth_on(struct exec *x, struct crun_error *err)
+{
+	unsigned long saved[4096 / sizeof(unsigned long)];
+	int size, r;
+
+	if (!x->l.plan->cpus_before.size)
+		return give_birth(x, err);
+	size = sys_sched_getaffinity(0, saved, sizeof(saved));
+	r = set_affinity_before(x, err);
+	if (r < 0)
+		return r;
+	r = give_birth(x, err);
+	if (size > 0)
+		(void)sys_sched_setaffinity(0, saved, (size_t)size);
+	return r;
+}
+
+/* Reaped before the error is printed: callers read our stderr to its end, which a surviving child would hold open. */
+static void undo_birth(struct exec *x)
+{
+	launch_kill_init(&x->l);
+	close_fd(&x->l.pidfd);
+	x->l.pid = -1;
+}
+
+/* ---- while the process sets itself up ---- */
+
+static int enter_cgroup(struct exec *x, struct crun_error *err)
+{
+	struct launch *l = &x->l;
+	int r = cgroup_enter(l->cgroup, l->pid, err);
+
+	if (r < 0 && !x->opts->cgroups && cgroup_enter_retry(l->cgroup, r, x->c.record->pid))
+		r = cgroup_enter(l->cgroup, l->pid, err);
+	return r;
+}
+
+static int adopt(struct exec *x, struct crun_error *err)
+{
+	struct launch *l = &x->l;
+	int r = 0;
+
+	if (cgroup_needs_adopt(l->cgroup))
+		r = enter_cgroup(x, err);
+	if (r >= 0)
+		r = limits_apply(l->plan, l->pid, err);
+	return r < 0 ? r : sched_apply(&l->plan->process, l->pid, err);
+}
+
+static bool wants_go(const struct exec *x)
+{
+	return x->l.plan->sync_go;
+}
+
+static int send_go(struct exec *x, struct crun_error *err)
+{
+	return channel_send(&x->l.channel, MSG_GO, FD_NONE, err);
+}
+
+static bool wants_listener(const struct exec *x)
+{
+	return x->l.plan->sync_listener;
+}
+
+static int pass_listener(struct exec *x, struct crun_error *err)
+{
+	struct launch *l = &x->l;
+	_cleanup_close_ int fd = FD_NONE;
+	struct hook_state state;
+	int r = launch_expect(l, MSG_LISTENER, &fd, err);
+
+	if (r < 0)
+		return r;
+	state = (struct hook_state){
+		.oci_version = x->config->oci_version,
+		.id = l->id,
+		.bundle = x->c.record->bundle,
+		.root = x->c.record->rootfs,
+		.pid = l->pid,
+		.status = "running",
+		.annotations = x->config->annotations,
+	};
+	r = seccomp_listener_send(l->listener_sock, fd, &state, l->plan->seccomp.metadata,
+				  &l->deadline, err);
+	close_fd(&l->listener_sock);
+	if (r < 0 || (!l->plan->process.spec->scheduler && !l->plan->process.spec->io_priority))
+		return r;
+	l->payload = payload_find_thread(l->pid, err);
+	return l->payload < 0 ? l->payload : sched_apply(&l->plan->process, l->payload, err);
+}
+
+static int await_ready(struct exec *x, struct crun_error *err)
+{
+	struct launch *l = &x->l;
+	int r = launch_expect(l, MSG_READY, &l->master, err);
+
+	if (r < 0)
+		return r;
+	if (l->console_sock >= 0) {
+		r = console_socket_send(l->console_sock, l->master, err);
+		if (r < 0)
+			return r;
+		close_fd(&l->console_sock);
+		close_fd(&l->master);
+	}
+	return l->pidfd_sock >= 0 ? console_socket_send(l->pidfd_sock, l->pidfd, err) : 0;
+}
+
+/* End of file on the channel is the execve: whatever can fail has been done by then. */
+static int await_execve(struct exec *x, struct crun_error *err)
+{
+	struct launch *l = &x->l;
+	int r = launch_expect_eof(l, err);
+
+	if (r < 0)
+		return r;
+	if (l->plan->sync_filter || sys_pidfd_has_ended(l->pidfd)) {
+		r = payload_check_began(l->pid, err);
+		if (r < 0)
+			return r;
+	}
+	if (sched_is_deadline(&l->plan->process))
+		return sched_apply_deadline(&l->plan->process, l->pid, err);
+	return 0;
+}
+
+static bool wants_pid_file(const struct exec *x)
+{
+	return x->opts->pid_file;
+}
+
+static int write_pid_file(struct exec *x, struct crun_error *err)
+{
+	return pidfile_write(x->opts->pid_file, x->l.pid, err);
+}
+
+const struct exec_phase exec_phases[] = {
+	{.name = "sockets", .run = connect_sockets, .code = CODE_CONSOLE_SOCKET},
+	{.name = "cgroup.select", .run = select_cgroup, .code = CODE_CGROUP_ATTACH},
+	{.name = "namespaces", .run = open_namespaces, .code = CODE_NAMESPACE_JOIN},
+	{.name = "procfs", .when = wants_label, .run = open_procfs, .code = CODE_PROC_MISSING},
+	{.name = "shield", .when = wants_shield, .run = shield, .code = CODE_SELF_PROTECTION},
+	{.name = "filter.load",
+	 .when = wants_seccomp,
+	 .run = load_filter,
+	 .code = CODE_SECCOMP_LOAD},
+	{.name = "spawn", .run = give_birth_on, .undo = undo_birth, .code = CODE_NAMESPACE_CREATE},
+	{.name = "adopt", .run = adopt, .code = CODE_CGROUP_ATTACH},
+	{.name = "go", .when = wants_go, .run = send_go, .says = {SENDS(MSG_GO)}},
+	{.name = "listener",
+	 .when = wants_listener,
+	 .run = pass_listener,
+	 .says = {EXPECTS(MSG_LISTENER)}},
+	{.name = "ready", .run = await_ready, .says = {EXPECTS(MSG_READY)}},
+	{.name = "execve", .run = await_execve},
+	{.name = "pid_file", .when = wants_pid_file, .run = write_pid_file, .code = CODE_PID_FILE},
+	{0},
+};
+
+static int run_phases(struct exec *x, struct crun_error *err)
+{
+	for (size_t i = 0; exec_phases[i].name; i++) {
+		int r;
+
+		if (exec_phases[i].when && !exec_phases[i].when(x))
+			continue;
+		log_debug("host: exec %s", exec_phases[i].name);
+		r = exec_phases[i].run(x, err);
+		if (r >= 0)
+			continue;
+		err_code_of_step(err, exec_phases[i].code);
+		launch_prefer_inits_word(&x->l, err);
+		launch_name_phase(&x->l, exec_phases[i].name, err);
+		launch_begin_undo(&x->l);
+		while (i-- > 0) {
+			if (exec_phases[i].undo)
+				exec_phases[i].undo(x);
+		}
+		return -err->errnum;
+	}
+	return 0;
+}
+
+/* ---- the command ---- */
+
+static void exec_init(struct exec *x, const struct libcrun_context *ctx, const char *id,
+		      const struct libcrun_exec_options *opts)
+{
+	static const struct libcrun_create_options none;
+
+	*x = (struct exec){.opts = opts, .c = CONTAINER_EMPTY, .proc_fd = FD_NONE};
+	launch_init(&x->l, ctx, id, &none, true);
+}
+
+static void exec_done(struct exec *x)
+{
+	close_fd(&x->proc_fd);
+	launch_done(&x->l);
+	container_done(&x->c);
+}
+
+static bool needs_shield(struct exec *x)
+{
+	bool own_userns = x->joins & (1U << NS_USER);
+
+	return exe_shield_is_needed(own_userns ? exec_user_is_mapped : NULL, x);
+}
+
+static int launch(struct exec *x, const sigset_t *callers_mask, struct crun_error *err)
+{
+	struct launch *l = &x->l;
+	int r;
+
+	launch_keep_children(l);
+	/* The way of old kernels to keep our binary from the container; it starts over, so it comes before everything else. */
+	if (!exe_shield_is_supported() && l->ctx->argv) {
+		r = exe_shield_reexec(l->ctx->argv, err);
+		if (r < 0)
+			return r;
+	}
+	r = interrupts_begin(&l->interrupts, callers_mask, err);
+	if (r < 0)
+		return r;
+	l->deadline.cancel_fd = l->interrupts.fd;
+	r = exec_load(x, err);
+	if (r < 0)
+		return exec_locate(x, err);
+	l->plan->shield = exe_shield_is_supported() && needs_shield(x);
+	r = run_phases(x, err);
+	if (r < 0) {
+		exec_locate(x, err);
+		return err_in(err, "exec failed");
+	}
+	return 0;
+}
+
+static int wait_in_foreground(struct exec *x, struct run_wait *wait, int *exit_status,
+			      struct crun_error *err)
+{
+	struct launch *l = &x->l;
+	struct run_wait_args args = {
+		.pid = l->pid,
+		.pidfd = l->pidfd,
+		.master = take_fd(&l->master),
+		.console_size = l->plan->process.spec->console_size != NULL,
+	};
+	int r;
+
+	/* From here on signals are the process's, and its time is not ours. */
+	l->deadline = deadline_none();
+	interrupts_end(&l->interrupts);
+	r = run_wait(wait, &args, exit_status, err);
+	/* Nobody would wait for it any more. */
+	if (r < 0)
+		launch_kill_init(l);
+	return r;
+}
+
+int libcrun_exec(const struct libcrun_context *ctx, const char *id,
+		 const struct libcrun_exec_options *opts, int *exit_status, struct crun_error *err)
+{
+	_cleanup_run_wait_ struct run_wait wait = RUN_WAIT_EMPTY;
+	struct exec x;
+	int r;
+
+	*exit_status = 0;
+	if (!opts->detach) {
+		r = run_wait_prepare(&wait, !opts->no_subreaper, err);
+		if (r < 0)
+			return r;
+	}
+	exec_init(&x, ctx, id, opts);
+	r = launch(&x, wait.prepared ? &wait.mask : NULL, err);
+	if (r == 0 && !opts->detach)
+		r = wait_in_foreground(&x, &wait, exit_status, err);
+	exec_done(&x);
+	return r;
+}
