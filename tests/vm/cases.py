@@ -118,7 +118,7 @@ class Case:
             shutil.copytree(spec, f"{top}/oci-spec")
             self.env["OCI_SPEC_DIR"] = "/vm/oci-spec"
         if not kvm:
-            self.env["CRUN_TEST_PATIENCE"] = "6"
+            self.env["CRUN_TEST_PATIENCE"] = os.environ.get("CRUN_TEST_PATIENCE", "6")
         with open(f"{top}/case.json", "w", encoding="utf-8") as out:
             json.dump({"commands": self.commands, "swap": True, "linger": self.linger,
                        "selinux": self.lsm == "selinux", "env": self.env}, out)
