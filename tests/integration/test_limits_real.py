@@ -212,6 +212,23 @@ def test_v2_rdma(t):
     t.assert_no_trace(bundle)
 
 
+def test_v2_misc(t):
+    root = need_v2(t, "misc")
+    if not os.path.exists(f"{root}/misc.capacity"):
+        t.skip("this kernel's misc controller has no misc.capacity")
+    resources = read(root, "misc.capacity").split("\n")
+    if resources == [""]:
+        # Nothing to be counted (SEV, SGX ...): the kernel refuses any name.
+        bundle = limited(t, {"unified": {"misc.max": "sev 1"}})
+        t.fails("create", "-b", bundle.path, bundle.id,
+                has=["/linux/resources/unified/misc.max", "misc.capacity", "Invalid argument"])
+        t.assert_no_trace(bundle)
+        return
+    name = resources[0].split()[0]
+    where = v2_files(t, "misc", {"unified": {"misc.max": f"{name} 1"}}, {})
+    assert f"{name} 1" in read(where, "misc.max").split("\n")
+
+
 def test_v2_unified_of_several_controllers(t):
     need_v2(t, "cpu")
     v2_files(t, "pids", {"pids": {"limit": 20}, "unified": {

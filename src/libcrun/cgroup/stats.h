@@ -103,6 +103,17 @@ struct stat_hugetlb {
 	struct stat_value reserved;
 };
 
+/* rdma: handles (usage) and objects of a device; misc: a resource. */
+struct stat_named {
+	const char *name;
+	struct stat_entry usage, objects;
+};
+
+struct stat_named_list {
+	struct stat_named *items;
+	size_t len;
+};
+
 /* Percentages in hundredths, as the kernel writes two decimals; `total` in microseconds. */
 struct stat_psi_line {
 	bool known;
@@ -122,6 +133,7 @@ struct cgroup_stats {
 	struct stat_io_list io[STAT_IO_KINDS];
 	struct stat_hugetlb *hugetlb;
 	size_t hugetlb_len;
+	struct stat_named_list rdma, misc;
 	struct stat_psi cpu_psi, memory_psi, io_psi;
 };
 

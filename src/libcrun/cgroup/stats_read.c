@@ -120,8 +120,7 @@ void stat_keys(int dir, const char *file, const struct stat_field *fields, size_
 	}
 }
 
-/* Room for one more of LEN items, which double in the arena. NULL when out of memory. */
-static void *grow(struct oci_arena *arena, void *items, size_t len, size_t size)
+void *stat_grow(struct oci_arena *arena, void *items, size_t len, size_t size)
 {
 	void *grown;
 
@@ -134,47 +133,65 @@ static void *grow(struct oci_arena *arena, void *items, size_t len, size_t size)
 	return grown;
 }
 
-int stat_pairs(struct oci_arena *arena, int dir, const char *file, struct stat_pairs *ret)
+int stat_each(int dir, const char *file, const char *ends, stat_part_fn fn, void *data)
 {
 	_cleanup_buf_ struct buf text = {0};
 	int r = stat_text(dir, file, &text);
-	char *rest = text.data, *line;
-	uint64_t value;
+	char *rest = text.data, *part;
 
 	if (r < 0)
 		return r == -ENOMEM ? r : 0;
-	while ((line = next_line(&rest))) {
-		if (!split(line, &value))
-			continue;
-		ret->items = grow(arena, ret->items, ret->len, sizeof(*ret->items));
-		if (!ret->items)
-			return -ENOMEM;
-		ret->items[ret->len].value = value;
-		ret->items[ret->len].key = oci_arena_strndup(arena, line, strlen(line));
-		if (!ret->items[ret->len++].key)
-			return -ENOMEM;
-	}
+	while (r >= 0 && (part = strsep(&rest, ends)))
+		r = *part ? fn(part, data) : 0;
+	return r;
+}
+
+/* What is read into. */
+struct into {
+	struct oci_arena *arena;
+	void *list;
+};
+
+static int add_pair(char *line, void *data)
+{
+	const struct into *into = data;
+	struct stat_pairs *list = into->list;
+	struct stat_pair *pair;
+	uint64_t value;
+
+	if (!split(line, &value))
+		return 0;
+	list->items = stat_grow(into->arena, list->items, list->len, sizeof(*list->items));
+	if (!list->items)
+		return -ENOMEM;
+	pair = &list->items[list->len++];
+	*pair = (struct stat_pair){oci_arena_strndup(into->arena, line, strlen(line)), value};
+	return pair->key ? 0 : -ENOMEM;
+}
+
+int stat_pairs(struct oci_arena *arena, int dir, const char *file, struct stat_pairs *ret)
+{
+	return stat_each(dir, file, "\n", add_pair, &(struct into){arena, ret});
+}
+
+static int add_number(char *word, void *data)
+{
+	const struct into *into = data;
+	struct stat_list *list = into->list;
+	uint64_t value;
+
+	if (!stat_number(word, strlen(word), &value))
+		return 0;
+	list->items = stat_grow(into->arena, list->items, list->len, sizeof(*list->items));
+	if (!list->items)
+		return -ENOMEM;
+	list->items[list->len++] = value;
 	return 0;
 }
 
 int stat_list(struct oci_arena *arena, int dir, const char *file, struct stat_list *ret)
 {
-	_cleanup_buf_ struct buf text = {0};
-	int r = stat_text(dir, file, &text);
-	char *rest = text.data, *word;
-	uint64_t value;
-
-	if (r < 0)
-		return r == -ENOMEM ? r : 0;
-	while ((word = strsep(&rest, " \n"))) {
-		if (!stat_number(word, strlen(word), &value))
-			continue;
-		ret->items = grow(arena, ret->items, ret->len, sizeof(*ret->items));
-		if (!ret->items)
-			return -ENOMEM;
-		ret->items[ret->len++] = value;
-	}
-	return 0;
+	return stat_each(dir, file, " \n", add_number, &(struct into){arena, ret});
 }
 
 const char *stat_string(struct oci_arena *arena, int dir, const char *file)
@@ -259,7 +276,7 @@ bool stat_device(const char *line, struct stat_io *ret, const char **ret_rest)
 
 int stat_io_add(struct oci_arena *arena, struct stat_io_list *list, const struct stat_io *io)
 {
-	list->items = grow(arena, list->items, list->len, sizeof(*list->items));
+	list->items = stat_grow(arena, list->items, list->len, sizeof(*list->items));
 	if (!list->items)
 		return -ENOMEM;
 	list->items[list->len++] = *io;
@@ -282,8 +299,8 @@ int stat_hugetlb_sizes(struct cgroup_stats *ret, int dir, const char *suffix)
 
 		if (n == 0 || !str_eq(size + n, suffix))
 			continue;
-		ret->hugetlb =
-			grow(&ret->arena, ret->hugetlb, ret->hugetlb_len, sizeof(*ret->hugetlb));
+		ret->hugetlb = stat_grow(&ret->arena, ret->hugetlb, ret->hugetlb_len,
+					 sizeof(*ret->hugetlb));
 		if (!ret->hugetlb)
 			return -ENOMEM;
 		ret->hugetlb[ret->hugetlb_len] = (struct stat_hugetlb){

@@ -18,6 +18,13 @@ int stat_text(int dir, const char *file, struct buf *ret);
 /* "123" and "max", of LEN bytes; false for anything else. */
 bool stat_number(const char *text, size_t len, uint64_t *ret);
 
+/* Calls FN for each part of FILE between the characters ENDS that is not empty, until it returns less than 0. Missing files are fine. */
+typedef int (*stat_part_fn)(char *part, void *data);
+int stat_each(int dir, const char *file, const char *ends, stat_part_fn fn, void *data);
+
+/* Room for one more of LEN items, which double in the arena. NULL when out of memory. */
+void *stat_grow(struct oci_arena *arena, void *items, size_t len, size_t size);
+
 /* A file with one number. Returns whether it was there. */
 bool stat_file(int dir, const char *file, struct stat_value *ret);
 void stat_files(int dir, const struct stat_field *fields, size_t len, void *base);
@@ -44,6 +51,9 @@ int stat_io_add(struct oci_arena *arena, struct stat_io_list *list, const struct
 
 /* The page sizes that DIR has hugetlb files for. Returns 0 or -ENOMEM. */
 int stat_hugetlb_sizes(struct cgroup_stats *ret, int dir, const char *suffix);
+
+/* ---- stats_named.c: rdma and misc, of one directory. Returns 0 or -ENOMEM. ---- */
+int stat_named_read(int dir, struct cgroup_stats *ret);
 
 /* ---- v1/stats.c, v1/stats_io.c, v2/stats.c: one directory each ---- */
 int cg_v1_stats(int dir, struct cgroup_stats *ret);

@@ -214,6 +214,63 @@ static void network(struct oci_json *out, const struct net_stats *net)
 	oci_json_end_array(out);
 }
 
+static void rdt_domains(const struct intelrdt_stats *s, struct oci_json *out)
+{
+	bool cmt = false, mbm = false;
+
+	for (size_t i = 0; i < s->domains_len; i++) {
+		cmt |= s->domains[i].occupancy.known;
+		mbm |= s->domains[i].total.known || s->domains[i].local.known;
+	}
+	if (mbm) {
+		oci_json_key(out, "mbm_stats");
+		oci_json_begin_array(out);
+		for (size_t i = 0; i < s->domains_len; i++) {
+			oci_json_begin_object(out);
+			stats_json_member(out, "mbm_total_bytes", &s->domains[i].total);
+			stats_json_member(out, "mbm_local_bytes", &s->domains[i].local);
+			oci_json_end_object(out);
+		}
+		oci_json_end_array(out);
+	}
+	if (cmt) {
+		oci_json_key(out, "cmt_stats");
+		oci_json_begin_array(out);
+		for (size_t i = 0; i < s->domains_len; i++) {
+			oci_json_begin_object(out);
+			stats_json_member(out, "llc_occupancy", &s->domains[i].occupancy);
+			oci_json_end_object(out);
+		}
+		oci_json_end_array(out);
+	}
+}
+
+static void intel_rdt(const struct intelrdt_stats *s, struct oci_json *out)
+{
+	if (s->cbm_mask) {
+		oci_json_key(out, "l3_cache_info");
+		oci_json_begin_object(out);
+		oci_json_member_string(out, "cbm_mask", s->cbm_mask);
+		stats_json_member(out, "min_cbm_bits", &s->min_cbm_bits);
+		stats_json_member(out, "num_closids", &s->l3_closids);
+		oci_json_end_object(out);
+	}
+	oci_json_member_string(out, "l3_cache_schema_root", s->l3_root);
+	oci_json_member_string(out, "l3_cache_schema", s->l3);
+	if (s->bandwidth_gran.known) {
+		oci_json_key(out, "mem_bw_info");
+		oci_json_begin_object(out);
+		stats_json_member(out, "bandwidth_gran", &s->bandwidth_gran);
+		stats_json_member(out, "delay_linear", &s->delay_linear);
+		stats_json_member(out, "min_bandwidth", &s->min_bandwidth);
+		stats_json_member(out, "num_closids", &s->mb_closids);
+		oci_json_end_object(out);
+	}
+	oci_json_member_string(out, "mem_bw_schema_root", s->mb_root);
+	oci_json_member_string(out, "mem_bw_schema", s->mb);
+	rdt_domains(s, out);
+}
+
 void events_write(const struct container_stats *stats, struct oci_json *out)
 {
 	oci_json_begin_object(out);
@@ -229,6 +286,7 @@ void events_write(const struct container_stats *stats, struct oci_json *out)
 	hugetlb(out, &stats->cg);
 	oci_json_key(out, "intel_rdt");
 	oci_json_begin_object(out);
+	intel_rdt(&stats->rdt, out);
 	oci_json_end_object(out);
 	network(out, &stats->net);
 	oci_json_end_object(out);

@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "cgroup/stats.h"
+#include "host/intelrdt_stats.h"
 #include "host/verbs.h"
 
 enum net_counter {
@@ -36,6 +37,7 @@ struct container_stats {
 	struct cgroup_stats cg;
 	struct cgroup_oom oom;
 	struct net_stats net;
+	struct intelrdt_stats rdt; /* `events` only; the caller reads it */
 	struct stat_value
 		cpu_permille; /* of one CPU, since the sample before; the caller sets it */
 };

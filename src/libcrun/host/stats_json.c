@@ -220,6 +220,40 @@ static void hugetlb(struct oci_json *out, const struct cgroup_stats *s)
 	oci_json_end_object(out);
 }
 
+static void counter(struct oci_json *out, const char *key, const struct stat_entry *e)
+{
+	begin(out, key);
+	stats_json_member(out, "current", &e->usage);
+	stats_json_member(out, "peak", &e->max);
+	limit(out, &e->limit);
+	stats_json_member(out, "failures", &e->failcnt);
+	oci_json_end_object(out);
+}
+
+static void rdma(struct oci_json *out, const struct stat_named_list *devices)
+{
+	if (devices->len == 0)
+		return;
+	begin(out, "rdma");
+	for (size_t i = 0; i < devices->len; i++) {
+		begin(out, devices->items[i].name);
+		counter(out, "hca_handle", &devices->items[i].usage);
+		counter(out, "hca_object", &devices->items[i].objects);
+		oci_json_end_object(out);
+	}
+	oci_json_end_object(out);
+}
+
+static void misc(struct oci_json *out, const struct stat_named_list *resources)
+{
+	if (resources->len == 0)
+		return;
+	begin(out, "misc");
+	for (size_t i = 0; i < resources->len; i++)
+		counter(out, resources->items[i].name, &resources->items[i].usage);
+	oci_json_end_object(out);
+}
+
 static void network(struct oci_json *out, const struct net_stats *net)
 {
 	static const char *const names[NET_COUNTERS] = {
@@ -263,6 +297,8 @@ void stats_write_json(const struct container_stats *stats, struct oci_json *out)
 		limit(out, &p->limit);
 		oci_json_end_object(out);
 		hugetlb(out, &stats->cg);
+		rdma(out, &stats->cg.rdma);
+		misc(out, &stats->cg.misc);
 		network(out, &stats->net);
 	}
 	oci_json_end_object(out);

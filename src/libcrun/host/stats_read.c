@@ -50,6 +50,7 @@ void container_stats_done(struct container_stats *stats)
 {
 	cgroup_stats_done(&stats->cg);
 	free(stats->net.items);
+	intelrdt_stats_done(&stats->rdt);
 	*stats = (struct container_stats){0};
 }
 

@@ -183,6 +183,27 @@ static void write_psi(const char *name, const struct stat_psi *psi, struct buf *
 	buf_puts(out, "\n");
 }
 
+static void write_named(const struct cgroup_stats *s, struct buf *out)
+{
+	char a[CELL], b[CELL], c[CELL], d[CELL];
+
+	for (size_t i = 0; i < s->rdma.len; i++) {
+		const struct stat_named *n = &s->rdma.items[i];
+
+		title(out, "rdma");
+		buf_printf(out, "%s: %s handles (limit %s), %s objects (limit %s)\n", n->name,
+			   number(a, &n->usage.usage), number(b, &n->usage.limit),
+			   number(c, &n->objects.usage), number(d, &n->objects.limit));
+	}
+	for (size_t i = 0; i < s->misc.len; i++) {
+		const struct stat_named *n = &s->misc.items[i];
+
+		title(out, "misc");
+		buf_printf(out, "%s: %s (peak %s, limit %s)\n", n->name, number(a, &n->usage.usage),
+			   number(b, &n->usage.max), number(c, &n->usage.limit));
+	}
+}
+
 static void write_rest(const struct container_stats *stats, struct buf *out)
 {
 	const struct stat_pids *p = &stats->cg.pids;
@@ -199,6 +220,7 @@ static void write_rest(const struct container_stats *stats, struct buf *out)
 			   bytes(a, &h->usage.usage), bytes(b, &h->reserved),
 			   bytes(c, &h->usage.limit));
 	}
+	write_named(&stats->cg, out);
 	for (size_t i = 0; i < stats->net.len; i++) {
 		const struct net_interface *n = &stats->net.items[i];
 		const struct stat_value rx = {true, n->counters[NET_RX_BYTES]};

@@ -54,6 +54,53 @@ static void v2_files(void)
 	fake_file(&fake, "x/cpuset.mems.effective", "0\n");
 }
 
+static void named_files(void)
+{
+	fake_file(&fake, "x/rdma.current",
+		  "mlx4_0 hca_handle=2 hca_object=2000\nocrdma1 hca_handle=3 "
+		  "hca_object=0\n");
+	fake_file(&fake, "x/rdma.max",
+		  "mlx4_0 hca_handle=5 hca_object=max\nocrdma1 hca_handle=max "
+		  "hca_object=max\n");
+	fake_file(&fake, "x/misc.current", "sev 3\nsev_es 0\n");
+	fake_file(&fake, "x/misc.max", "sev 10\nsev_es max\nodd\n");
+	fake_file(&fake, "x/misc.peak", "sev 7\nsev_es 0\n");
+	fake_file(&fake, "x/misc.events", "sev.max 4\nsev_es.max 0\nsev.other 9\n");
+}
+
+static void named(bool v2)
+{
+	struct cgroup_stats s = {0};
+
+	CHECK(begin(v2));
+	named_files();
+	CHECK_INT(cgroup_stats_read(&fake.cg, &s, &err), 0);
+	fake_remove(&fake);
+	CHECK_INT(s.rdma.len, 2);
+	CHECK_STR(s.rdma.items[0].name, "mlx4_0");
+	CHECK_VALUE(s.rdma.items[0].usage.usage, 2);
+	CHECK_VALUE(s.rdma.items[0].usage.limit, 5);
+	CHECK_VALUE(s.rdma.items[0].objects.usage, 2000);
+	CHECK_VALUE(s.rdma.items[0].objects.limit, STAT_MAX);
+	CHECK_STR(s.rdma.items[1].name, "ocrdma1");
+	CHECK_VALUE(s.rdma.items[1].usage.usage, 3);
+	CHECK_INT(s.misc.len, 2);
+	CHECK_STR(s.misc.items[0].name, "sev");
+	CHECK_VALUE(s.misc.items[0].usage.usage, 3);
+	CHECK_VALUE(s.misc.items[0].usage.limit, 10);
+	CHECK_VALUE(s.misc.items[0].usage.max, 7);
+	CHECK_VALUE(s.misc.items[0].usage.failcnt, 4);
+	CHECK_STR(s.misc.items[1].name, "sev_es");
+	CHECK_VALUE(s.misc.items[1].usage.limit, STAT_MAX);
+	cgroup_stats_done(&s);
+}
+
+TEST(rdma_and_misc_are_read_by_name)
+{
+	named(true);
+	named(false);
+}
+
 TEST(v2_every_value_is_read)
 {
 	struct cgroup_stats s = {0};

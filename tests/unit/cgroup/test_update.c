@@ -102,6 +102,7 @@ static void fake_remove(struct fake *f)
 		"hugetlb.2MB.max",
 		"hugetlb.2MB.rsvd.max",
 		"rdma.max",
+		"misc.max",
 		"cgroup.max.depth",
 		"net_prio.ifpriomap",
 		"net_cls.classid",
@@ -215,6 +216,8 @@ static const struct row rows[] = {
 	 "m0 hca_handle=3", NULL, NULL, 0},
 	{"{'unified':{'memory.oom.group':'1'}}", "/unified/memory.oom.group", "applied",
 	 "memory.oom.group", "0", "1", NULL, NULL, 0},
+	{"{'unified':{'misc.max':'sev 10'}}", "/unified/misc.max", "applied", "misc.max", "sev 20",
+	 "sev 10", NULL, NULL, 0},
 	/* cgroup v1 */
 	{"{'memory':{'limit':8192}}", "/memory/limit", "applied", "memory.limit_in_bytes", "4096",
 	 "8192", NULL, NULL, CG_MEMORY},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // linux.intelRdt on a tree that behaves like resctrl where the rules are concerned: mkdir fills a group, rmdir removes a full one.
-#include "host/intelrdt.h"
+#include "host/stats.h"
 
 #include "base/buf.h"
 #include "base/cleanup.h"
@@ -393,6 +393,93 @@ TEST(machine_without_resctrl_is_told_to_mount_it)
 	CHECK(strstr(err.text, "mount -t resctrl resctrl /sys/fs/resctrl"));
 	CHECK_INT(intelrdt_remove(&none, &err), 0);
 	CHECK_INT(intelrdt_remove(&record, &err), 0);
+}
+
+/* ---- what `events` tells ---- */
+
+static void put_in(const char *dir, const char *name, const char *text)
+{
+	char path[700];
+
+	for (size_t n = 1; n <= strlen(dir); n++) {
+		if (dir[n] && dir[n] != '/')
+			continue;
+		snprintf(path, sizeof(path), "%.*s", (int)n, dir);
+		if (__real_sys_mkdirat(base, path, 0700) < 0 && errno != EEXIST)
+			abort();
+	}
+	put(dir, name, text);
+}
+
+static const char *events_text(struct intelrdt_stats *s)
+{
+	static char text[2048];
+	struct container_stats stats = {.id = "x", .rdt = *s};
+	struct oci_json out = {0};
+	const char *part;
+
+	events_write(&stats, &out);
+	part = oci_json_finish(&out) == 0 ? strstr(out.data, "\"intel_rdt\":") : NULL;
+	snprintf(text, sizeof(text), "%s", part ? part + strlen("\"intel_rdt\":") : "(failed)");
+	oci_json_free(&out);
+	part = strstr(text, ",\"network_interfaces\"");
+	if (part)
+		text[part - text] = '\0';
+	return text;
+}
+
+TEST(statistics_of_class_and_monitoring_group)
+{
+	struct intelrdt where = {.class = "gold", .monitor = "gold/mon_groups/c1"};
+	struct intelrdt_stats s = {0};
+
+	fresh();
+	where.base_fd = base;
+	put_in("info/L3", "cbm_mask", "7ff\n");
+	put_in("info/L3", "min_cbm_bits", "1\n");
+	put_in("info/L3", "num_closids", "16\n");
+	put_in("info/MB", "bandwidth_gran", "10\n");
+	put_in("info/MB", "delay_linear", "1\n");
+	put_in("info/MB", "min_bandwidth", "20\n");
+	put_in("info/MB", "num_closids", "8\n");
+	put(".", "schemata", DEFAULTS);
+	put_in("gold", "schemata", "    MB:0= 30;1=100\n    L3:0=00f;1=7ff\n");
+	put_in("gold/mon_data/mon_L3_00", "llc_occupancy", "1\n");
+	put_in("gold/mon_groups/c1/mon_data/mon_L3_01", "llc_occupancy", "81920\n");
+	put_in("gold/mon_groups/c1/mon_data/mon_L3_01", "mbm_total_bytes", "500\n");
+	put_in("gold/mon_groups/c1/mon_data/mon_L3_01", "mbm_local_bytes", "400\n");
+	put_in("gold/mon_groups/c1/mon_data/mon_L3_00", "llc_occupancy", "Unavailable\n");
+	put_in("gold/mon_groups/c1/mon_data/mon_L3_00", "mbm_total_bytes",
+	       "18446744073709551615\n");
+	CHECK_INT(intelrdt_stats_read(&where, &s), 0);
+	CHECK_STR(
+		events_text(&s),
+		"{\"l3_cache_info\":{\"cbm_mask\":\"7ff\",\"min_cbm_bits\":1,\"num_closids\":16},"
+		"\"l3_cache_schema_root\":\"L3:0=7ff;1=7ff\",\"l3_cache_schema\":\"L3:0=00f;1=7ff\","
+		"\"mem_bw_info\":{\"bandwidth_gran\":10,\"delay_linear\":1,\"min_bandwidth\":20,"
+		"\"num_closids\":8},\"mem_bw_schema_root\":\"MB:0=100;1=100\","
+		"\"mem_bw_schema\":\"MB:0= 30;1=100\",\"mbm_stats\":[{\"mbm_total_bytes\":"
+		"18446744073709551615},{\"mbm_total_bytes\":500,\"mbm_local_bytes\":400}],"
+		"\"cmt_stats\":[{},{\"llc_occupancy\":81920}]}");
+	intelrdt_stats_done(&s);
+	/* Without a monitoring group of its own it is the class that is counted. */
+	where.monitor[0] = '\0';
+	CHECK_INT(intelrdt_stats_read(&where, &s), 0);
+	CHECK(strstr(events_text(&s), "\"cmt_stats\":[{\"llc_occupancy\":1}]"));
+	CHECK(!strstr(events_text(&s), "mbm_stats"));
+	intelrdt_stats_done(&s);
+}
+
+TEST(statistics_of_nothing)
+{
+	struct intelrdt where = {.class = "none"};
+	struct intelrdt_stats s = {0};
+
+	where.base_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	CHECK_INT(intelrdt_stats_read(&where, &s), 0);
+	CHECK_STR(events_text(&s), "{}");
+	intelrdt_stats_done(&s);
+	close(where.base_fd);
 }
 
 /* The last: tidies up. */

@@ -76,6 +76,34 @@ TEST(json_of_nothing)
 	CHECK_STR(json(&s, stats_write_json), "{\"id\":\"x\",\"status\":\"running\"}");
 }
 
+TEST(rdma_and_misc)
+{
+	struct stat_named device = {.name = "mlx4_0",
+				    .usage = {.usage = value(2), .limit = value(5)},
+				    .objects = {.usage = value(9), .limit = value(STAT_MAX)}};
+	struct stat_named resource = {.name = "sev",
+				      .usage = {.usage = value(3),
+						.limit = value(10),
+						.max = value(7),
+						.failcnt = value(4)}};
+	struct container_stats s = all();
+	struct buf out = {0};
+	const char *text;
+
+	s.cg.rdma = (struct stat_named_list){&device, 1};
+	s.cg.misc = (struct stat_named_list){&resource, 1};
+	text = json(&s, stats_write_json);
+	CHECK(strstr(text, "\"rdma\":{\"mlx4_0\":{\"hca_handle\":{\"current\":2,\"limit\":5},"
+			   "\"hca_object\":{\"current\":9,\"limit\":18446744073709551615}}},"
+			   "\"misc\":{\"sev\":{\"current\":3,\"peak\":7,\"limit\":10,"
+			   "\"failures\":4}}"));
+	stats_write_page(&s, &out);
+	CHECK(strstr(out.data,
+		     "rdma        mlx4_0: 2 handles (limit 5), 9 objects (limit no limit)\n"));
+	CHECK(strstr(out.data, "misc        sev: 3 (peak 7, limit 10)\n"));
+	buf_done(&out);
+}
+
 TEST(no_limit_in_json)
 {
 	struct container_stats s = all();

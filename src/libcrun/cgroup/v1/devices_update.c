@@ -176,6 +176,21 @@ static int set_default(const struct cg_device_change *c, const char *file, struc
 		     : 0;
 }
 
+/*
+ * From "all but some" to all, or from all to all: which it is the kernel does not say. Nobody who was allowed everything must get an error
+ * for cgroups that it made below its own.
+ */
+static int forget_exceptions(const struct cg_device_change *c, struct crun_error *err)
+{
+	int r = set_default(c, "devices.allow", err);
+
+	if (r != -EBUSY)
+		return r;
+	log_warning("%s; what was denied before stays denied", err->text);
+	*err = (struct crun_error){0};
+	return 0;
+}
+
 int cg_v1_devices_change(const struct cg_device_change *c, const struct cg_v1_filter *from,
 			 const struct cg_v1_filter *to, struct crun_error *err)
 {
@@ -183,6 +198,8 @@ int cg_v1_devices_change(const struct cg_device_change *c, const struct cg_v1_fi
 
 	if (!from->allowed && !to->allowed)
 		return change_list(c, &from->exceptions, &to->exceptions, err);
+	if (from->allowed && to->allowed && !to->exceptions.len)
+		return forget_exceptions(c, err);
 	/* This forgets all exceptions. From "allowed" nobody knows which there were. */
 	if (from->allowed || to->exceptions.len)
 		r = set_default(c, "devices.deny", err);
@@ -239,8 +256,6 @@ int cg_v1_devices_prepare(struct cg_device_change *c, struct crun_error *err)
 		return r;
 	if (!c->before.allowed && !c->after.allowed)
 		return !same_list(&c->before.exceptions, &c->after.exceptions);
-	if (c->before.allowed && c->after.allowed && !c->after.exceptions.len)
-		return 0;
 	if (c->after.allowed && c->after.exceptions.len && !c->frozen)
 		return err_set(
 			err, KIND_STATE, EBUSY,

@@ -140,5 +140,7 @@ int cg_v1_stats(int dir, struct cgroup_stats *ret)
 		r = read_memory(dir, ret);
 	if (r >= 0)
 		r = cg_v1_stats_io(dir, ret);
+	if (r >= 0)
+		r = stat_named_read(dir, ret);
 	return r < 0 ? r : read_hugetlb(dir, ret);
 }

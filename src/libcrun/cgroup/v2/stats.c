@@ -153,5 +153,7 @@ int cg_v2_stats(int dir, struct cgroup_stats *ret)
 	r = read_memory(dir, ret);
 	if (r >= 0)
 		r = read_io(dir, ret);
+	if (r >= 0)
+		r = stat_named_read(dir, ret);
 	return r < 0 ? r : read_hugetlb(dir, ret);
 }

@@ -60,6 +60,10 @@ static int write_lines(const struct cg_dir *dir, const char *key, const char *va
 		if (!line)
 			return err_sys(err, -ENOMEM, "value of `%s`", key);
 		r = cg_write(dir, key, line, at, err);
+		if (r == -EINVAL && str_eq(key, "misc.max"))
+			return err_and(err,
+				       "the resources that this host has are listed in `" CG_ROOT
+				       "/misc.capacity`");
 		if (r < 0)
 			return r;
 		value += n + (value[n] == '\n');
