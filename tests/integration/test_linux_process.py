@@ -5,7 +5,9 @@ import os
 import resource
 import signal
 
+import hostside
 from harness import fields, flavors
+from test_linux_cgroups import unified
 
 CAP = {"CAP_CHOWN": 0, "CAP_DAC_OVERRIDE": 1, "CAP_KILL": 5, "CAP_SETGID": 6, "CAP_SETUID": 7,
        "CAP_NET_BIND_SERVICE": 10, "CAP_NET_RAW": 13, "CAP_SYS_ADMIN": 21, "CAP_AUDIT_WRITE": 29}
@@ -552,6 +554,17 @@ def test_pidfd_receiver_gets_a_pidfd(t):
     fd = listener.accept()[1][0]
     with open(f"/proc/self/fdinfo/{fd}", encoding="ascii") as info:
         assert f"Pid:\t{t.pid(bundle)}\n" in info.read()
+
+
+def test_v2_systemds_v1_hierarchy_is_refused_where_there_is_none(t):
+    key = "run.oci.systemd.force_cgroup_v1"
+    bundle = t.bundle(["true"], mutate={"annotations": {key: "/sys/fs/cgroup/systemd"}})
+    if "unified" not in hostside.cgroup_mounts() or \
+            hostside.cgroup_mounts()["unified"] != "/sys/fs/cgroup":
+        t.run_container(bundle)   # this host has the hierarchy
+    unified(t)
+    t.fails("run", "-b", bundle.path, bundle.id, has=[f"/annotations/{key}", "cgroup v2"])
+    t.assert_no_trace(bundle)
 
 
 def test_unknown_handler_is_refused(t):
