@@ -81,16 +81,33 @@ static int each_scalar(const struct walk *w, const void *object, const struct ke
 	return r;
 }
 
-static int each_element(const struct walk *w, const char *list, size_t len, const char *rest,
-			enum cg_controller c)
+static int each_element(const struct walk *w, const char *list, size_t len, enum cg_controller c)
 {
 	char key[96];
 	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < len; i++) {
-		snprintf(key, sizeof(key), "%s/%zu%s", list, i, rest);
+		snprintf(key, sizeof(key), "%s/%zu", list, i);
 		r = w->fn(w->data, key, c, w->err);
 	}
+	return r;
+}
+
+static int each_throttle(const struct walk *w, const struct oci_linux_block_io *io)
+{
+	const struct {
+		const char *name;
+		size_t len;
+	} throttles[] = {
+		{"blockIO/throttleReadBpsDevice", io->throttle_read_bps_device_len},
+		{"blockIO/throttleWriteBpsDevice", io->throttle_write_bps_device_len},
+		{"blockIO/throttleReadIOPSDevice", io->throttle_read_iops_device_len},
+		{"blockIO/throttleWriteIOPSDevice", io->throttle_write_iops_device_len},
+	};
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_LEN(throttles); i++)
+		r = each_element(w, throttles[i].name, throttles[i].len, CG_IO);
 	return r;
 }
 
@@ -110,19 +127,7 @@ static int each_of_io(const struct walk *w, const struct oci_linux_block_io *io)
 		if (r >= 0 && io->weight_device[i].has_leaf_weight)
 			r = w->fn(w->data, key, CG_IO, w->err);
 	}
-	if (r >= 0)
-		r = each_element(w, "blockIO/throttleReadBpsDevice",
-				 io->throttle_read_bps_device_len, "", CG_IO);
-	if (r >= 0)
-		r = each_element(w, "blockIO/throttleWriteBpsDevice",
-				 io->throttle_write_bps_device_len, "", CG_IO);
-	if (r >= 0)
-		r = each_element(w, "blockIO/throttleReadIOPSDevice",
-				 io->throttle_read_iops_device_len, "", CG_IO);
-	if (r >= 0)
-		r = each_element(w, "blockIO/throttleWriteIOPSDevice",
-				 io->throttle_write_iops_device_len, "", CG_IO);
-	return r;
+	return r < 0 ? r : each_throttle(w, io);
 }
 
 static int each_name(const struct walk *w, const char *map, const char *name, enum cg_controller c)
@@ -149,11 +154,11 @@ int cg_each_key(const struct oci_linux_resources *res, cg_key_fn fn, void *data,
 	if (r >= 0)
 		r = each_of_io(&w, res->block_io);
 	if (r >= 0)
-		r = each_element(&w, "hugepageLimits", res->hugepage_limits_len, "", CG_HUGETLB);
+		r = each_element(&w, "hugepageLimits", res->hugepage_limits_len, CG_HUGETLB);
 	if (r >= 0)
 		r = each_scalar(&w, res->network, network_keys, ARRAY_LEN(network_keys));
 	if (r >= 0 && res->network)
-		r = each_element(&w, "network/priorities", res->network->priorities_len, "",
+		r = each_element(&w, "network/priorities", res->network->priorities_len,
 				 CG_NET_PRIO);
 	for (size_t i = 0; r >= 0 && res->rdma && i < res->rdma->len; i++)
 		r = each_name(&w, "rdma", res->rdma->items[i].key, CG_RDMA);
