@@ -5,6 +5,7 @@ import os
 import stat
 
 import hostside
+import systemd_host
 from diagnosis import (MS_BIND, MS_RDONLY, MS_REMOUNT, doctor, enter, findings, holds, of,
                        only_v2, own_cgroup, tmpfs, user_name, write)
 from harness import flavors
@@ -145,6 +146,24 @@ def test_a_systemd_that_cannot_be_reached(t):
     one = holds(found, "systemd.bus", "warning", "--cgroup-manager=cgroupfs")
     if "cannot connect" in one["found"]:
         assert ("enable-linger" if t.rootless else "daemon-reexec") in one["fix"], one
+
+
+@flavors("root", "rootless")
+def test_a_systemd_that_answers(t):
+    s = systemd_host.Systemd(t)
+    found = doctor(t, env=s.env)
+    holds(found, "systemd.booted", "ok")
+    holds(found, "systemd.bus", "ok", "the user's manager" if t.rootless else "the system's manager")
+    if t.rootless and systemd_host.is_v2():
+        point = f"/sys/fs/cgroup/user.slice/user-{t.uid}.slice/user@{t.uid}.service"
+        with open(point + "/cgroup.controllers", encoding="ascii") as source:
+            have = source.read().split()
+        one = of(found, "systemd.delegation")[0]
+        lacks = [c for c in ("memory", "cpu", "pids", "cpuset", "io") if c not in have]
+        assert (one["status"] == "ok") == (not lacks) and point in one["found"], one
+        assert not lacks or "delegate.conf" in one["fix"], one
+        found = findings(s.rt("--systemd-cgroup", "doctor", "--json", check=False))
+        assert not of(found, "cgroup.delegation"), found
 
 
 @flavors("rootless")

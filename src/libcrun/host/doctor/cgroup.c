@@ -169,28 +169,12 @@ static const char *how_to_delegate(struct doctor *d, const char *missing)
 			   missing, uid, uid, uid, uid);
 }
 
-/* An ordinary user on cgroup v2. */
-static void check_delegation(struct doctor *d)
+void doctor_delegation(struct doctor *d, const char *id, const char *dir)
 {
-	char base[4096], path[4200], list[512] = "", missing[128] = "", plus[160] = "";
+	char path[4200], list[512] = "", missing[128] = "", plus[160] = "";
 	enum doctor_status worst = DOCTOR_OK;
 
-	if (!cgroup_delegated(CGROUP_V2, base, sizeof(base))) {
-		doctor_add(
-			d, DOCTOR_WARNING, "cgroup.delegation",
-			"/proc/self/cgroup: neither our own cgroup nor the one above it may be "
-			"written to",
-			"With --cgroup-manager=cgroupfs containers get no cgroup: no limits, pause or "
-			"statistics.",
-			doctor_text(d,
-				    "Use --cgroup-manager=systemd, or start crun in a scope of the "
-				    "user's own:\n"
-				    "    systemd-run --user --scope -p Delegate=yes crun ...\n"
-				    "%s",
-				    how_to_delegate(d, "+cpu +cpuset +io +memory +pids")));
-		return;
-	}
-	snprintf(path, sizeof(path), "%s/cgroup.controllers", base);
+	snprintf(path, sizeof(path), "%.4000s/cgroup.controllers", dir);
 	(void)io_read_file_at(AT_FDCWD, path, list, sizeof(list));
 	for (size_t i = 0; i < ARRAY_LEN(controllers) - 1; i++) { /* hugetlb is for root alone */
 		const struct controller *c = &controllers[i];
@@ -204,13 +188,34 @@ static void check_delegation(struct doctor *d)
 		worst = c->missing < worst ? c->missing : worst;
 	}
 	if (worst == DOCTOR_OK)
-		doctor_ok(d, "cgroup.delegation", "%s: cpu, cpuset, io, memory and pids are ours",
-			  base);
+		doctor_ok(d, id, "%s: cpu, cpuset, io, memory and pids are ours", dir);
 	else
-		doctor_add(d, worst, "cgroup.delegation",
+		doctor_add(d, worst, id,
 			   doctor_text(d, "%s: \"%s\", without %s", path, list, missing),
 			   doctor_text(d, "Limits that need %s are refused.", missing),
 			   how_to_delegate(d, plus));
+}
+
+/* An ordinary user on cgroup v2. */
+static void check_delegation(struct doctor *d)
+{
+	char base[4096];
+
+	if (cgroup_delegated(CGROUP_V2, base, sizeof(base))) {
+		doctor_delegation(d, "cgroup.delegation", base);
+		return;
+	}
+	doctor_add(
+		d, DOCTOR_WARNING, "cgroup.delegation",
+		"/proc/self/cgroup: neither our own cgroup nor the one above it may be written to",
+		"With --cgroup-manager=cgroupfs containers get no cgroup: no limits, pause or "
+		"statistics.",
+		doctor_text(d,
+			    "Use --cgroup-manager=systemd, or start crun in a scope of the user's "
+			    "own:\n"
+			    "    systemd-run --user --scope -p Delegate=yes crun ...\n"
+			    "%s",
+			    how_to_delegate(d, "+cpu +cpuset +io +memory +pids")));
 }
 
 /*
@@ -284,7 +289,8 @@ void doctor_cgroup(struct doctor *d)
 		return;
 	check_read_only(d);
 	check_controllers(d);
-	if (d->rootless && d->facts.cgroup_layout == CGROUP_V2)
+	/* Under systemd our own cgroup does not matter, but the manager's does: systemd.delegation. */
+	if (d->rootless && d->facts.cgroup_layout == CGROUP_V2 && !doctor_wants_systemd(d))
 		check_delegation(d);
 	check_inner_root(d);
 	check_maximum(d, "cgroup.max-depth", "cgroup.max.depth", 8,

@@ -61,19 +61,25 @@ void doctor_ok(struct doctor *d, const char *id, const char *fmt, ...)
 const char *doctor_text(struct doctor *d, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* "FMT: `PATH`..." is not needed often enough: what a failed probe says, "mount proc: Operation not permitted". */
+/* What a failed probe says: "mount proc: Operation not permitted" for the words WHAT and the errno -R. */
 const char *doctor_failure(struct doctor *d, const char *what, int r);
 
 /* The number in the first line of PATH; false when there is none. "max" is UINT64_MAX. */
 bool doctor_read_number(const char *path, uint64_t *ret);
 
-/* PROBLEM for an ordinary user, OTHERWISE for root: what only one of them depends on. */
+/* For what an ordinary user depends on more, or less, than root does. */
 static inline enum doctor_status doctor_if_rootless(const struct doctor *d,
 						    enum doctor_status rootless,
 						    enum doctor_status root)
 {
 	return d->rootless ? rootless : root;
 }
+
+/* --cgroup-manager systemd. */
+bool doctor_wants_systemd(const struct doctor *d);
+
+/* Reports, as ID, which controllers the v2 cgroup DIR, in which an ordinary user's are made, has to hand down. */
+void doctor_delegation(struct doctor *d, const char *id, const char *dir);
 
 /* The areas, in the order in which they are looked at. */
 void doctor_kernel(struct doctor *d);

@@ -15,7 +15,7 @@
 
 #define BUS_MS 5000
 
-static bool is_wanted(const struct doctor *d)
+bool doctor_wants_systemd(const struct doctor *d)
 {
 	return d->ctx->cgroup_manager && str_eq(d->ctx->cgroup_manager, "systemd");
 }
@@ -38,9 +38,9 @@ static bool check_booted(struct doctor *d)
 		return true;
 	}
 	doctor_add(
-		d, is_wanted(d) ? DOCTOR_PROBLEM : DOCTOR_NOTE, "systemd.booted",
+		d, doctor_wants_systemd(d) ? DOCTOR_PROBLEM : DOCTOR_NOTE, "systemd.booted",
 		doctor_failure(d, "/run/systemd/system", -errno),
-		is_wanted(d)
+		doctor_wants_systemd(d)
 			? "With --cgroup-manager=systemd no container starts."
 			: "Containers with --cgroup-manager=systemd do not start; others are not "
 			  "affected.",
@@ -117,10 +117,13 @@ static void check_bus(struct doctor *d)
 	if (r >= 0) {
 		doctor_ok(d, "systemd.bus", "the %s manager answers; its units are below `%s/`",
 			  cg_bus_is_user(bus) ? "user's" : "system's", root);
+		if (cg_bus_is_user(bus) && d->facts.cgroup_layout == CGROUP_V2)
+			doctor_delegation(d, "systemd.delegation",
+					  doctor_text(d, "/sys/fs/cgroup%s", root));
 		return;
 	}
 	doctor_add(
-		d, is_wanted(d) ? DOCTOR_PROBLEM : DOCTOR_WARNING, "systemd.bus",
+		d, doctor_wants_systemd(d) ? DOCTOR_PROBLEM : DOCTOR_WARNING, "systemd.bus",
 		doctor_text(d, "%s", err.text),
 		"With --cgroup-manager=systemd no container starts.",
 		d->rootless
@@ -171,7 +174,7 @@ void doctor_systemd(struct doctor *d)
 		check_runtime_dir(d);
 	if (booted && d->rootless)
 		check_linger(d);
-	if (booted || is_wanted(d))
+	if (booted || doctor_wants_systemd(d))
 		check_bus(d);
 	if (booted)
 		check_device_links(d);
