@@ -101,7 +101,7 @@ static int new_call(struct cg_bus *bus, const char *object, const char *interfac
 static int call_strings(struct cg_bus *bus, const char *object, const char *interface,
 			const char *member, const char *const *strings, struct crun_error *err)
 {
-	struct sd_bus_message *m;
+	struct sd_bus_message *m = NULL;
 	int r = new_call(bus, object, interface, member, &m, err);
 
 	if (r < 0)

@@ -113,11 +113,12 @@ static int read_domains(int base, const char *group, struct intelrdt_stats *ret)
 		return -ENOMEM;
 	while ((e = readdir(d)) && ret->domains_len < DOMAINS_MAX) {
 		struct intelrdt_domain *domain = &ret->domains[ret->domains_len];
+		size_t n = strlen(e->d_name);
 
-		if (!str_after(e->d_name, "mon_L3_") || strlen(e->d_name) >= sizeof(domain->name))
+		if (!str_after(e->d_name, "mon_L3_") || n >= sizeof(domain->name))
 			continue;
 		*domain = (struct intelrdt_domain){0};
-		snprintf(domain->name, sizeof(domain->name), "%s", e->d_name);
+		memcpy(domain->name, e->d_name, n + 1);
 		snprintf(path, sizeof(path), "%s/mon_data/%s", group, domain->name);
 		read_number(base, path, "llc_occupancy", &domain->occupancy);
 		read_number(base, path, "mbm_total_bytes", &domain->total);
