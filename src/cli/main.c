@@ -61,6 +61,7 @@ const struct command *const commands[] = {
 	&command_events,
 	&command_stats,
 	&command_update,
+	&command_mounts,
 	&command_list,
 	&command_spec,
 	&command_features,

@@ -108,6 +108,13 @@ int libcrun_exec(const struct libcrun_context *ctx, const char *id,
 		 const struct libcrun_exec_options *opts, int *exit_status,
 		 struct crun_error *err) CRUN_NODISCARD;
 
+/*
+ * Makes the mounts of the file PATH ("-": standard input) in a container that is created, running or paused, or with REMOVE unmounts what is at
+ * their destinations: all of them, or none. Mount points that are missing are made, and stay.
+ */
+int libcrun_mounts(const struct libcrun_context *ctx, const char *id, bool remove, const char *path,
+		   struct crun_error *err) CRUN_NODISCARD;
+
 /* Writes the state document of runtime.md (pretty-printed JSON and a newline) to OUT. */
 int libcrun_state(const struct libcrun_context *ctx, const char *id, FILE *out,
 		  struct crun_error *err) CRUN_NODISCARD;

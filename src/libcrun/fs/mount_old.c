@@ -21,29 +21,51 @@ static int open_cwd(void)
 	return fd == -EACCES ? sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0) : fd;
 }
 
-/* SOURCE is a text, or NULL and then SOURCE_FD counts, if it is not FD_NONE. */
-static int mount_by_fd(int proc_fd, int source_fd, int fd, const char *source, const char *fstype,
-		       unsigned long flags, const char *data)
+/* Goes to where the links of our descriptors are, and opens the way back. Returns that, or -errno. */
+static int enter_links(int proc_fd)
 {
-	_cleanup_close_ int dir = FD_NONE;
+	_cleanup_close_ int dir = procfs_open(proc_fd, "self/fd", O_PATH | O_DIRECTORY);
 	_cleanup_close_ int saved = FD_NONE;
-	char name[16], from[16];
-	int r, back;
+	int r;
 
-	dir = procfs_open(proc_fd, "self/fd", O_PATH | O_DIRECTORY);
 	if (dir < 0)
 		return dir;
 	saved = open_cwd();
 	if (saved < 0)
 		return saved;
 	r = sys_fchdir(dir);
-	if (r < 0)
-		return r;
+	return r < 0 ? r : take_fd(&saved);
+}
+
+/* SOURCE is a text, or NULL and then SOURCE_FD counts, if it is not FD_NONE. */
+static int mount_by_fd(int proc_fd, int source_fd, int fd, const char *source, const char *fstype,
+		       unsigned long flags, const char *data)
+{
+	_cleanup_close_ int saved = enter_links(proc_fd);
+	char name[16], from[16];
+	int r, back;
+
+	if (saved < 0)
+		return saved;
 	snprintf(name, sizeof(name), "%d", fd);
 	snprintf(from, sizeof(from), "%d", source_fd);
 	if (!source && source_fd >= 0)
 		source = from;
 	r = sys_mount(source, name, fstype, flags, data);
+	back = sys_fchdir(saved);
+	return r < 0 ? r : back;
+}
+
+int mount_old_detach(int proc_fd, int fd)
+{
+	_cleanup_close_ int saved = enter_links(proc_fd);
+	char name[16];
+	int r, back;
+
+	if (saved < 0)
+		return saved;
+	snprintf(name, sizeof(name), "%d", fd);
+	r = sys_umount2(name, MNT_DETACH);
 	back = sys_fchdir(saved);
 	return r < 0 ? r : back;
 }

@@ -19,3 +19,5 @@ int mount_old_new(int proc_fd, int fd, const char *source, const char *fstype, u
 int mount_old_bind(int proc_fd, int source, int fd, bool recursive) CRUN_NODISCARD;
 /* Moves the attached mount that SOURCE is the root of onto FD. SOURCE goes on naming it. */
 int mount_old_move(int proc_fd, int source, int fd) CRUN_NODISCARD;
+/* Detaches the mount that FD is the root of, with everything mounted below it. -EINVAL: it is locked, or no such mount. */
+int mount_old_detach(int proc_fd, int fd) CRUN_NODISCARD;

@@ -113,6 +113,8 @@ void launch_hook_state(const struct launch *l, pid_t pid, struct hook_state *ret
 
 /* host/sources.c: opens what needs the host's rights before birth: bind sources and namespaces. */
 int sources_open(struct launch *l, struct crun_error *err) CRUN_NODISCARD;
+/* Its part that concerns plan->mounts: l->mount_fds. BY_US: all bind sources, not only those with an id mapping. */
+int sources_open_mounts(struct launch *l, bool by_us, struct crun_error *err) CRUN_NODISCARD;
 int namespaces_open(struct launch *l, struct crun_error *err) CRUN_NODISCARD;
 
 /* host/record.c: fills l->record from the plan; writes it with the given phase. */

@@ -81,12 +81,13 @@ static int open_mount(struct launch *l, int *namespaces, bool by_us, size_t i,
 	return l->mount_fds[i] < 0 ? err_sys(err, l->mount_fds[i], "dup the user namespace") : 0;
 }
 
-static int open_mounts(struct launch *l, bool by_us, struct crun_error *err)
+int sources_open_mounts(struct launch *l, bool by_us, struct crun_error *err)
 {
 	const struct launch_plan *plan = l->plan;
 	_cleanup_free_ int *namespaces = calloc(plan->mounts_len + 1, sizeof(*namespaces));
 	int r = 0;
 
+	make_room(plan);
 	l->mount_fds = oci_arena_alloc(&l->arena, (plan->mounts_len + 1) * sizeof(int));
 	if (!namespaces || !l->mount_fds)
 		return err_sys(err, -ENOMEM, "open the sources of mounts");
@@ -114,7 +115,6 @@ int sources_open(struct launch *l, struct crun_error *err)
 	bool by_us = plan_ns_is_own(plan, NS_USER) && plan->facts.privileged &&
 		     plan_ns_is_own(plan, NS_MNT);
 
-	make_room(plan);
 	if (by_us) {
 		l->root_source_fd = mount_source_open(NULL, plan->rootfs, true, false, err);
 		/* A mount cannot be made here for another namespace: then init has to reach everything itself. */
@@ -126,5 +126,5 @@ int sources_open(struct launch *l, struct crun_error *err)
 			return err_at(err, "/root/path");
 		}
 	}
-	return open_mounts(l, by_us, err);
+	return sources_open_mounts(l, by_us, err);
 }

@@ -115,3 +115,6 @@ extern const struct last_phase last_phases[];
 extern const struct outside_phase exec_outside_phases[];
 extern const struct inside_phase exec_inside_phases[];
 extern const struct last_phase exec_last_phases[];
+
+/* outside/live_mounts.c: of the process that adds or removes mounts; it has no other domain. */
+extern const struct outside_phase live_mounts_phases[];

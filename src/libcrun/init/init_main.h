@@ -21,7 +21,8 @@ struct init_args {
 	int gate_fd;	     /* listening socket of `start`, or FD_NONE */
 	int *mount_fds; /* see struct outside */
 	int root_source_fd;
-	int proc_fd; /* exec: the host's procfs, where there is a label to be set, or FD_NONE; else not used */
+	/* The host's procfs. exec: where there is a label to be set, or FD_NONE; mounts: always; else not used */
+	int proc_fd;
 	int *ns_fds;
 	const char *cgroup_path;
 	const struct seccomp_area *seccomp; /* or NULL */

@@ -31,8 +31,9 @@ enum domain { DOMAIN_OUTSIDE = 1, DOMAIN_INSIDE, DOMAIN_LAST };
 static const char *const domain_names[] = {
 	[DOMAIN_OUTSIDE] = "outside", [DOMAIN_INSIDE] = "inside", [DOMAIN_LAST] = "last"};
 
-/* A progress word of a process that exec adds. */
-#define EXEC_BIT (1U << 16)
+/* Progress words of a process that exec adds, and of one that changes mounts. */
+#define EXEC_BIT   (1U << 16)
+#define MOUNTS_BIT (1U << 17)
 
 #define FIND_PHASE(table, number, ret)                      \
 	do {                                                \
@@ -43,20 +44,22 @@ static const char *const domain_names[] = {
 
 bool init_phase_name(uint32_t progress, char *buf, size_t size)
 {
-	bool exec = progress & EXEC_BIT;
-	uint32_t domain = (progress & ~EXEC_BIT) >> DOMAIN_SHIFT,
+	bool exec = progress & EXEC_BIT, mounts = progress & MOUNTS_BIT;
+	uint32_t domain = (progress & ~(EXEC_BIT | MOUNTS_BIT)) >> DOMAIN_SHIFT,
 		 number = progress & ((1U << DOMAIN_SHIFT) - 1);
 	const char *name = NULL;
 
 	/* The word is init's to write, so anything may be in it. */
-	if (domain == DOMAIN_OUTSIDE)
+	if (mounts)
+		FIND_PHASE(live_mounts_phases, number, name);
+	else if (domain == DOMAIN_OUTSIDE)
 		FIND_PHASE(exec ? exec_outside_phases : outside_phases, number, name);
 	else if (domain == DOMAIN_INSIDE)
 		FIND_PHASE(exec ? exec_inside_phases : inside_phases, number, name);
 	else if (domain == DOMAIN_LAST)
 		FIND_PHASE(exec ? exec_last_phases : last_phases, number, name);
 	if (name)
-		snprintf(buf, size, "%s.%s", domain_names[domain], name);
+		snprintf(buf, size, "%s.%s", mounts ? "mounts" : domain_names[domain], name);
 	return name != NULL;
 }
 
@@ -66,6 +69,8 @@ static void tell_progress(const struct init_args *args, enum domain domain, size
 
 	if (args->plan->exec)
 		word |= EXEC_BIT;
+	if (args->plan->live_mounts)
+		word |= MOUNTS_BIT;
 	__atomic_store_n(args->progress, word, __ATOMIC_RELAXED);
 }
 
@@ -99,7 +104,7 @@ static int close_everything_else(const struct init_args *args, struct crun_error
 	fds_keep(&keep, args->channel.fd);
 	fds_keep(&keep, args->gate_fd);
 	fds_keep(&keep, args->root_source_fd);
-	if (args->plan->exec)
+	if (args->plan->exec || args->plan->live_mounts)
 		fds_keep(&keep, args->proc_fd);
 	for (int i = 0; i < NS_COUNT; i++) {
 		if (args->birth->join_after & (1U << i))
@@ -151,9 +156,11 @@ static int run_outside(const struct init_args *args, struct outside *o, struct c
 	r = close_everything_else(args, err);
 	if (r < 0)
 		return r;
-	if (args->plan->exec) {
+	if (args->plan->exec || args->plan->live_mounts) {
 		o->proc_fd = args->proc_fd;
-		return RUN_PHASES(exec_outside_phases, o, DOMAIN_OUTSIDE, args, err);
+		return args->plan->exec
+			       ? RUN_PHASES(exec_outside_phases, o, DOMAIN_OUTSIDE, args, err)
+			       : RUN_PHASES(live_mounts_phases, o, DOMAIN_OUTSIDE, args, err);
 	}
 	o->proc_fd = outside_open_proc(err);
 	if (o->proc_fd < 0)
@@ -226,6 +233,8 @@ static int run_all(const struct init_args *args, struct channel *channel, struct
 	r = run_outside(args, &o, err);
 	if (r < 0)
 		return r;
+	if (args->plan->live_mounts)
+		_exit(0);
 	r = become_inside(&o, &in, err);
 	if (r < 0)
 		return r;

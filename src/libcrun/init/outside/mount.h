@@ -28,6 +28,10 @@ struct mount_target {
 int mount_target_open(struct outside *o, const struct mount_op *op, mode_t want, int source_fd,
 		      struct mount_target *ret, struct crun_error *err) CRUN_NODISCARD;
 
+/* The path of FD as the container sees it. */
+int mount_path_of(const struct outside *o, int fd, char *buf, size_t size,
+		  struct crun_error *err) CRUN_NODISCARD;
+
 /* op's flags and propagation as a change of a mount's attributes. */
 void mount_op_change(const struct mount_op *op, struct mount_change *ret);
 
@@ -42,6 +46,9 @@ int mount_attach(struct outside *o, const struct mount_op *op, int mount_fd,
 /* Makes sure that the attached mount FD has what op asks for: flags, and access times where the kernel leaves them to us. */
 int mount_verify(const struct outside *o, const struct mount_op *op, int fd,
 		 struct crun_error *err) CRUN_NODISCARD;
+
+/* Makes one mount of the plan: opens or makes what is mounted, resolves the destination, attaches. */
+int mount_make(struct outside *o, const struct mount_op *op, struct crun_error *err) CRUN_NODISCARD;
 
 /* One function for each kind of mount. */
 int mount_bind(struct outside *o, const struct mount_op *op, struct crun_error *err) CRUN_NODISCARD;

@@ -45,8 +45,7 @@ static bool proc_file_may_be_covered(const char *path)
 	return net && str_eq(net + strspn(net, "0123456789"), "/net/dev");
 }
 
-/* The path of FD as the container will see it. */
-static int resolved_path(struct outside *o, int fd, char *buf, size_t size, struct crun_error *err)
+int mount_path_of(const struct outside *o, int fd, char *buf, size_t size, struct crun_error *err)
 {
 	char root[PATH_MAX], full[PATH_MAX];
 	const char *rest = NULL;
@@ -141,7 +140,7 @@ int mount_target_open(struct outside *o, const struct mount_op *op, mode_t want,
 			       "a %s filesystem must be mounted on an ordinary directory, which "
 			       "the destination is not",
 			       op->fstype);
-	r = resolved_path(o, ret->fd, ret->path, sizeof(ret->path), err);
+	r = mount_path_of(o, ret->fd, ret->path, sizeof(ret->path), err);
 	if (r < 0)
 		return r;
 	if (str_eq(ret->path, "/") && op->kind != MOUNT_REMOUNT)
@@ -286,7 +285,7 @@ bool mount_dev_is_bind(const struct outside *o)
 	return false;
 }
 
-static int make_mount(struct outside *o, const struct mount_op *op, struct crun_error *err)
+int mount_make(struct outside *o, const struct mount_op *op, struct crun_error *err)
 {
 	switch (op->kind) {
 	case MOUNT_BIND:
@@ -305,7 +304,7 @@ int phase_mounts(struct outside *o, struct crun_error *err)
 	for (size_t i = 0; i < o->plan->mounts_len; i++) {
 		const struct mount_op *op = &o->plan->mounts[i];
 
-		if (make_mount(o, op, err) < 0) {
+		if (mount_make(o, op, err) < 0) {
 			err_in(err, "mount to `%s`", op->destination);
 			return err_at(err, "/mounts/%u", op->index);
 		}
