@@ -537,3 +537,17 @@ def test_mounts_leave_nothing_on_the_host(t):
     before = hostside.mount_table()
     mounted(t, entry("/tmp", "tmpfs", "tmpfs", "rshared"), bind(t.mkdir("v"), "/root", option))
     assert hostside.mount_table() == before
+
+
+@flavors("rootless")
+def test_proc_of_who_shares_the_pid_namespace_is_the_hosts(t):
+    """The kernel makes a user none of his own; for a pid namespace of its own there is no other."""
+    def share(conf):
+        conf["linux"]["namespaces"] = [n for n in conf["linux"]["namespaces"]
+                                       if n["type"] != "pid"]
+    b = t.bundle("readlink /proc/self/ns/pid; head -c 1 /proc/kcore; echo x > /proc/sys/kernel/ctrl-alt-del",
+                 mutate=share)
+    done = t.rt("--debug", "run", "--bundle", b.path, b.id, id=b.id, check=False)
+    assert done.out == os.readlink("/proc/self/ns/pid") + "\n", done
+    assert "mount to /proc: bound the host's /proc" in done.err, done
+    assert "Read-only" in done.err, done   # readonlyPaths are laid over it as over any other

@@ -182,6 +182,32 @@ static bool has_parameter(const struct mount_op *op, const char *key)
 	return false;
 }
 
+/* A tree of the host's at PATH, which has to be of the file system MAGIC, changed by ALL; what is left to do is in *later. */
+static int bind_host_tree(struct outside *o, const char *path, long magic,
+			  const struct mount_change *all, struct mount_change *later,
+			  struct crun_error *err)
+{
+	_cleanup_close_ int fd = FD_NONE;
+	struct statfs fs;
+	int r;
+
+	fd = mount_source_open(&o->stage, path, true, true, err);
+	if (fd < 0)
+		return fd;
+	r = sys_fstatfs(fd, &fs);
+	if (r < 0)
+		return err_sys(err, r, "statfs `%s`", path);
+	if (fs.f_type != magic)
+		return err_set(err, KIND_UNSUPPORTED, ENODEV,
+			       "the host's `%s` is not the file system that is asked for", path);
+	r = mount_tree_change(o, fd, all, false, err);
+	if (r < 0)
+		return r;
+	if (r > 0)
+		*later = *all;
+	return take_fd(&fd);
+}
+
 /*
  * sysfs shows a network namespace and wants to be root there; without one (or where the visible /sys is masked) the host's is
  * bound. What that brings along is no weaker than a new instance: all of it gets the flags, and the cgroup and other file
@@ -197,31 +223,44 @@ static int bind_host_sys(struct outside *o, const struct mount_op *op, struct mo
 		.propagation_rec = true,
 	};
 	const struct mount_change top_writable = {.clr = MOUNT_ATTR_RDONLY};
-	_cleanup_close_ int fd = FD_NONE;
-	struct statfs fs;
-	int r;
+	bool writable = !(op->attr_set & MOUNT_ATTR_RDONLY);
+	int fd = bind_host_tree(o, "/sys", SYSFS_MAGIC_, &all, later, err);
 
-	fd = mount_source_open(&o->stage, "/sys", true, true, err);
 	if (fd < 0)
 		return fd;
-	r = sys_fstatfs(fd, &fs);
-	if (r < 0)
-		return err_sys(err, r, "statfs `/sys`");
-	if (fs.f_type != SYSFS_MAGIC_)
-		return err_set(err, KIND_UNSUPPORTED, ENODEV, "the host's `/sys` is not a sysfs");
-	r = mount_tree_change(o, fd, &all, false, err);
-	if (r < 0)
-		return r;
-	if (r > 0) {
-		*later = all;
-		if (!(op->attr_set & MOUNT_ATTR_RDONLY))
-			later->clr = MOUNT_ATTR_RDONLY;
-	} else if (!(op->attr_set & MOUNT_ATTR_RDONLY) &&
-		   mount_tree_change(o, fd, &top_writable, false, ERR_IGNORED) < 0) {
+	if (later->rec_set && writable)
+		later->clr = MOUNT_ATTR_RDONLY;
+	else if (writable && mount_tree_change(o, fd, &top_writable, false, ERR_IGNORED) < 0)
 		log_debug("the host's /sys is locked read-only and stays so");
-	}
 	log_debug("mount to %s: bound the host's /sys", op->destination);
-	return take_fd(&fd);
+	return fd;
+}
+
+/*
+ * The kernel makes a proc only for who is root over its pid namespace, and in a user namespace only where nothing of the visible
+ * /proc is masked. Who shares our pid namespace sees in our /proc what a new one would show, with the masks that are there. For a
+ * pid namespace of its own our /proc would be that of strangers.
+ */
+static int bind_host_proc(struct outside *o, const struct mount_op *op, struct mount_change *later,
+			  struct crun_error *err)
+{
+	struct mount_change all = {
+		.rec_set = op->attr_set,
+		.rec_clr = op->attr_clr & MOUNT_ATTR__ATIME,
+		.propagation = MS_SLAVE,
+		.propagation_rec = true,
+	};
+	int fd;
+
+	if (o->plan->ns[NS_PID].action != NS_SHARE)
+		return err_set(err, KIND_PERMISSION, EPERM,
+			       "the kernel refuses a new proc filesystem: it needs a pid namespace "
+			       "of the container's own, and in a user namespace a visible /proc "
+			       "without masked files: Operation not permitted");
+	fd = bind_host_tree(o, "/proc", PROC_SUPER_MAGIC_, &all, later, err);
+	if (fd >= 0)
+		log_debug("mount to %s: bound the host's /proc", op->destination);
+	return fd;
 }
 
 /* What to try when the plain attempt failed with R; returns the mount, for which *later may be left to do, or the error. */
@@ -236,10 +275,7 @@ static int second_attempt(struct outside *o, const struct mount_op *op, int r,
 	if (str_eq(op->fstype, "sysfs") && r == -EPERM)
 		return bind_host_sys(o, op, later, err);
 	if (str_eq(op->fstype, "proc") && r == -EPERM)
-		return err_set(err, KIND_PERMISSION, EPERM,
-			       "the kernel refuses a new proc filesystem: it needs a pid namespace "
-			       "of the container's own, and in a user namespace a visible /proc "
-			       "without masked files: Operation not permitted");
+		return bind_host_proc(o, op, later, err);
 	return r;
 }
 
