@@ -372,7 +372,7 @@ class Room:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         engine = self.prepare()
         engine.start()
-        subprocess.call(["sh", "-c", command], env=engine.environment(), cwd=engine.dir,
+        subprocess.call(["sh", "-c", command], env=engine.environment(dict(os.environ, **engine.environment())), cwd=engine.dir,
                         **contain.ids(engine.rootless))
         engine.tidy()
         engine.stop()
