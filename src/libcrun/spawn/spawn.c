@@ -98,19 +98,28 @@ static int run_closed_to_ptrace(const struct birth *birth, struct helper_request
 	return r;
 }
 
+/* The lowest descriptor from NEXT on that is kept; UINT_MAX: there is none. clone3 takes the cgroup's, which the child closes at once. */
+static unsigned next_kept(const struct spawn_request *req, unsigned next)
+{
+	unsigned kept = UINT_MAX;
+
+	for (int i = -1; i < req->keep_len; i++) {
+		int fd = i < 0 ? req->cgroup_fd : req->keep[i];
+
+		if (fd >= 0 && (unsigned)fd >= next && (unsigned)fd < kept)
+			kept = (unsigned)fd;
+	}
+	return kept;
+}
+
 /* What lies between the descriptors that are kept, from close_from on. */
 static int find_gaps(const struct spawn_request *req, struct helper_request *helper)
 {
 	unsigned next = req->close_from;
 
 	for (;;) {
-		unsigned kept = UINT_MAX;
+		unsigned kept = next_kept(req, next);
 
-		for (int i = 0; i < req->keep_len; i++) {
-			if (req->keep[i] >= 0 && (unsigned)req->keep[i] >= next &&
-			    (unsigned)req->keep[i] < kept)
-				kept = (unsigned)req->keep[i];
-		}
 		if (helper->gaps_len == HELPER_MAX_GAPS)
 			return -E2BIG;
 		if (kept > next)
