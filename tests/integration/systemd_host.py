@@ -13,7 +13,7 @@ import subprocess
 import time
 
 import hostside
-from harness import Skip
+from harness import PATIENCE, Skip
 
 RUNNING = "/run/systemd/system"   # sd_booted(3)
 
@@ -110,7 +110,7 @@ class Systemd:
             kwargs = {"user": self.t.uid, "group": self.t.gid, "extra_groups": [],
                       "env": dict(self.t.environment(), **self.env)}
         done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              check=False, timeout=120, **kwargs)
+                              check=False, timeout=30 * PATIENCE, **kwargs)
         self.t.log("+", " ".join(argv), "->", done.returncode, done.stdout.strip())
         if check:
             assert done.returncode == 0, done.stdout
@@ -158,7 +158,7 @@ def path_of(pid):
 
 
 def wait_gone(path, seconds=10):
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * PATIENCE
     while os.path.exists(path) and time.monotonic() < deadline:
         time.sleep(0.01)
     assert not os.path.exists(path), path

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from harness import flavors, timeout
+from harness import PATIENCE, flavors, timeout
 from test_lifecycle import SLEEP, stopped
 from test_linux_cgroups import unified
 from test_stats import HOG, up
@@ -126,7 +126,7 @@ def test_stream_comes_in_intervals_and_ends_with_the_container(t):
     t.wait_until(lambda: len(lines()) >= 4, "four objects")
     assert time.monotonic() - begin > 0.5, "they came too early"
     t.kill(bundle, "KILL")
-    assert child.wait(5) == 0
+    assert child.wait(5 * PATIENCE) == 0
     for event in lines():
         assert event["type"] == "stats" and event["id"] == bundle.id
         check(event["data"], DATA)
@@ -164,13 +164,13 @@ def test_lack_of_memory_is_told_at_once(t):
     assert lines()[1] == {"type": "oom", "id": bundle.id}, lines()
     assert child.poll() is None
     t.kill(bundle, "KILL")
-    assert child.wait(5) == 0
+    assert child.wait(5 * PATIENCE) == 0
 
 
 @timeout(90)
 def test_lack_of_memory_that_ends_the_container_is_told(t):
     _, child, lines = run_out_of_memory(t, "x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done")
-    assert child.wait(30) == 0
+    assert child.wait(30 * PATIENCE) == 0
     assert [event["type"] for event in lines()][-1] == "oom", lines()
 
 
@@ -180,7 +180,7 @@ def test_signals_end_it(t):
         child, lines = stream(t, bundle, "--interval", "50ms")
         t.wait_until(lambda: len(lines()) > 1, "objects")
         child.send_signal(number)
-        assert child.wait(5) == -number
+        assert child.wait(5 * PATIENCE) == -number
         lines()
 
 
@@ -191,7 +191,7 @@ def test_reader_that_is_gone_ends_it_without_a_failure(t):
                         stderr=subprocess.PIPE)
         os.read(child.stdout.fileno(), 10)
         child.stdout.close()
-        assert child.wait(5) == 0, interval
+        assert child.wait(5 * PATIENCE) == 0, interval
         assert child.stderr.read() == b""
         child.stderr.close()
         t.children.remove(child)

@@ -13,7 +13,7 @@ import subprocess
 import time
 
 import hostside
-from harness import flavors
+from harness import PATIENCE, flavors
 from test_lifecycle import SLEEP, no_pid_namespace, stopped
 from test_linux_cgroups import ROOT, read, unified
 
@@ -142,7 +142,7 @@ def killed_while_paused(t):
     t.fails("delete", bundle.id, has="paused")
     begin = time.monotonic()
     t.delete(bundle, force=True)
-    assert time.monotonic() - begin < 5, "delete --force waited"
+    assert time.monotonic() - begin < 5 * PATIENCE, "delete --force waited"
     t.assert_no_trace(bundle)
 
 
@@ -267,7 +267,7 @@ def test_v2_pause_that_hangs_is_undone_by_signals_and_by_the_timeout(t):
             child = t.popen("pause", bundle.id, stderr=subprocess.PIPE)
             t.wait_until(lambda: read(where, "cgroup.freeze") == "1", "the beginning")
             child.send_signal(number)
-            err = child.communicate(timeout=30)[1].decode()
+            err = child.communicate(timeout=30 * PATIENCE)[1].decode()
             assert child.returncode == -number, (child.returncode, err)
             assert f"interrupted by signal {int(number)}" in err and bundle.id in err, err
             assert read(where, "cgroup.freeze") == "0"

@@ -300,7 +300,7 @@ def test_watch_shows_percent_and_ends_when_nobody_reads(t):
     while b" %, " not in text:
         text += os.read(child.stdout.fileno(), 4096)
     child.stdout.close()
-    assert child.wait(5) == 0, "a reader that is gone is no failure"
+    assert child.wait(5 * PATIENCE) == 0, "a reader that is gone is no failure"
     assert child.stderr.read() == b""
     child.stderr.close()
     t.children.remove(child)
@@ -311,7 +311,7 @@ def test_watch_of_all_until_a_signal(t):
     child = t.popen("stats", "--watch", "--interval", "0.1", stdout=subprocess.PIPE)
     assert b"ID" in os.read(child.stdout.fileno(), 4096)
     child.send_signal(signal.SIGTERM)
-    assert child.wait(5) == -signal.SIGTERM
+    assert child.wait(5 * PATIENCE) == -signal.SIGTERM
     child.stdout.close()
     t.children.remove(child)
 

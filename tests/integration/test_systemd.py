@@ -12,7 +12,7 @@ import time
 
 import hostside
 import systemd_host
-from harness import Skip, flavors, timeout
+from harness import PATIENCE, Skip, flavors, timeout
 from systemd_host import Systemd, find_dirs, has_driver, is_v2, path_of, wait_gone
 
 SLEEP = ["sleep", "1000"]
@@ -401,7 +401,7 @@ def test_failed_scope_of_a_dead_container_is_swept_away(t):
     scope = scope_of(bundle)
     child = t.popen(argv=["systemd-run", "--quiet", "--scope", f"--unit={scope}",
                           "-pRuntimeMaxSec=1", "sleep", "1000"])
-    child.wait(timeout=20)
+    child.wait(timeout=20 * PATIENCE)
     t.wait_until(lambda: s.state(scope)[1] == "failed", "a failed scope")
     s.create(bundle)
     assert s.state(scope) == ["loaded", "active"]

@@ -10,7 +10,7 @@ import subprocess
 
 import hostside
 from fake_systemd import FakeSystemd
-from harness import flavors, timeout
+from harness import PATIENCE, flavors, timeout
 from systemd_host import Systemd, has_driver, is_v2
 from test_linux_cgroups import ROOT, unified
 from test_systemd import SLEEP, bundle_for, controllers, scope_of
@@ -234,7 +234,7 @@ def test_v2_signals_and_timeout_undo_an_update_that_systemd_does_not_answer(t):
             if number:
                 child.send_signal(number)
             err = child.stderr.read().decode()
-            assert child.wait(30) == (-number if number else 1), err
+            assert child.wait(30 * PATIENCE) == (-number if number else 1), err
             assert (f"by signal {int(number)}" if number else "not done after 1 s") in err, err
             assert "SetUnitProperties" in err and "put back" not in err, err
             assert ("DeviceAllow", ["a(ss)", []]) in [(n, list(v)) for n, v in told], told
@@ -255,7 +255,7 @@ def test_v2_what_systemd_does_not_take_back_is_said(t):
         child = hanging.start()
         child.send_signal(signal.SIGTERM)
         err = child.stderr.read().decode()
-        assert child.wait(60) == -signal.SIGTERM, err
+        assert child.wait(60 * PATIENCE) == -signal.SIGTERM, err
         for words in ("interrupted by signal 15", hanging.scope, "cannot be put back", "after 5 s"):
             assert words in err, err
         assert hanging.read() == hanging.files, "the files do not wait for systemd"
