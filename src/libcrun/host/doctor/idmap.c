@@ -77,8 +77,10 @@ static void try_path(struct doctor *d, const char *id, const struct trial *t)
 			d, DOCTOR_NOTE, id, why(d, text, r),
 			"Volumes and root file systems there cannot be shared with containers of "
 			"other ids without a change of owner: mounts with `idmap` are refused.",
-			"Use a file system that can: ext4, xfs, btrfs (Linux 5.15), tmpfs (6.3), overlay "
-			"(5.19). Or let the engine change the owners (Podman: the option `U`).");
+			r == -ENOSYS ? "Run a newer kernel: Linux has idmapped mounts since 5.12."
+				     : "Use a file system that can: ext4, xfs, btrfs (Linux 5.15), "
+				       "tmpfs (6.3), overlay (5.19). Or let the engine change the "
+				       "owners (Podman: the option `U`).");
 }
 
 void doctor_idmap(struct doctor *d)
