@@ -145,7 +145,8 @@ def test_what_init_left_behind_is_listed(t):
     t.run_container(bundle, "--detach")
     t.wait_status(bundle, "stopped")
     found = pids(t, bundle)
-    assert len(found) == 1 and any("sleep" in line for line in commands(cgroups(t, bundle)[0])), found
+    left = commands(cgroups(t, bundle)[0])
+    assert len(found) == 1 and any("sleep" in line for line in left), (found, left)
 
 
 def test_unknown_container(t):

@@ -284,7 +284,8 @@ def test_stopped_container_still_tells(t):
 def test_watch_ends_with_the_container(t):
     bundle = up(t, ["sleep", f"{PATIENCE:g}"])
     begin = time.monotonic()
-    result = t.rt("stats", "--watch", "--interval", f"{200 * PATIENCE:.0f}ms", "-f", "json", bundle.id)
+    result = t.rt("stats", "--watch", "--interval", f"{200 * PATIENCE:.0f}ms", "-f", "json",
+                  bundle.id)
     assert time.monotonic() - begin < 8 * PATIENCE, "it did not notice the end"
     lines = [json.loads(line) for line in result.out.splitlines()]
     assert 3 <= len(lines) <= 9 and result.err == "", result
