@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The shell as an engine: bundles that people, scripts and systemd-run drive directly."""
+"""The shell as an engine: bundles that people and scripts drive directly.
+
+Units of systemd are in tests/integration/test_systemd_run.py: a room has no systemd.
+"""
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -239,19 +241,6 @@ class Shell(Engine):
             $CRUN pause l1; $CRUN list; $CRUN resume l1
             $CRUN delete --force l1""")
         assert done.out.startswith("[") and "paused" in done.out, done
-
-    @scenario()
-    def transient_unit_of_systemd(self):
-        if not os.path.isdir("/run/systemd/system"):
-            self.skip("systemd is not the first process here")
-        if not shutil.which("systemd-run"):
-            self.skip("systemd-run is not installed")
-        path = self.bundle("unit", "sh", "-c", "echo in a unit; exit 3")
-        user = ["--user"] if self.rootless else []
-        done = self.run("systemd-run", *user, "--quiet", "--pipe", "--wait", "--collect",
-                        "--property=Delegate=yes", self.runtime, "run", "-b", path, "unit-1",
-                        check=False)
-        assert done.rc == 3 and done.out == "in a unit\n", done
 
     @scenario()
     def killed_runtime_and_its_cleanup(self):
