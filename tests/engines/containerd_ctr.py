@@ -183,7 +183,7 @@ class Ctr:
             done = self.exec("e3", "echo", str(number))
             assert done.out == f"{number}\n", done
 
-    @scenario(quick=True)
+    @scenario(quick=True, flavors=("root",))   # a user has no cgroup here to be frozen
     def pause_and_resume(self):
         self.background("p1", ":", *FOREVER)
         self.ctr("task", "pause", "p1")
@@ -239,7 +239,7 @@ class Ctr:
         done = self.ctr("task", "kill", "--signal", "SIGKILL", "g1", check=False)
         assert "not found" in done.err or done.rc == 0, done
 
-    @scenario(timeout=120)
+    @scenario(flavors=("root",), timeout=120)   # rootlesskit's namespaces end with it
     def restart_of_the_daemon_under_running_containers(self):
         self.background("r1", ":", *FOREVER)
         before = self.ctr("task", "ps", "r1").out.split()

@@ -6,6 +6,7 @@ import re
 import shutil
 
 import next_release
+from engine_podman import ulimit
 from framework import Engine, scenario
 
 IMAGE = "localhost/crun-test:latest"
@@ -34,7 +35,8 @@ class Buildah(Engine):
                   f'runroot = "{self.path("r")}"\n')
         self.file("home/.config/containers/policy.json",
                   '{"default": [{"type": "insecureAcceptAnything"}]}')
-        self.file("containers.conf", '[containers]\ndefault_ulimits = []\n[engine]\n'
+        ulimits = f'"{ulimit("nofile")}", "{ulimit("nproc")}"'
+        self.file("containers.conf", f'[containers]\ndefault_ulimits = [{ulimits}]\n[engine]\n'
                   'cgroup_manager = "cgroupfs"\n')
         name = self.buildah("from", "scratch").out.strip()
         self.buildah("add", name, self.image_tar(), "/")

@@ -107,8 +107,7 @@ class Containerd(Ctr, Cri, Engine):
             self.stop_daemon()
 
     def state_root(self, namespace):
-        return f"{self.run_dir}/containerd/runc/{namespace}" if self.rootless else \
-            f"/run/containerd/runc/{namespace}"
+        return f"/run/containerd/runc/{namespace}"   # rootless: as it is seen from inside()
 
     def state_dirs(self):
         return [self.state_root("default"), self.state_root("k8s.io"), "/run/crun"]
