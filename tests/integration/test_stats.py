@@ -215,6 +215,7 @@ def test_v2_mechanics_without_controllers(t):
 
 def memory_parent(t, name, limit):
     """A cgroup above the container's with a limit of its own."""
+    t.need_controllers("memory")
     where = hostside.cgroup_mounts().get("memory")
     if where:
         path = f"{where}/{t.prefix}/{name}"
