@@ -12,6 +12,7 @@ import terminals
 from harness import fields, flavors, sections, timeout
 from test_fds import at
 from test_lifecycle import SLEEP
+from test_linux_seccomp_notify import Listener, notified
 
 NAMESPACES = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
 
@@ -441,6 +442,19 @@ def test_containers_filter_holds_for_the_process(t):
         with open(stored, "wb") as f:
             f.write(good)
         os.chown(stored, t.uid, t.gid)
+
+
+def test_listener_is_told_of_each_process(t):
+    """config-linux.md, "The Container Process State": running, when it is not the container's first process."""
+    with Listener(t) as listener:
+        bundle = notified(t, SLEEP, listener, "mkdir", "mkdirat")
+        t.rt("run", "-d", "-b", bundle.path, bundle.id)
+        pid = detached(t, bundle, bundle.id, "sleep", "1000")
+        t.wait_until(lambda: len(listener.messages) == 2, "a second message to the listener")
+        first, second = listener.messages
+        assert first["state"]["status"] == "creating" and second["state"]["status"] == "running"
+        assert second["pid"] == second["state"]["pid"] == pid, second
+        end(pid)
 
 
 def test_file_below_cwd_cannot_lead_out(t):

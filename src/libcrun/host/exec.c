@@ -108,12 +108,8 @@ static bool wants_shield(const struct exec *x)
 /* Before birth: whoever is in the container sees the process from its first instruction on. */
 static int shield(struct exec *x, struct crun_error *err)
 {
-	int r = exe_shield(err);
-
-	/* The rights that it takes are those of the host's root. */
-	if (r < 0 && err->kind == KIND_UNSUPPORTED && x->l.ctx->argv)
-		return exe_shield_reexec(x->l.ctx->argv, err);
-	return r;
+	(void)x;
+	return exe_shield(err);
 }
 
 static bool wants_seccomp(const struct exec *x)
@@ -442,18 +438,30 @@ static bool needs_shield(struct exec *x)
 	return exe_shield_is_needed(own_userns ? exec_user_is_mapped : NULL, x);
 }
 
+static bool is_us(uid_t uid, void *data)
+{
+	(void)data;
+	return uid == geteuid();
+}
+
+/*
+ * The way of old kernels, and of an ordinary user whose own the binary is, to keep it from the container. It starts over, so it comes before
+ * everything else.
+ */
+static int reexec(const struct libcrun_context *ctx, struct crun_error *err)
+{
+	bool needed =
+		!exe_shield_is_supported() || (geteuid() != 0 && exe_shield_is_needed(is_us, NULL));
+
+	return needed && ctx->argv ? exe_shield_reexec(ctx->argv, err) : 0;
+}
+
 static int launch(struct exec *x, const sigset_t *callers_mask, struct crun_error *err)
 {
 	struct launch *l = &x->l;
 	int r;
 
 	launch_keep_children(l);
-	/* The way of old kernels to keep our binary from the container; it starts over, so it comes before everything else. */
-	if (!exe_shield_is_supported() && l->ctx->argv) {
-		r = exe_shield_reexec(l->ctx->argv, err);
-		if (r < 0)
-			return r;
-	}
 	r = interrupts_begin(&l->interrupts, callers_mask, err);
 	if (r < 0)
 		return r;
@@ -500,6 +508,9 @@ int libcrun_exec(const struct libcrun_context *ctx, const char *id,
 	int r;
 
 	*exit_status = 0;
+	r = reexec(ctx, err);
+	if (r < 0)
+		return r;
 	if (!opts->detach) {
 		r = run_wait_prepare(&wait, !opts->no_subreaper, err);
 		if (r < 0)

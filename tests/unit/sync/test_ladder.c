@@ -5,7 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
-#include "host/launch.h"
+#include "host/exec.h"
 #include "init/context.h"
 
 #include "../test.h"
@@ -132,6 +132,25 @@ static void init_program(const struct family *f, struct program *p)
 	add(p, CLOSE, socket, MSG_NONE, "execve");
 }
 
+/* The two sides of exec, for the same plan. */
+static void exec_programs(const struct family *f, struct program *host, struct program *init)
+{
+	static const struct libcrun_exec_options opts;
+	struct exec x = {.l = f->launch, .opts = &opts};
+	enum socket socket = CHANNEL;
+
+	host->len = init->len = 0;
+	for (const struct exec_phase *h = exec_phases; h->name; h++) {
+		if (!h->when || h->when(&x))
+			add_says(host, h->says, CHANNEL, h->name);
+	}
+	add(host, EXPECT_END, CHANNEL, MSG_NONE, "execve");
+	ADD_TABLE(exec_outside_phases, init, f, socket);
+	ADD_TABLE(exec_inside_phases, init, f, socket);
+	ADD_TABLE(exec_last_phases, init, f, socket);
+	add(init, CLOSE, socket, MSG_NONE, "execve");
+}
+
 static void start_program(const struct family *f, struct program *p)
 {
 	p->len = 0;
@@ -247,6 +266,26 @@ TEST(the_sides_fit_together_for_every_plan)
 
 			if (bad)
 				TEST_FAIL("plan %u: phase %s %s", n, w.at ? w.at->phase : "?", bad);
+		}
+	}
+}
+
+TEST(the_sides_of_exec_fit_together_for_every_plan)
+{
+	for (unsigned n = 0; n < FAMILY; n++) {
+		struct program host, init, nobody = {.len = 0};
+		const struct program *programs[3] = {&host, &init, &nobody};
+		struct family f;
+		struct world w;
+
+		make_plan(n, &f);
+		exec_programs(&f, &host, &init);
+		for (unsigned order = 0; order < 3; order++) {
+			const char *bad = run_world(programs, order, &w);
+
+			if (bad)
+				TEST_FAIL("exec plan %u: phase %s %s", n, w.at ? w.at->phase : "?",
+					  bad);
 		}
 	}
 }
