@@ -7,7 +7,7 @@ import signal
 import socket
 import time
 
-from harness import PATIENCE, alone, flavors
+from harness import PATIENCE, alone, flavors, timeout
 from test_lifecycle import SLEEP
 
 INSIDE = "/run/notify/notify.sock"
@@ -33,13 +33,26 @@ class Manager:
                 found.append(text.splitlines())
         return found
 
+    def until_ends(self, child):
+        """Its status; what still comes, such as the barrier that it waits for, is read."""
+        deadline = time.monotonic() + 20 * PATIENCE
+        while child.poll() is None:
+            assert time.monotonic() < deadline, "it does not end"
+            self.messages(0.05)
+        return child.returncode
+
     def wait_for(self, line):
         """Reads until a message with LINE; returns all of them."""
-        deadline, found = time.monotonic() + 10 * PATIENCE, []
+        deadline, found = time.monotonic() + 20 * PATIENCE, []
         while not any(line in m for m in found):
             assert time.monotonic() < deadline, f"no {line} in {found}"
             found += self.messages(0.05)
         return found
+
+
+def times_out_while_it_waits(command):
+    """On a slow machine a short time is over before the payload runs."""
+    return any("READY=1" in command(limit).err for limit in ("500ms", "3s", "12s"))
 
 
 def talking(t, *words, **kwargs):
@@ -49,6 +62,7 @@ def talking(t, *words, **kwargs):
 
 # ---- create and start ---------------------------------------------------------------------------
 
+@timeout(240)
 @flavors("root", "rootless")
 def test_start_returns_when_the_payload_is_ready(t):
     for abstract in (False, True):
@@ -58,8 +72,7 @@ def test_start_returns_when_the_payload_is_ready(t):
         assert manager.messages() == [], "create has nothing to say"
         child = t.popen("start", bundle.id, env=manager.env)
         found = manager.wait_for("READY=1")
-        manager.messages(0.05)   # lets the barrier pass
-        assert child.wait(10 * PATIENCE) == 0
+        assert manager.until_ends(child) == 0
         assert found == [["STATUS=nearly"], ["READY=1", "STATUS=there", f"MAINPID={pid}"]], found
         assert t.state(bundle)["status"] == "running"
         t.delete(bundle, force=True)
@@ -78,8 +91,7 @@ def test_start_waits_until_then(t):
     with open(os.path.join(bundle.rootfs, "go"), "w", encoding="ascii") as go:
         go.write("go\n")
     manager.wait_for("READY=1")
-    manager.messages(0.05)
-    assert child.wait(10 * PATIENCE) == 0
+    assert manager.until_ends(child) == 0
 
 
 def test_start_ends_with_a_payload_that_never_is_ready(t):
@@ -102,8 +114,7 @@ def test_last_words_of_a_payload_that_ends_at_once_are_heard(t):
     t.create(bundle, env=manager.env)
     child = t.popen("start", bundle.id, env=manager.env)
     manager.wait_for("READY=1")
-    manager.messages(0.05)
-    assert child.wait(10 * PATIENCE) == 0
+    assert manager.until_ends(child) == 0
 
 
 def test_start_without_the_variable_tells_whom_create_was_called_by(t):
@@ -111,8 +122,7 @@ def test_start_without_the_variable_tells_whom_create_was_called_by(t):
     t.create(bundle, env=manager.env)
     child = t.popen("start", bundle.id)
     manager.wait_for("READY=1")
-    manager.messages(0.05)
-    assert child.wait(10 * PATIENCE) == 0
+    assert manager.until_ends(child) == 0
 
 
 def test_start_with_the_variable_alone_waits_for_nobody(t):
@@ -122,13 +132,19 @@ def test_start_with_the_variable_alone_waits_for_nobody(t):
     assert t.state(bundle)["status"] == "running"
 
 
+@timeout(240)
 def test_timeout_of_start_ends_the_container(t):
-    manager, bundle = Manager(t), t.bundle(SLEEP)
-    t.create(bundle, env=manager.env)
-    t.fails("--timeout", "500ms", "start", bundle.id, env=manager.env,
-            has=["READY=1", "not done after"])
-    t.wait_status(bundle, "stopped")
-    t.delete(bundle)
+    manager = Manager(t)
+
+    def start(limit):
+        bundle = t.bundle(SLEEP)
+        t.create(bundle, env=manager.env)
+        result = t.fails("--timeout", limit, "start", bundle.id, env=manager.env,
+                         has="not done after")
+        t.wait_status(bundle, "stopped")
+        t.delete(bundle)
+        return result
+    assert times_out_while_it_waits(start)
 
 
 # ---- run ----------------------------------------------------------------------------------------
@@ -138,16 +154,20 @@ def test_detached_run_returns_when_the_payload_is_ready(t):
     manager, bundle = Manager(t), talking(t, "READY=1")
     child = t.popen("run", "--detach", "-b", bundle.path, bundle.id, env=manager.env)
     found = manager.wait_for("READY=1")
-    manager.messages(0.05)
-    assert child.wait(10 * PATIENCE) == 0
+    assert manager.until_ends(child) == 0
     assert found == [["READY=1", f"MAINPID={t.pid(bundle)}"]], found
 
 
+@timeout(240)
 def test_timeout_and_signals_end_a_detached_run_that_waits(t):
     manager, bundle = Manager(t), t.bundle(SLEEP)
-    t.fails("--timeout", "500ms", "run", "-d", "-b", bundle.path, bundle.id, env=manager.env,
-            has=["READY=1", "not done after"])
-    t.assert_no_trace(bundle)
+
+    def run(limit):
+        result = t.fails("--timeout", limit, "run", "-d", "-b", bundle.path, bundle.id,
+                         env=manager.env, has="not done after")
+        t.assert_no_trace(bundle)
+        return result
+    assert times_out_while_it_waits(run)
     child = t.popen("run", "-d", "-b", bundle.path, bundle.id, env=manager.env)
     t.wait_running(bundle)
     child.send_signal(signal.SIGTERM)
@@ -236,6 +256,7 @@ def test_socket_that_the_configuration_names_is_left_alone(t):
     t.rt("start", bundle.id, env=manager.env)
 
 
+@timeout(240)
 def test_variable_that_is_no_address_is_ignored(t):
     for value in ("", "relative", "/", "@", "vsock:2:1234", "/" + "x" * 200):
         bundle = t.bundle("echo -$NOTIFY_SOCKET-")
@@ -259,4 +280,4 @@ def test_manager_that_reads_nothing_delays_for_a_limited_time_only(t):
     manager, bundle = Manager(t), talking(t, "READY=1")
     start = time.monotonic()
     t.rt("run", "-d", "-b", bundle.path, bundle.id, env=manager.env)
-    assert time.monotonic() - start < 15 * PATIENCE
+    assert time.monotonic() - start < 30 * PATIENCE

@@ -4,6 +4,8 @@
 import json
 import os
 
+from harness import timeout
+
 # The option as callers write it; those that take a value come with one.  Section 11 of what
 # engines require: whoever is listed there as a caller breaks when one of these is refused.
 CREATE = ["--bundle=B", "-b B", "--config=F", "-f F", "--console-socket=S", "--pid-file=P",
@@ -48,6 +50,7 @@ TABLE = {
 USAGE = 64
 
 
+@timeout(240)
 def test_every_option_that_callers_send_is_known(t):
     """Followed by one that is not: parsing goes on to the end, and that one is what is told."""
     for command, options in TABLE.items():
