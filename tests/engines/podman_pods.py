@@ -22,10 +22,7 @@ spec:
     image: {image}
     imagePullPolicy: Never
     command: ["sh", "-c", "echo written > /data/file; exec sleep 1000"]
-    resources:
-      limits:
-        memory: 64Mi
-    volumeMounts:
+{limits}    volumeMounts:
     - name: data
       mountPath: /data
   - name: reader
@@ -44,6 +41,11 @@ spec:
     hostPath:
       path: {data}
       type: Directory
+"""
+# Not for users who have no cgroup of their own.
+LIMITS = """    resources:
+      limits:
+        memory: 64Mi
 """
 
 
@@ -99,7 +101,8 @@ class Scenarios:
     @scenario(timeout=120)
     def kube_play_of_two_containers_with_a_volume(self):
         data = self.mkdir("kube-data", 0o777)
-        text = self.file("pod.yaml", KUBE.format(image=self.image, data=data))
+        text = self.file("pod.yaml", KUBE.format(
+            image=self.image, data=data, limits="" if self.rootless else LIMITS))
         self.podman("kube", "play", "--network", "none", text)
         self.wait_until(lambda: self.podman("logs", "two-reader").out == "written\n",
                         "what the other wrote", 30)
