@@ -2,6 +2,8 @@
 // Tests of a cgroup's life on the kernel's own: made, joined, signalled, reopened, removed, and never somebody else's.
 #include "real.h"
 
+#include <sys/inotify.h>
+
 static void make_and_remove(void)
 {
 	struct plan_cgroup plan = plan_for("a/b", NULL);
@@ -111,6 +113,48 @@ static void hidden_and_deep(void)
 	CHECK_INT(cgroup_signal(cg, SIGUSR1, &err), 0);
 	CHECK_INT(waitpid(pid, NULL, 0), pid);
 	CHECK_INT(cgroup_destroy(cg, &err), 0);
+	CHECK(!any_left(cg));
+	cgroup_free(cg);
+}
+
+static size_t children_of(int dir)
+{
+	struct stat st;
+
+	return fstat(dir, &st) == 0 ? st.st_nlink - 2 : 0;
+}
+
+/* The deadline, or a signal, ends the removal of a tree although it gets on; and it goes on from there. */
+static void large_tree(void)
+{
+	struct oci_linux_resources res = {0};
+	struct plan_cgroup plan = plan_for("lt", &res);
+	struct cgroup *cg = create(&plan);
+	struct deadline d = deadline_none();
+	char name[16], path[CG_PATH_SIZE];
+	size_t left;
+	int dir, r;
+
+	CHECK(cg);
+	dir = dup(cg->hier[0].dir_fd);
+	for (int i = 0; i < 60; i++) {
+		snprintf(name, sizeof(name), "c%d", i);
+		CHECK_INT(mkdirat(dir, name, 0755), 0);
+	}
+	CHECK_INT(children_of(dir), 60);
+	/* Readable once the first is gone, as a signalfd once a signal came. */
+	snprintf(path, sizeof(path), "%s%s", cg->hier[0].root, cg->path);
+	d.cancel_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	CHECK(inotify_add_watch(d.cancel_fd, path, IN_DELETE) >= 0);
+	cgroup_set_deadline(cg, &d);
+	r = cgroup_destroy(cg, &err);
+	left = children_of(dir);
+	close(d.cancel_fd);
+	cgroup_set_deadline(cg, NULL);
+	CHECK_INT(cgroup_destroy(cg, &err), 0);
+	close(dir);
+	CHECK_INT(r, -EINTR);
+	CHECK_INT(left, 59);
 	CHECK(!any_left(cg));
 	cgroup_free(cg);
 }
@@ -421,6 +465,7 @@ TEST_BOTH(make_and_remove)
 TEST_BOTH(in_every_hierarchy)
 TEST_BOTH(nested)
 TEST_BOTH(hidden_and_deep)
+TEST_BOTH(large_tree)
 TEST_BOTH(signals)
 TEST_BOTH(frozen)
 TEST_BOTH(foreign)
