@@ -105,12 +105,14 @@ class Ctr:
                               "mkdir /tmp/x || grep Seccomp: /proc/self/status", check=False)
         assert "Operation not permitted" in done.err, done
         assert done.out.split() == ["Seccomp:", "2"], done
-        done = self.container("--seccomp", ":", "sh", "-c", "unshare -r true; mkdir /tmp/x; echo $?")
+        done = self.container("--seccomp", ":", "sh", "-c",
+                              "unshare -r true; mkdir /tmp/x; echo $?")
         assert done.out == "0\n" and "Operation not permitted" in done.err, done
 
     @scenario()
     def capabilities(self):
-        done = self.container("--cap-drop", "CAP_CHOWN", "--cap-add", "CAP_SYS_TIME", ":", "sh", "-c",
+        done = self.container("--cap-drop", "CAP_CHOWN", "--cap-add", "CAP_SYS_TIME", ":", "sh",
+                              "-c",
                               "grep CapEff /proc/self/status")
         effective = int(done.out.split()[-1], 16)
         assert not effective & 1 << 0 and effective & 1 << 25, done
@@ -124,7 +126,8 @@ class Ctr:
     @scenario(flavors=("root",))
     def user_namespace(self):
         done = self.container("--uidmap", "0:100000:65536", "--gidmap", "0:100000:65536", ":", "sh",
-                              "-c", "cat /proc/self/uid_map; id -u; touch /root/new && ls -n /root/new")
+                              "-c",
+                              "cat /proc/self/uid_map; id -u; touch /root/new && ls -n /root/new")
         assert done.out.split()[:4] == ["0", "100000", "65536", "0"], done
         assert re.search(r" 0 +0 .*/root/new", done.out), done
 
@@ -158,7 +161,8 @@ class Ctr:
         done = self.exec("e1", "no-such-program", check=False)
         assert done.rc and "OCI runtime exec failed" in done.err, done
         assert "executable file `no-such-program` not found in $PATH" in done.err, done
-        done = self.ctr("task", "exec", "--exec-id", "user", "--user", "1000", "--cwd", "/tmp", "e1",
+        done = self.ctr("task", "exec", "--exec-id", "user", "--user", "1000", "--cwd", "/tmp",
+                        "e1",
                         "sh", "-c", "id -u; pwd; ps | grep -c 'sleep 1000'")
         assert done.out.split()[:2] == ["1000", "/tmp"], done
         done = self.ctr("task", "exec", "--detach", "--exec-id", "bg", "e1", "sleep", "999")
@@ -215,7 +219,8 @@ class Ctr:
     def signals(self):
         out = self.path("signals")
         child = self.popen(*self.run_argv(":", "sh", "-c", "trap 'echo hup' HUP; trap 'exit 9' "
-                                          "TERM; echo ready; while :; do sleep 0.1; done", name="s1"),
+                                          "TERM; echo ready; while :; do sleep 0.1; done",
+                                          name="s1"),
                            stdout=open(self.file("signals"), "wb"))
         self.wait_until(lambda: self.read(out) == "ready\n", "the payload", 30)
         self.ctr("task", "kill", "--signal", "SIGHUP", "s1")
@@ -226,7 +231,8 @@ class Ctr:
     @scenario()
     def kill_all_processes(self):
         self.background("k1", ":", "sh", "-c", "trap '' TERM; sleep 1000 & sleep 1000 & wait")
-        self.wait_until(lambda: len(self.ctr("task", "ps", "k1").out.splitlines()) == 4, "three pids")
+        self.wait_until(lambda: len(self.ctr("task", "ps", "k1").out.splitlines()) == 4,
+                        "three pids")
         self.ctr("task", "kill", "--all", "--signal", "SIGKILL", "k1")
         self.wait_until(lambda: self.status("k1") == "STOPPED", "the end")
 

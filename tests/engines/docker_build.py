@@ -47,7 +47,8 @@ class Build:
     def build_that_fails(self):
         for buildkit in (False, True):
             for command, text in (("exit 9", "9"), ("no-such-program", "not found")):
-                done = self.build("bad", f"FROM {self.image}\nRUN {command}\n", buildkit, check=False)
+                done = self.build("bad", f"FROM {self.image}\nRUN {command}\n", buildkit,
+                                  check=False)
                 assert done.rc and text in done.out + done.err, done
             done = self.build("bad", f'FROM {self.image}\nRUN ["/etc"]\n', buildkit, check=False)
             assert done.rc, done

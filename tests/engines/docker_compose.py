@@ -72,7 +72,8 @@ class Compose:
             shutil.copy(os.path.realpath(path), target)
         os.makedirs(tree + "/data", exist_ok=True)
         self.run("tar", "-cf", self.path("redis.tar"), "-C", tree, ".")
-        self.docker("import", "--change", 'CMD ["redis-server", "--dir", "/data", "--protected-mode", '
+        self.docker("import", "--change",
+                    'CMD ["redis-server", "--dir", "/data", "--protected-mode", '
                     '"no", "--save", ""]', self.path("redis.tar"), "crun-redis")
         shutil.rmtree(tree)
         return "crun-redis"
@@ -83,7 +84,8 @@ class Compose:
         if not os.access(program, os.X_OK):
             self.skip("docker-compose is not installed")
         kwargs.setdefault("timeout", 120)
-        return self.run(program, "--project-name", "shop", "--file", self.path("compose.yaml"), *words,
+        return self.run(program, "--project-name", "shop", "--file", self.path("compose.yaml"),
+                        *words,
                         **kwargs)
 
     def visit(self, port=8082):
@@ -109,7 +111,8 @@ class Compose:
             assert self.visit() == first + 1
             assert self.compose("ps").out.count("redis") >= 1
             if self.has_exec():
-                done = self.compose("exec", "-T", "app", "sh", "-c", "echo $STORE; touch /x", check=False)
+                done = self.compose("exec", "-T", "app", "sh", "-c", "echo $STORE; touch /x",
+                                    check=False)
                 assert done.out == "redis\n" and "Read-only file system" in done.err, done
             self.compose("restart", "--timeout", "1", "app")
             assert self.wait_until(self.visit, "the page again", 60) == first + 2

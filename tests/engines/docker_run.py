@@ -50,7 +50,8 @@ class Run:
         data = b"0123456789abcdef\n" * 20000
         done = self.container("-i", ":", "wc", "-c", input=data)
         assert done.out.strip() == str(len(data)), done
-        done = self.container("-i", "-u", "1000", ":", "sh", "-c", "cat >/dev/stdout", input="to the user\n")
+        done = self.container("-i", "-u", "1000", ":", "sh", "-c", "cat >/dev/stdout",
+                              input="to the user\n")
         assert done.out == "to the user\n", done
 
     @scenario()
@@ -123,7 +124,8 @@ class Run:
             done.out + done.err, done   # Docker 26 says 126 for every failure
         done = self.docker("exec", "ee", "/etc", check=False)
         assert done.rc == 126, done
-        done = self.docker("exec", "--user", "1000:1001", "--env", "TWO=2", "--workdir", "/tmp", "ee",
+        done = self.docker("exec", "--user", "1000:1001", "--env", "TWO=2", "--workdir", "/tmp",
+                           "ee",
                            "sh", "-c", "id -u; id -g; echo $ONE$TWO; pwd")
         assert done.out.split() == ["1000", "1001", "12", "/tmp"], done
         done = self.docker("exec", "-i", "ee", "cat", input="in and out\n")
@@ -145,7 +147,8 @@ class Run:
     @scenario()
     def healthcheck(self):
         self.need_exec()
-        self.background("--name", "hh", "--health-cmd", "test -e /tmp/healthy", "--health-interval", "1s",
+        self.background("--name", "hh", "--health-cmd", "test -e /tmp/healthy", "--health-interval",
+                        "1s",
                         "--health-retries", "1", ":", *FOREVER)
         status = lambda: self.inspect("hh", "{{.State.Health.Status}}")   # noqa: E731
         self.wait_until(lambda: status() == "unhealthy", "bad health", 30)
@@ -167,7 +170,8 @@ class Run:
         self.background("--name", "tt", ":", "sh", "-c", "sleep 1000 & exec sleep 1000")
         if self.rootless:   # without cgroups there are no processes to be seen in them
             return
-        self.wait_until(lambda: self.docker("top", "tt").out.count("sleep 1000") == 2, "two processes")
+        self.wait_until(lambda: self.docker("top", "tt").out.count("sleep 1000") == 2,
+                        "two processes")
         stats = json.loads(self.docker("stats", "--no-stream", "--format", "{{json .}}", "tt").out)
         assert stats["PIDs"] == "2", stats
 
@@ -179,7 +183,8 @@ class Run:
         assert self.limit("ll", "pids", "pids.max", "pids.max") == "20"
         quota = self.limit("ll", "cpu", "cpu.max", "cpu.cfs_quota_us")
         assert quota in ("50000", "50000 100000"), quota
-        self.docker("update", "--memory", "96m", "--memory-swap", "-1", "--pids-limit", "30", "--cpus",
+        self.docker("update", "--memory", "96m", "--memory-swap", "-1", "--pids-limit", "30",
+                    "--cpus",
                     "0.25", "ll")
         assert self.limit("ll", "memory", "memory.max", "memory.limit_in_bytes") == str(96 << 20)
         assert self.limit("ll", "pids", "pids.max", "pids.max") == "30"
@@ -191,7 +196,8 @@ class Run:
         done = self.docker("run", "--name", "oom", "--memory", "16m", self.image, "sh", "-c",
                            "tail /dev/zero", check=False)
         assert done.rc in (137, 1), done
-        self.wait_until(lambda: self.inspect("oom", "{{.State.OOMKilled}}") == "true" or done.rc == 1,
+        killed = "{{.State.OOMKilled}}"
+        self.wait_until(lambda: self.inspect("oom", killed) == "true" or done.rc == 1,
                         "the daemon's notice")
         done = self.container("--pids-limit", "3", ":", "sh", "-c",
                               "sleep 9 & sleep 9 & sleep 9 & sleep 9 & wait", check=False)
@@ -220,7 +226,8 @@ class Run:
         self.container("-v", "vol:/data", "-v", f"{bind}:/bound", ":", "sh", "-c",
                        "echo one >/data/file; echo two >/bound/file")
         assert self.read(bind + "/file") == "two\n"
-        done = self.container("-v", "vol:/data:ro", "--mount", f"type=bind,src={bind},dst=/bound,readonly",
+        done = self.container("-v", "vol:/data:ro", "--mount",
+                              f"type=bind,src={bind},dst=/bound,readonly",
                               "--tmpfs", "/scratch:size=1m,mode=0711", ":", "sh", "-c",
                               "cat /data/file /bound/file; stat -c %a /scratch; touch /data/x /bound/x",
                               check=False)
@@ -238,8 +245,10 @@ class Run:
 
     @scenario(quick=True)
     def read_only_and_capabilities(self):
-        done = self.container("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
-                              ":", "sh", "-c", "touch /x; grep -E 'Cap(Eff|Bnd)|NoNew' /proc/self/status",
+        done = self.container("--read-only", "--cap-drop", "ALL", "--security-opt",
+                              "no-new-privileges",
+                              ":", "sh", "-c",
+                              "touch /x; grep -E 'Cap(Eff|Bnd)|NoNew' /proc/self/status",
                               check=False)
         assert "Read-only file system" in done.err, done
         values = done.out.split()
@@ -247,7 +256,8 @@ class Run:
 
     @scenario()
     def users_and_groups(self):
-        done = self.container("--user", "user", "--group-add", "4242", ":", "sh", "-c", "id -u; id -G; "
+        done = self.container("--user", "user", "--group-add", "4242", ":", "sh", "-c",
+                              "id -u; id -G; "
                               "echo $HOME; umask")
         lines = done.out.splitlines()
         assert lines[0] == "1000" and "4242" in lines[1].split(), done
@@ -255,9 +265,11 @@ class Run:
 
     @scenario()
     def seccomp_profiles(self):
-        profile = self.file("seccomp.json", json.dumps({"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
-            {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}]}))
-        done = self.container("--security-opt", f"seccomp={profile}", ":", "mkdir", "/tmp/x", check=False)
+        profile = self.file("seccomp.json", json.dumps({
+            "defaultAction": "SCMP_ACT_ALLOW",
+            "syscalls": [{"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_ERRNO"}]}))
+        done = self.container("--security-opt", f"seccomp={profile}", ":", "mkdir", "/tmp/x",
+                              check=False)
         assert done.rc == 1 and "Operation not permitted" in done.err, done
         done = self.container(":", "sh", "-c", "grep Seccomp: /proc/self/status; unshare -r true",
                               check=False)
@@ -268,7 +280,8 @@ class Run:
 
     @scenario(flavors=("root",))
     def privileged_and_devices(self):
-        done = self.container("--privileged", ":", "sh", "-c", "mount -t tmpfs none /tmp && echo mounted")
+        done = self.container("--privileged", ":", "sh", "-c",
+                              "mount -t tmpfs none /tmp && echo mounted")
         assert done.out == "mounted\n", done
         done = self.container("--device", "/dev/null:/dev/mine:r", ":", "sh", "-c",
                               "stat -c %t,%T /dev/mine; echo x >/dev/mine", check=False)
@@ -301,13 +314,16 @@ class Run:
     @scenario(timeout=120)
     def two_containers_on_a_network(self):
         self.docker("network", "create", "shop")
-        self.background("--name", "server", "--network", "shop", "--network-alias", "web", ":", "sh",
-                        "-c", "mkdir /www; echo hello >/www/index.html; exec httpd -f -p 80 -h /www")
+        self.background("--name", "server", "--network", "shop", "--network-alias", "web", ":",
+                        "sh",
+                        "-c",
+                        "mkdir /www; echo hello >/www/index.html; exec httpd -f -p 80 -h /www")
         address = self.inspect("server", "{{.NetworkSettings.Networks.shop.IPAddress}}")
         done = self.container("--network", "shop", ":", "nslookup", "web", check=False)
         assert re.search(rf"Name:\s+web\nAddress: {address}\n", done.out), done
         client = ("--network", "shop", ":", "wget", "-q", "-O", "-", f"http://{address}/")
-        self.wait_until(lambda: self.container(*client, check=False).out == "hello\n", "the page", 30)
+        self.wait_until(lambda: self.container(*client, check=False).out == "hello\n", "the page",
+                        30)
         self.docker("network", "disconnect", "shop", "server")
         assert self.container(*client, check=False).rc
 

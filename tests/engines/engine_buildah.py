@@ -6,8 +6,7 @@ import re
 import shutil
 
 import next_release
-from engine_podman import ulimit
-from framework import Engine, scenario
+from framework import Engine, scenario, ulimit
 
 IMAGE = "localhost/crun-test:latest"
 DOCKERFILE = """FROM {image}
@@ -24,7 +23,11 @@ class Buildah(Engine):
     name = "buildah"
     programs = ("buildah",)
     image = IMAGE
-    isolation = property(lambda self: "rootless" if self.rootless else "oci")
+
+    def __init__(self, world, flavor, folder):
+        super().__init__(world, flavor, folder)
+        self.isolation = "rootless" if self.rootless else "oci"
+        self.how = ["--runtime", self.runtime, "--isolation", self.isolation]
 
     def start(self):
         if self.rootless and not shutil.which("newuidmap"):
@@ -62,7 +65,7 @@ class Buildah(Engine):
         table = []
         for word in words:
             table += ["--", name] if word == ":" else [word]
-        return self.buildah("run", "--runtime", self.runtime, "--isolation", self.isolation, *table, **kwargs)
+        return self.buildah("run", *self.how, *table, **kwargs)
 
     def tidy(self):
         self.buildah("rm", "--all", check=False)
@@ -86,7 +89,7 @@ class Buildah(Engine):
     @scenario(quick=True)
     def build_with_run_steps(self):
         self.file("context/Dockerfile", DOCKERFILE.format(image=IMAGE))
-        self.buildah("bud", "--runtime", self.runtime, "--isolation", self.isolation, "--pull-never", "--tag",
+        self.buildah("bud", *self.how, "--pull-never", "--tag",
                      "made", self.path("context"), timeout=90)
         name = self.buildah("from", "--pull-never", "made").out.strip()
         done = self.buildah("run", name, "--", "cat", "/made", "/place/here", "/tmp/user")
@@ -96,7 +99,7 @@ class Buildah(Engine):
     def build_that_fails(self):
         for command, text in (("exit 9", "9"), ("no-such-program", "not found")):
             self.file("context/Dockerfile", f"FROM {IMAGE}\nRUN {command}\n")
-            done = self.buildah("bud", "--runtime", self.runtime, "--isolation", self.isolation, "--pull-never",
+            done = self.buildah("bud", *self.how, "--pull-never",
                                 "--tag", "bad", self.path("context"), check=False)
             assert done.rc and text in done.out + done.err, done
 
@@ -111,7 +114,7 @@ class Buildah(Engine):
     @scenario()
     def terminal(self):
         name = self.working()
-        pty = self.pty("buildah", "run", "--runtime", self.runtime, "--isolation", self.isolation, "-t", name,
+        pty = self.pty("buildah", "run", *self.how, "-t", name,
                        "sh")
         pty.expect(r"[#$] ", 30)
         pty.send(b"tty\r")
@@ -128,7 +131,8 @@ class Buildah(Engine):
     @scenario()
     def runtime_flags(self):
         log = self.path("tmp", "flag.log")
-        done = self.step("--runtime-flag", "log=" + log, "--runtime-flag", "debug", ":", "echo", "hello")
+        done = self.step("--runtime-flag", "log=" + log, "--runtime-flag", "debug", ":", "echo",
+                         "hello")
         assert done.out == "hello\n" and os.path.getsize(log), done
         done = self.step("--runtime-flag", "invalidflag", ":", "true", check=False)
         assert done.rc and "invalidflag" in done.err, done
@@ -136,9 +140,11 @@ class Buildah(Engine):
     @scenario()
     def mounts_users_and_capabilities(self):
         self.file("note", "a note\n")
-        done = self.step("--volume", f"{self.path('note')}:/tmp/note:ro", "--user", "1000", "--cap-drop",
+        done = self.step("--volume", f"{self.path('note')}:/tmp/note:ro", "--user", "1000",
+                         "--cap-drop",
                          "CAP_CHOWN", "--mount", "type=tmpfs,dst=/scratch", ":", "sh", "-c",
-                         "cat /tmp/note; id -u; touch /tmp/note; stat -f -c %T /scratch", check=False)
+                         "cat /tmp/note; id -u; touch /tmp/note; stat -f -c %T /scratch",
+                         check=False)
         assert done.out == "a note\n1000\ntmpfs\n" and "Read-only file system" in done.err, done
         done = self.step("--cap-drop", "CAP_CHOWN", ":", "grep", "CapEff", "/proc/self/status")
         assert not int(done.out.split()[1], 16) & 1, done
@@ -147,7 +153,7 @@ class Buildah(Engine):
     def cgroup_parent(self):
         name = self.buildah("from", "--pull-never", "--cgroup-parent", "/build-steps",
                             IMAGE).out.strip()
-        done = self.buildah("run", "--runtime", self.runtime, "--isolation", self.isolation, name, "--", "cat",
+        done = self.buildah("run", *self.how, name, "--", "cat",
                             "/proc/self/cgroup")
         assert re.search("build-steps|:/$", done.out, re.M), done
 
@@ -159,7 +165,7 @@ class Buildah(Engine):
     @scenario()
     def step_that_is_interrupted(self):
         name = self.working()
-        child = self.popen("buildah", "run", "--runtime", self.runtime, "--isolation", self.isolation, name,
+        child = self.popen("buildah", "run", *self.how, name,
                            "--", "sh", "-c", "echo ready; sleep 1000",
                            stdout=open(self.file("steps"), "wb"))
         self.wait_until(lambda: self.read(self.path("steps")) == "ready\n", "the step", 30)

@@ -70,7 +70,8 @@ class Containerd(Ctr, Cri, Engine):
         self.start_daemon()
         tar = [self.image_tar()]
         image = archives.docker_archive(self.path("image"), tar, IMAGE, Cmd=["sh"])
-        pause = archives.docker_archive(self.path("pause"), tar, PAUSE, Entrypoint=["sleep", "9999"])
+        pause = archives.docker_archive(self.path("pause"), tar, PAUSE,
+                                        Entrypoint=["sleep", "9999"])
         self.ctr("image", "import", "--snapshotter", self.snapshotter, image)
         if not self.rootless:
             for path in image, pause:

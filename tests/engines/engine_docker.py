@@ -178,7 +178,8 @@ class RemappedDocker(DockerBase):
     @scenario()
     def detached_with_exec_and_a_port(self):
         self.need_exec()
-        self.background("--name", "server", "--publish", "127.0.0.1:8083:80", ":", "httpd", "-f", "-p",
+        self.background("--name", "server", "--publish", "127.0.0.1:8083:80", ":", "httpd", "-f",
+                        "-p",
                         "80", "-h", "/etc")
         fetch = [self.world.rootfs + "/bin/busybox", "wget", "-q", "-O", "-",
                  "http://127.0.0.1:8083/passwd"]
