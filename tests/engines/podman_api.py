@@ -5,6 +5,7 @@ import os
 import shutil
 import urllib.request
 
+import hostside
 from framework import PATH, scenario
 
 REDIS = "localhost/crun-redis:latest"
@@ -71,7 +72,18 @@ class Scenarios:
         missing = self.docker(at, "start", "m", check=False)
         assert missing.rc != 0 and "no-such" in missing.err, missing
         self.docker(at, "rm", "m")
+        self.end_waiting_monitors()
         self.run("rm", "-f", self.path("tmp", "api.sock"))
+
+    def end_waiting_monitors(self):
+        """For exec by the API a monitor waits for five minutes before it forgets the session."""
+        for pid in hostside.processes():
+            try:
+                words = self.read(f"/proc/{pid}/cmdline").split("\0")
+            except OSError:
+                continue
+            if words[0].endswith("conmon") and "--exit-delay" in words:
+                os.kill(pid, 9)
 
     @scenario(timeout=60)
     def containers_survive_the_service(self):

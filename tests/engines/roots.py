@@ -33,6 +33,9 @@ def debootstrap(suite, packages):
     packages = sorted(set(packages) | set(LIBRARIES))
     digest = hashlib.sha256(repr(packages).encode()).hexdigest()[:10]
     target = os.path.join(cache(), f"{suite}-{digest}")
+    if os.path.isdir(target):   # without waiting for who makes another
+        os.utime(target)
+        return target
     with open(os.path.join(cache(), "lock"), "w", encoding="ascii") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not os.path.isdir(target):
