@@ -338,7 +338,7 @@ class Run:
 
     # ---- the daemon ----
 
-    @scenario(timeout=150)
+    @scenario(flavors=("root",), timeout=150)   # rootlesskit's namespaces end with it
     def restart_of_the_daemon_with_live_restore(self):
         text = self.read(self.path("daemon.json"))
         try:

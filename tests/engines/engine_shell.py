@@ -187,7 +187,7 @@ class Shell(Engine):
         assert [entry["status"] for entry in self.states()] == ["running"]
         self.run(self.runtime, "delete", "--force", "s1")
 
-    @scenario(quick=True)
+    @scenario()
     def timeout_ends_the_container(self):
         self.bundle("loop", "sh", "-c", "trap 'echo bye; exit 6' TERM; " + LOOP)
         done = self.sh("timeout --preserve-status 3 $CRUN run -b $BUNDLES/loop t1", check=False)
