@@ -7,6 +7,7 @@ each cgroup hierarchy that it sees is a cgroup made for it; its users exist in t
 """
 
 import ctypes
+import encodings.idna   # noqa: F401  pylint: disable=unused-import
 import fcntl
 import os
 import shutil
@@ -21,6 +22,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
                                 "integration"))
 import hostside     # noqa: E402  pylint: disable=wrong-import-position
 
+# Above: a room with another root has no Python, so that what urllib loads late has to be there before.
 CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC = 0x02000000, 0x04000000, 0x08000000
 CLONE_NEWPID, CLONE_NEWNET = 0x20000000, 0x40000000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8

@@ -95,7 +95,9 @@ class Scenarios:
         if not self.rootless:
             self.podman("pod", "pause", "pod")
             self.podman("pod", "unpause", "pod")
-        self.podman("pod", "kill", "pod")
+        # With the first process of their pid namespace the others end: they may be gone by then.
+        killed = self.podman("pod", "kill", "pod", check=False)
+        assert killed.rc == 0 or "not running" in killed.err, killed
         self.podman("pod", "rm", "--force", "pod")
 
     @scenario(timeout=120)
