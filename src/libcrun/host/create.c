@@ -14,11 +14,8 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-/* Whether a host user has an id in the container's own user namespace. */
-static bool user_is_mapped(uid_t uid, void *data)
+bool launch_maps_user(const struct launch_plan *plan, uid_t uid)
 {
-	const struct launch_plan *plan = data;
-
 	for (size_t i = 0; i < plan->uid_map_len; i++) {
 		const struct oci_id_mapping *map = &plan->uid_map[i];
 
@@ -26,6 +23,11 @@ static bool user_is_mapped(uid_t uid, void *data)
 			return true;
 	}
 	return false;
+}
+
+static bool user_is_mapped(uid_t uid, void *data)
+{
+	return launch_maps_user(data, uid);
 }
 
 static bool needs_shield(struct launch_plan *plan)

@@ -431,9 +431,24 @@ static void exec_done(struct exec *x)
 	container_done(&x->c);
 }
 
+/*
+ * The namespace that the container was made with decides. The one that its first process is in may be of that process's own making
+ * (unshare(2)), while others of the container, who have more rights than that one shows, look at us from the first.
+ */
+static bool made_own_userns(const struct launch_plan *plan)
+{
+	for (size_t i = 0; i < plan->linux_->namespaces_len; i++) {
+		const struct oci_linux_namespace *ns = &plan->linux_->namespaces[i];
+
+		if (ns->type == OCI_NAMESPACE_TYPE_USER)
+			return !(ns->path && ns->path[0]);
+	}
+	return false;
+}
+
 static bool needs_shield(struct exec *x)
 {
-	bool own_userns = x->joins & (1U << NS_USER);
+	bool own_userns = x->joins & (1U << NS_USER) && made_own_userns(x->l.plan);
 
 	return exe_shield_is_needed(own_userns ? exec_user_is_mapped : NULL, x);
 }

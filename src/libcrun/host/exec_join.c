@@ -109,6 +109,8 @@ bool exec_user_is_mapped(uid_t uid, void *data)
 	_cleanup_close_ int dir = open_process(x, ERR_IGNORED);
 	char text[16384], *rest = text, *line;
 
+	if (launch_maps_user(x->l.plan, uid))
+		return true;
 	/* What cannot be found out is taken for a yes. */
 	if (dir < 0 || io_read_file_at(dir, "uid_map", text, sizeof(text)) < 0)
 		return true;

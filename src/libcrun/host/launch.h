@@ -88,6 +88,9 @@ void launch_init(struct launch *l, const struct libcrun_context *ctx, const char
 /* A caller that ignores SIGCHLD would have the kernel reap our child, and with it what we know of its end. */
 void launch_keep_children(struct launch *l);
 
+/* Whether the host user UID has an id in the user namespace that the configuration makes for the container. */
+bool launch_maps_user(const struct launch_plan *plan, uid_t uid);
+
 /* Puts the place in the file in front of an error that has a JSON pointer. Returns -errno. */
 int launch_locate(const struct launch *l, struct crun_error *err);
 

@@ -40,19 +40,14 @@ static int open_destination(const struct outside *o, const struct mount_op *op)
 			   O_PATH | (op->dest_nofollow ? O_NOFOLLOW : 0));
 }
 
-static bool is_mount(int fd)
-{
-	struct sys_mount_place place;
-
-	return sys_mount_place(fd, &place) == 0 && place.is_mount_root;
-}
-
-/* What has been made up to here, in o->mount_fds. The mount points that were made for it stay, as those of a creation do. */
+/*
+ * What has been made up to here, by the descriptors of the mounts: a process of the container may have led the path somewhere else, to a
+ * mount that protects the host from it. The mount points that were made for it stay, as those of a creation do.
+ */
 static void take_back(struct outside *o, size_t made)
 {
 	while (made-- > 0) {
-		if (o->mount_fds[made] >= 0 && is_mount(o->mount_fds[made]) &&
-		    mount_old_detach(o->proc_fd, o->mount_fds[made]) < 0)
+		if (mount_old_detach(o->proc_fd, o->mount_fds[made]) < 0)
 			log_warning("the mount at `%s` could not be taken away again",
 				    o->plan->mounts[made].destination);
 		close_fd(&o->mount_fds[made]);
@@ -78,15 +73,11 @@ static int add(struct outside *o, size_t i, struct crun_error *err)
 	const struct mount_op *op = &o->plan->mounts[i];
 	int r = mount_make(o, op, err);
 
-	if (r < 0)
-		return r;
-	close_fd(&o->mount_fds[i]);
-	o->mount_fds[i] = open_destination(o, op);
-	if (o->mount_fds[i] < 0)
-		return err_sys(err, o->mount_fds[i], "open the new mount");
-	r = finish(o, op, o->mount_fds[i], err);
-	if (r < 0)
-		take_back(o, i + 1);
+	if (r >= 0)
+		r = finish(o, op, o->mount_fds[i], err);
+	/* It may be in its place all the same, or never have been. */
+	if (r < 0 && o->mount_fds[i] >= 0 && mount_old_detach(o->proc_fd, o->mount_fds[i]) < 0)
+		log_debug("mount to %s: it was not there yet", op->destination);
 	return r;
 }
 
@@ -113,10 +104,16 @@ static bool is_listed(const char *path, const char *const *list, size_t len)
 	return false;
 }
 
+static bool is_protected(const struct launch_plan *plan, const char *path)
+{
+	return str_eq(path, "/proc") || str_after(path, "/proc/") ||
+	       is_listed(path, plan->masked_paths, plan->masked_paths_len) ||
+	       is_listed(path, plan->readonly_paths, plan->readonly_paths_len);
+}
+
 /* What keeps the container from the host's kernel is not given up by a list of mounts that names one thing too many. */
 static int check_removable(struct outside *o, int fd, struct crun_error *err)
 {
-	const struct launch_plan *plan = o->plan;
 	struct sys_mount_place place, root;
 	char path[PATH_MAX];
 	int r = mount_path_of(o, fd, path, sizeof(path), err);
@@ -130,9 +127,7 @@ static int check_removable(struct outside *o, int fd, struct crun_error *err)
 		return err_set(err, CODE_MOUNT_TARGET, EINVAL, "it is the container's root");
 	if (!place.is_mount_root || place.mount_id == root.mount_id)
 		return err_set(err, CODE_MOUNT_TARGET, EINVAL, "nothing is mounted at `%s`", path);
-	if (str_eq(path, "/proc") || str_after(path, "/proc/") ||
-	    is_listed(path, plan->masked_paths, plan->masked_paths_len) ||
-	    is_listed(path, plan->readonly_paths, plan->readonly_paths_len))
+	if (is_protected(o->plan, path))
 		return err_set(err, CODE_MOUNT_TARGET, EPERM,
 			       "`%s` protects the host from the container, and stays", path);
 	return 0;
@@ -162,6 +157,15 @@ static int detach(struct outside *o, size_t i, struct crun_error *err)
 	return r;
 }
 
+/* The path may lead elsewhere by now: nothing of the container's choice gets into /proc. */
+static bool is_unsafe_place(struct outside *o, int fd)
+{
+	char path[PATH_MAX];
+
+	return mount_path_of(o, fd, path, sizeof(path), ERR_IGNORED) < 0 ||
+	       is_protected(o->plan, path);
+}
+
 static void put_back(struct outside *o, size_t i)
 {
 	_cleanup_close_ int target = FD_NONE;
@@ -169,7 +173,7 @@ static void put_back(struct outside *o, size_t i)
 	if (o->mount_fds[i] < 0)
 		return;
 	target = open_destination(o, &o->plan->mounts[i]);
-	if (target < 0 || sys_move_mount(o->mount_fds[i], target) < 0)
+	if (target < 0 || is_unsafe_place(o, target) || sys_move_mount(o->mount_fds[i], target) < 0)
 		log_warning("the mount at `%s` could not be put back",
 			    o->plan->mounts[i].destination);
 	close_fd(&o->mount_fds[i]);

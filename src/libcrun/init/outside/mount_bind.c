@@ -143,7 +143,8 @@ int mount_bind(struct outside *o, const struct mount_op *op, struct crun_error *
 	r = bind_source(o, op, *source, &over_dev, err);
 	if (r < 0)
 		return r;
-	if (!over_dev)
+	/* Who changes a live container finds the mount again by this, and by no path that may lead elsewhere by now. */
+	if (!over_dev && !o->plan->live_mounts)
 		close_fd(source);
 	return 0;
 }

@@ -315,6 +315,17 @@ int mount_check_label(const struct outside *o, const struct mount_op *op, int mo
 	return 0;
 }
 
+/* FD is the new mount, or what it is mounted on, for who may have to take it away from a live container: see live_mounts.c. */
+static void keep_for_undo(struct outside *o, const struct mount_op *op, int *fd)
+{
+	int *kept = &o->mount_fds[op - o->plan->mounts];
+
+	if (!o->plan->live_mounts)
+		return;
+	close_fd(kept);
+	*kept = take_fd(fd);
+}
+
 int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *err)
 {
 	struct mount_target t = {.fd = FD_NONE};
@@ -337,7 +348,10 @@ int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *er
 				       "a new %s filesystem with options of more than 255 bytes "
 				       "cannot be idmapped",
 				       op->fstype);
-		return mount_long(o, op, &t, err);
+		r = mount_long(o, op, &t, err);
+		if (r >= 0)
+			keep_for_undo(o, op, &target_fd);
+		return r;
 	}
 	if (is_tmpfs && !t.created && S_ISDIR(t.mode) && !has_parameter(op, "mode")) {
 		snprintf(mode, sizeof(mode), "%04o", (unsigned)t.mode & 07777);
@@ -360,5 +374,7 @@ int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *er
 	if (r < 0)
 		return r;
 	shown.attr_set = initial_attrs(op);
-	return mount_attach(o, &shown, fd, &t, later.rec_set ? &later : NULL, err);
+	r = mount_attach(o, &shown, fd, &t, later.rec_set ? &later : NULL, err);
+	keep_for_undo(o, op, &fd);
+	return r;
 }
