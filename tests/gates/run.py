@@ -185,6 +185,29 @@ STORY = {LIB + "init/last/phases.c": '{.name = "a"}, {.name = "b"}, {0}',
          "ARCHITECTURE.md": "| last | a · b |\n"}
 NAMED = {RUN: C, LIB + "base/a.h": H,
          LIB + "base/module.am": "libbase_la_SOURCES = \\\n\t%D%/a.c \\\n\tsrc/libcrun/base/a.h\n"}
+
+
+LOADED = {}
+
+
+def load(name):
+    """A gate's module, once; a process for each case would take most of the time."""
+    if name not in LOADED:
+        spec = importlib.util.spec_from_file_location(name, TOP / "scripts" / ("check-%s.py" % name))
+        LOADED[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(LOADED[name])
+    return LOADED[name]
+
+
+def errors(name, used=None, tested=None):
+    """A tree with a catalogue of one code, which a source uses and a test names."""
+    catalogue = "SECTION(\"All\")\nCODE(%s, KIND_SPEC, \"It is wrong.\", \"Mend it.\")\n" % name
+    gate_ = load("errors")
+    return {gate_.CATALOGUE: catalogue, gate_.DOCUMENT: gate_.document(gate_.read(catalogue)),
+            **call("err_set(CODE_%s)" % (used or name)),
+            "tests/integration/test_a.py": "t.fails(code=\"%s\")\n" % (tested or name)}
+
+
 CASES += [
     ("makefiles", "named", NAMED, None),
     ("makefiles", "unnamed source", {**NAMED, LIB + "base/b.c": C}, "base/b.c:1: makefiles: no makefile"),
@@ -214,6 +237,20 @@ CASES += [
     ("story", "the host's", {LIB + "host/launch.c": '{.name = "x"}', "ARCHITECTURE.md":
                              " (load) y\n x   words\n z   words\n (run: w)\n"}, "this says z"),
 
+    ("errors", "told", errors("A"), None),
+    ("errors", "a phrase of engines", errors("NOT_FOUND"),
+     "src/libcrun/base/error_codes.def:2: errors: NOT_FOUND can be taken for the phrase"),
+    ("errors", "no source", errors("A", used="B"),
+     "src/libcrun/base/error_codes.def:2: errors: no source uses CODE_A"),
+    ("errors", "no test", errors("A", tested="B"),
+     "src/libcrun/base/error_codes.def:2: errors: no test produces A"),
+    ("errors", "an excuse", {**errors("A", tested="B"),
+                             "tests/untested-errors.txt": "A: it cannot be helped\n"}, None),
+    ("errors", "an excuse too many", {**errors("A"),
+                                      "tests/untested-errors.txt": "A: it cannot be helped\n"},
+     "tests/untested-errors.txt:1: errors: a test names A"),
+    ("errors", "another document", {**errors("A"), "docs/errors.md": "# Errors\n"},
+     "docs/errors.md:1: errors: differs from the catalogue"),
     ("kernel", "told", {LIB + "sys/a.c": "SYS_RET_NEW(syscall(SYS_new, 1), 2)", **KERNEL}, None),
     ("kernel", "no row", {LIB + "sys/a.c": "SYS_RET_NEW(syscall(SYS_newer, 1), 2)", **KERNEL},
      "docs/kernel-features.md:1: kernel: no row tells what is done without newer"),
@@ -235,7 +272,6 @@ CASES += [
     ("text", "no last line feed", {"README.md": "a"}, "no line feed"),
     ("text", "private path", {"README.md": "a\nsee /" + "work/x\n"}, "README.md:2: text:"),
 ]
-LOADED = {}
 
 
 def write(folder, tree):
@@ -254,15 +290,6 @@ def run(command, **env):
 
 def gate(name, folder, **env):
     return run([sys.executable, str(TOP / "scripts" / ("check-%s.py" % name)), folder], **env)
-
-
-def load(name):
-    """A gate's module, once; a process for each case would take most of the time."""
-    if name not in LOADED:
-        spec = importlib.util.spec_from_file_location(name, TOP / "scripts" / ("check-%s.py" % name))
-        LOADED[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(LOADED[name])
-    return LOADED[name]
 
 
 def judge(name, tree, expected):

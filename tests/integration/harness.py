@@ -30,8 +30,9 @@ payload that keeps them open blocks nobody)
         check: fail unless rc == 0.  `t.rt(..., check=False)` to look at failures.
         A command is given as the caller would type it: t.rt("--debug", "run", "-b", p, id).
     p = t.popen(...)                  same arguments, a subprocess.Popen, killed at the end
-    t.fails(*args, has="text", ...)   must exit non-zero with one line on stderr holding `has`;
-                                      the line with the error's code is not in .err but .code
+    t.fails(*args, has="text", code="CODE", ...)   must exit non-zero with one line on stderr
+                                      holding `has`; docs/errors.md has the codes, which are not
+                                      in .err but .code
     t.run_container(b, *opts)         foreground run -> result;  .probe = sections of /bin/probe
     t.create(b, *opts) t.start(x) t.state(x) t.kill(x, sig) t.delete(x, force=False)
         x is an id, a bundle or a result; create/run take id=...; all take check=...
@@ -287,7 +288,7 @@ class Test:
             assert rc == 0, result
         return result
 
-    def fails(self, *args, has="", **kwargs):
+    def fails(self, *args, has="", code=None, **kwargs):
         """The command must fail and say why; returns the result."""
         result = self.rt(*args, check=False, **kwargs)
         assert result.rc != 0, f"must fail: {result}"
@@ -295,6 +296,8 @@ class Test:
         assert result.err.strip(), f"failed without a word: {result}"
         for text in [has] if isinstance(has, str) else has:
             assert text in result.err, f"no {text!r} in: {result}"
+        # Other runtimes have no codes; that ours always shows one is test_error_codes.py's matter.
+        assert not code or result.code in (None, code), f"code {result.code}, not {code}: {result}"
         return result
 
     @staticmethod

@@ -91,11 +91,12 @@ class Systemd:
     def create(self, bundle, *opts, **kwargs):
         return self.rt("--systemd-cgroup", *opts, "create", "-b", bundle.path, bundle.id, **kwargs)
 
-    def fails(self, bundle, has, *opts, **kwargs):
+    def fails(self, bundle, has, *opts, code=None, **kwargs):
         result = self.create(bundle, *opts, check=False, **kwargs)
         assert result.rc != 0, result
         for text in [has] if isinstance(has, str) else has:
             assert text in result.err, f"no {text!r} in {result}"
+        assert not code or result.code in (None, code), result
         return result
 
     def delete(self, bundle):

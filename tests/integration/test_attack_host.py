@@ -32,7 +32,8 @@ def test_console_socket_that_is_closed_at_once_fails_create(t):
     thread = threading.Thread(target=lambda: listener.accept()[0].close())
     thread.start()
     bundle = t.bundle(SLEEP, mutate={"process": {"terminal": True}})
-    t.fails("create", "-b", bundle.path, "--console-socket", path, bundle.id, has="send")
+    t.fails("create", "-b", bundle.path, "--console-socket", path, bundle.id, has="send",
+            code="CONSOLE_SOCKET")
     thread.join()
     listener.close()
     t.assert_no_trace(bundle)
@@ -101,7 +102,7 @@ def test_caller_that_ignores_sigchld(t):
         bundle = t.bundle(args)
         for _n in range(5):
             t.fails("create", "-b", bundle.path, bundle.id, preexec_fn=ignore,
-                    has="executable file")
+                    has="executable file", code="COMMAND_MISSING")
 
 
 @flavors("root")
@@ -137,7 +138,8 @@ def test_pid_file_that_cannot_be_written_leaves_nothing(t):
     for path in (t.path("no/such/dir/pid"), "/proc/pid", t.mkdir("a-directory")):
         for verb in (["create"], ["run", "--detach"], ["run"]):
             bundle = t.bundle(SLEEP)
-            t.fails(*verb, "--pid-file", path, "-b", bundle.path, bundle.id, has="pid file")
+            t.fails(*verb, "--pid-file", path, "-b", bundle.path, bundle.id, has="pid file",
+                    code="PID_FILE")
             t.assert_no_trace(bundle)
     hostside.reap()
 
@@ -206,7 +208,7 @@ def test_record_that_another_user_has_planted_is_not_believed(t):
     try:
         for command in (["kill", bundle.id, "KILL"], ["delete", "--force", bundle.id],
                         ["state", bundle.id]):
-            t.fails(*command, has="belongs to uid 1234")
+            t.fails(*command, has="belongs to uid 1234", code="CONTAINER_OWNER")
         assert victim.poll() is None
     finally:
         shutil.rmtree(planted)

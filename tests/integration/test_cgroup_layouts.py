@@ -56,7 +56,7 @@ def test_no_cgroup_file_system_at_all(t):
     bundle = limited(t, {})
     for command in (["create"], ["run"]):
         t.fails(*command, "-b", bundle.path, bundle.id,
-                has=["no cgroup file system", "--cgroup-manager=disabled"])
+                has=["no cgroup file system", "--cgroup-manager=disabled"], code="CGROUP_MOUNT")
         assert bundle.id not in t.state_entries()
     lives(t, bundle, NONE)
     bundle.config["process"]["args"] = ["echo", "hi"]
@@ -93,7 +93,7 @@ def test_v1_with_some_hierarchies_only(t):
     found = lives(t, bundle)
     assert found["pids"] == found["devices"] == bundle.cgroup, found
     bundle = limited(t, {"memory": {"limit": 1 << 26}})
-    t.fails("create", "-b", bundle.path, bundle.id, has="memory")
+    t.fails("create", "-b", bundle.path, bundle.id, has="memory", code="CGROUP_CONTROLLER")
     left = [top for top, _dirs, _files in os.walk(ROOT) if f"{t.prefix}/" in top]
     assert left == [], left
 
@@ -105,7 +105,7 @@ def test_v2_read_only_is_named(t):
         for path in (f"/{t.prefix}/x", ""):
             bundle = limited(t, resources, path=path)
             t.fails("run", "-b", bundle.path, bundle.id,
-                    has=["read-only", ROOT, "--cgroup-manager=disabled"])
+                    has=["read-only", ROOT, "--cgroup-manager=disabled"], code="CGROUP_READ_ONLY")
             assert bundle.id not in t.state_entries()
     lives(t, limited(t, {}), NONE)
 

@@ -167,7 +167,8 @@ def test_frozen_cgroup_is_refused(t):
         for path in (f"/{t.prefix}/theirs", f"/{t.prefix}/theirs/below"):
             bundle = limited(t, {}, path=path)
             for command in (["create"], ["run"]):
-                t.fails(*command, "-b", bundle.path, bundle.id, has=["is frozen", "cgroupsPath"])
+                t.fails(*command, "-b", bundle.path, bundle.id, has=["is frozen", "cgroupsPath"],
+                        code="CGROUP_FROZEN")
                 assert bundle.id not in t.state_entries()
         write(f"{level}/freezer.state", "THAWED")
     remove(made)
@@ -194,7 +195,8 @@ def test_v2_cgroup_with_processes_is_refused_with_their_number(t):
     for child, where in zip(children, (made[0], made[0], made[0] + "/below")):
         write(where + "/cgroup.procs", str(child.pid))
     bundle = limited(t, {}, path=path)
-    t.fails("create", "-b", bundle.path, bundle.id, has=["holds 3 processes", "exists already"])
+    t.fails("create", "-b", bundle.path, bundle.id, has=["holds 3 processes", "exists already"],
+            code="CGROUP_IN_USE")
     assert all(child.poll() is None for child in children)
     for child in children:
         child.kill()

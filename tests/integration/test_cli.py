@@ -55,7 +55,7 @@ def test_flags_may_be_repeated(t):
 
 def test_repeated_log_and_format_last_wins(t):
     t.fails("--log-format", "text", f"--log={t.path('first')}", "--log-format=json", "--log",
-            t.path("second"), "state", "nope")
+            t.path("second"), "state", "nope", code="CONTAINER_UNKNOWN")
     assert open(t.path("second"), encoding="utf-8").read().startswith("{")
     assert not os.path.exists(t.path("first")) or os.path.getsize(t.path("first")) == 0
 
@@ -83,7 +83,7 @@ def test_unambiguous_abbreviation(t):
 
 
 def test_ambiguous_abbreviation_is_refused(t):
-    t.fails("--log-", "json", "list", has="--log-")
+    t.fails("--log-", "json", "list", has="--log-", code="USAGE")
 
 
 def test_unknown_global_option_names_itself(t):
@@ -156,7 +156,7 @@ def test_options_stop_at_the_first_word(t):
 def test_double_dash_ends_the_options(t):
     bundle = t.bundle("exit 7")
     assert t.rt("run", "--bundle", bundle.path, "--", bundle.id, check=False).rc == 7
-    t.fails("state", "--", "--help", has="--help")
+    t.fails("state", "--", "--help", has="--help", code="CONTAINER_ID")
 
 
 def test_missing_container_id(t):

@@ -36,7 +36,8 @@ def test_signal_zero_in_each_state(t):
     assert t.state(bundle)["status"] == "running"
     t.kill(bundle, "KILL")
     dead(t, bundle)
-    t.fails("kill", bundle.id, "0", has=["container not running", "no such process"])
+    t.fails("kill", bundle.id, "0", has=["container not running", "no such process"],
+            code="CONTAINER_STOPPED")
     t.kill(bundle, "0", opts=["--all"])
 
 
@@ -136,7 +137,8 @@ def test_other_signals_that_are_denied_name_both_labels(t):
     for opts in ([], ["--all"]):
         denied(t)
         result = t.fails("kill", *opts, bundle.id, "TERM", has=[
-            "denied", "the label of crun is ", f"that of process {pid} is "])
+            "denied", "the label of crun is ", f"that of process {pid} is "],
+                         code="SIGNAL_REFUSED")
         assert result.err.endswith("Permission denied\n"), result
         assert "container not running" not in result.err, result
         t.without(None)

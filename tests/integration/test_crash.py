@@ -264,7 +264,7 @@ def test_state_directory_without_a_record(t):
     id = t.new_id()
     t.mkdir(os.path.join(t.state_dir, id), 0o700)
     for args in (["state"], ["start"], ["kill"]):
-        result = t.fails(*args, id)
+        result = t.fails(*args, id, code="CONTAINER_DAMAGED")
         assert result.rc < 128 and id in result.err, result
     t.rt("list")
     result = t.delete(id, force=True)

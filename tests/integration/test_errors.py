@@ -107,7 +107,8 @@ def test_script_with_a_missing_interpreter(t):
     # Only execve finds out, so this one may fail at start.
     bundle = t.bundle(["/tmp/script"])
     t.file(os.path.join(bundle.rootfs, "tmp/script"), "#!/no/such/shell\n", mode=0o755)
-    result = t.fails("run", "-b", bundle.path, bundle.id, has="/tmp/script")
+    result = t.fails("run", "-b", bundle.path, bundle.id, has="/tmp/script",
+                     code="COMMAND_UNUSABLE")
     assert "No such file or directory" in result.err, result
     t.assert_no_trace(bundle)
 
@@ -182,14 +183,15 @@ def test_rootfs_that_is_a_file_is_named(t):
 
 def test_missing_bundle_is_named(t):
     for verb in ("create", "run"):
-        t.fails(verb, "-b", "/no/such/bundle", t.new_id(), has="/no/such/bundle")
+        t.fails(verb, "-b", "/no/such/bundle", t.new_id(), has="/no/such/bundle",
+                code="BUNDLE_MISSING")
     assert t.state_entries() == []
 
 
 def test_missing_config_is_named(t):
     path = t.mkdir("empty")
     for verb in ("create", "run"):
-        t.fails(verb, "-b", path, t.new_id(), has="config.json")
+        t.fails(verb, "-b", path, t.new_id(), has="config.json", code="CONFIG_MISSING")
     assert t.state_entries() == []
 
 
@@ -342,5 +344,5 @@ def test_config_that_is_no_regular_file(t):
 
 def test_document_without_process_can_be_created_but_not_run(t):
     bundle = t.bundle(mutate={"process": None})
-    t.fails("run", "-b", bundle.path, bundle.id, has="process")
+    t.fails("run", "-b", bundle.path, bundle.id, has="process", code="CONFIG_VALUE")
     t.assert_no_trace(bundle)

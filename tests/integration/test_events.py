@@ -210,5 +210,5 @@ def test_errors(t):
 def test_container_without_cgroup(t):
     bundle = t.bundle(SLEEP)
     t.rt("--cgroup-manager", "disabled", "run", "-d", "-b", bundle.path, bundle.id)
-    t.fails("events", bundle.id, has="no cgroup of its own")
+    t.fails("events", bundle.id, has="no cgroup of its own", code="CGROUP_NONE")
     t.fails("events", "--stats", bundle.id, has="no cgroup of its own")

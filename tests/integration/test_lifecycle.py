@@ -131,7 +131,7 @@ def test_duplicate_id_leaves_the_first_untouched(t):
     first, second = running(t), t.bundle(SLEEP)
     before = t.state(first)
     for verb in ("create", "run"):
-        t.fails(verb, "-b", second.path, first.id, has="already exists")
+        t.fails(verb, "-b", second.path, first.id, has="already exists", code="CONTAINER_EXISTS")
         assert t.state(first) == before
     assert t.cgroup_dirs(first) and os.path.exists(f"/proc/{before['pid']}")
     assert not t.cgroup_dirs(second)
@@ -152,7 +152,7 @@ def test_unknown_id(t):
 
 def test_start_of_a_running_container_is_refused(t):
     bundle = running(t)
-    t.fails("start", bundle.id, has="running")
+    t.fails("start", bundle.id, has="running", code="CONTAINER_STATE")
     assert t.state(bundle)["status"] == "running"
 
 

@@ -381,7 +381,7 @@ def test_ordinary_user_who_asks_for_limits_that_cannot_be_set_is_told(t):
         t.skip("the cgroup file system is writable")
     bundle = t.bundle(mutate={"linux": {"resources": {"pids": {"limit": 5}},
                                         "cgroupsPath": f"/{t.prefix}/c"}})
-    t.fails("run", "-b", bundle.path, bundle.id, has="cgroup")
+    t.fails("run", "-b", bundle.path, bundle.id, has="cgroup", code="CGROUP_DELEGATION")
     t.assert_no_trace(bundle)
 
 

@@ -119,7 +119,7 @@ def test_something_else_at_a_devices_place_is_refused(t):
         bundle = t.bundle(own_rootfs=True, mutate={
             "linux": {"devices": [device("/thing", "c", 1, 3)]}})
         make(os.path.join(bundle.rootfs, "thing"))
-        t.fails("run", "-b", bundle.path, bundle.id, has=["/thing", "File exists"])
+        t.fails("run", "-b", bundle.path, bundle.id, has=["/thing", "File exists"], code="DEVICE")
         t.assert_no_trace(bundle)
 
 
@@ -137,7 +137,8 @@ def test_ordinary_users_devices_are_the_hosts_bound(t):
     with_path = t.bundle(mutate={"linux": {"devices": [device("/dev/null", "c", 1, 3)]}})
     assert stats(t, with_path, "/dev/null")["/dev/null"][3] == "1:3"
     # The host has no such path to bind.
-    t.fails("run", "-b", bundle.path, bundle.id, has="/dev/extra/full")
+    t.fails("run", "-b", bundle.path, bundle.id, has="/dev/extra/full",
+            code="MOUNT_SOURCE_MISSING")
     t.assert_no_trace(bundle)
 
 
@@ -268,7 +269,7 @@ def test_exception_from_a_wide_rule_is_kept_or_refused(t):
         rule(False, "b", 7, 0, "rwm")]}}})
     if "devices" in hostside.cgroup_mounts():
         t.fails("run", "-b", bundle.path, bundle.id,
-                has=["cgroup v1", "/linux/resources/devices/2"])
+                has=["cgroup v1", "/linux/resources/devices/2"], code="DEVICE_RULE")
         t.assert_no_trace(bundle)
         return
     paths = ["/dev/loop-like", "/dev/loop-other"]

@@ -228,7 +228,8 @@ def test_failing_hook_before_the_payload_ends_the_creation(t):
                                        noting(t, stage, "echo third", "third")],
                                "poststop": [noting(t, "poststop", "cat", "stopped")]})
         t.fails("run", "-b", bundle.path, bundle.id,
-                has=[f"{stage} hook 1", "exit status 3", "because", f"/hooks/{stage}/1"])
+                has=[f"{stage} hook 1", "exit status 3", "because", f"/hooks/{stage}/1"],
+                code="HOOK_FAILED")
         t.assert_no_trace(bundle)
         assert not os.path.exists(os.path.join(bundle.mark, "ran")), stage
         assert not os.path.exists(os.path.join(bundle.mark, "third")), stage
@@ -305,7 +306,7 @@ def test_hook_that_takes_too_long_is_killed_with_its_children(t):
     for stage in STAGES[:4]:
         bundle = with_hooks(t, **{stage: [hook("sleep 1000 & sleep 1000", timeout=1)]})
         began = time.monotonic()
-        t.fails("run", "-b", bundle.path, bundle.id, has=[stage, "1 seconds"])
+        t.fails("run", "-b", bundle.path, bundle.id, has=[stage, "1 seconds"], code="HOOK_TIMEOUT")
         assert 0.9 < time.monotonic() - began < 8, stage
         t.assert_no_trace(bundle)
 

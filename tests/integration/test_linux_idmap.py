@@ -269,7 +269,8 @@ def test_new_file_system_in_a_user_namespace_is_refused(t):
 @flavors("rootless")
 def test_an_ordinary_user_is_told(t):
     bundle = with_mounts(t, volume(t.mkdir("volume"), "bind", "idmap"))
-    t.fails("run", "-b", bundle.path, bundle.id, has=["idmapped", "not permitted"])
+    t.fails("run", "-b", bundle.path, bundle.id, has=["idmapped", "not permitted"],
+            code="MOUNT_IDMAP")
     t.assert_no_trace(bundle)
 
 

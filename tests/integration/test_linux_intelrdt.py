@@ -21,7 +21,7 @@ def test_host_without_resctrl_is_told_what_to_mount(t):
         t.skip("resctrl is mounted here")
     bundle = with_rdt(t, schemata=["L3:0=f"])
     t.fails("run", "-b", bundle.path, bundle.id,
-            has=["/linux/intelRdt", "resctrl is not mounted", "mount -t resctrl"])
+            has=["/linux/intelRdt", "resctrl is not mounted", "mount -t resctrl"], code="RESCTRL")
     t.assert_no_trace(bundle)
 
 

@@ -161,5 +161,6 @@ def test_masks_and_readonly_paths_need_a_mount_namespace(t):
         conf["linux"]["maskedPaths"] = conf["linux"]["readonlyPaths"] = []
         conf["linux"][field] = ["/etc"]
         bundle.save()
-        t.fails("run", "-b", bundle.path, bundle.id, has="mount namespace")
+        t.fails("run", "-b", bundle.path, bundle.id, has="mount namespace",
+                code="NAMESPACE_NEEDED")
         t.assert_no_trace(bundle)

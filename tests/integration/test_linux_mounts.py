@@ -91,13 +91,14 @@ def test_nothing_below_sys_is_writable_for_an_ordinary_user(t):
 
 def test_unknown_file_system_is_named(t):
     bundle = with_mounts(t, entry("/tmp", "nosuchfs", "none"))
-    t.fails("run", "-b", bundle.path, bundle.id, has=["nosuchfs", "/mounts/7"])
+    t.fails("run", "-b", bundle.path, bundle.id, has=["nosuchfs", "/mounts/7"], code="MOUNT_TYPE")
     t.assert_no_trace(bundle)
 
 
 def test_unknown_option_is_named(t):
     bundle = with_mounts(t, entry("/tmp", "tmpfs", "tmpfs", "nosuchoption=1"))
-    t.fails("run", "-b", bundle.path, bundle.id, has=["nosuchoption", "/mounts/7"])
+    t.fails("run", "-b", bundle.path, bundle.id, has=["nosuchoption", "/mounts/7"],
+            code="MOUNT_OPTION")
     t.assert_no_trace(bundle)
 
 
@@ -222,7 +223,7 @@ def test_locked_flags_stay_and_nobody_is_told_otherwise(t):
     found = mounted(t, bind(source, "/tmp", "rbind", "rw"))["/tmp"].options
     assert {"ro", "nosuid", "nodev", "noexec"} <= found, found
     bundle = with_mounts(t, bind(source, "/tmp", "rbind", "exec"))
-    t.fails("run", "-b", bundle.path, bundle.id, has=["noexec", "locked"])
+    t.fails("run", "-b", bundle.path, bundle.id, has=["noexec", "locked"], code="MOUNT_REFUSED")
 
 
 # ---- tmpfs --------------------------------------------------------------------------------
@@ -392,7 +393,7 @@ def test_looping_link_is_an_error(t):
 def test_destination_root_is_refused(t):
     for name in ("/", "/.", "//", "/etc/.."):
         bundle = with_mounts(t, entry(name, "tmpfs", "tmpfs"))
-        t.fails("run", "-b", bundle.path, bundle.id, has="root directory")
+        t.fails("run", "-b", bundle.path, bundle.id, has="root directory", code="MOUNT_TARGET")
     bundle = with_mounts(t, entry("", "tmpfs", "tmpfs"))
     t.fails("run", "-b", bundle.path, bundle.id, has="destination")
 
@@ -464,7 +465,8 @@ def test_source_that_the_user_may_not_reach_is_refused(t):
     os.chown(t.path("hidden"), 0, 0)
     os.chmod(t.path("hidden"), 0o700)
     bundle = with_mounts(t, bind(hidden, "/tmp", "rbind"))
-    t.fails("run", "-b", bundle.path, bundle.id, has=[hidden, "ermission denied"])
+    t.fails("run", "-b", bundle.path, bundle.id, has=[hidden, "ermission denied"],
+            code="MOUNT_SOURCE_REFUSED")
     t.assert_no_trace(bundle)
 
 

@@ -348,7 +348,7 @@ def test_ranges_that_are_not_the_users_are_refused(t):
     bundle = t.bundle(rootless="ranges")
     bundle.config["linux"]["uidMappings"][1]["hostID"] = 3000000000
     bundle.save()
-    result = t.fails("run", "-b", bundle.path, bundle.id, has="newuidmap")
+    result = t.fails("run", "-b", bundle.path, bundle.id, has="newuidmap", code="MAPPING_REFUSED")
     assert "peration not permitted" in result.err, result
     t.assert_no_trace(bundle)
 
@@ -358,7 +358,7 @@ def test_groups_with_a_single_mapping_are_refused_with_a_hint(t):
     bundle = t.bundle()
     bundle.config["process"]["user"]["additionalGids"] = [0]
     bundle.save()
-    t.fails("run", "-b", bundle.path, bundle.id, has="additional groups")
+    t.fails("run", "-b", bundle.path, bundle.id, has="additional groups", code="ID_UNMAPPED")
 
 
 @flavors("rootless")
@@ -481,7 +481,7 @@ def test_sysctls_need_their_namespace(t):
         bundle.config["linux"]["namespaces"] = [n for n in spaces if n["type"] != kind]
         bundle.config.pop("hostname")
         bundle.save()
-        t.fails("run", "-b", bundle.path, bundle.id, has=[key, kind])
+        t.fails("run", "-b", bundle.path, bundle.id, has=[key, kind], code="SYSCTL_HOST")
 
 
 def test_sysctl_value_with_a_newline_is_refused(t):
@@ -492,5 +492,5 @@ def test_sysctl_value_with_a_newline_is_refused(t):
 def test_unknown_sysctl_names_its_key(t):
     bundle = t.bundle(mutate={"linux": {"sysctl": {"net.ipv4.no_such_thing": "1"}}})
     t.fails("run", "-b", bundle.path, bundle.id,
-            has=["net.ipv4.no_such_thing", "No such file or directory"])
+            has=["net.ipv4.no_such_thing", "No such file or directory"], code="SYSCTL")
     t.assert_no_trace(bundle)

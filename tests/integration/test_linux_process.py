@@ -259,7 +259,8 @@ def test_cwd_through_a_link_is_where_it_leads_inside(t):
 def test_cwd_that_cannot_be_entered_fails_create_with_the_known_words(t):
     for cwd, words in (("/etc/passwd", "Not a directory"), ("/etc/passwd/x", "Not a directory")):
         bundle = process(t, cwd=cwd)
-        t.fails("create", "-b", bundle.path, bundle.id, has=[f"chdir to `{cwd}`", words])
+        t.fails("create", "-b", bundle.path, bundle.id, has=[f"chdir to `{cwd}`", words],
+                code="CWD_REFUSED")
         t.assert_no_trace(bundle)
     bundle = process(t, cwd="relative")
     t.fails("create", "-b", bundle.path, bundle.id, has="absolute")
@@ -569,5 +570,6 @@ def test_v2_systemds_v1_hierarchy_is_refused_where_there_is_none(t):
 
 def test_unknown_handler_is_refused(t):
     bundle = t.bundle(mutate={"annotations": {"run.oci.handler": "wasm"}})
-    t.fails("run", "-b", bundle.path, bundle.id, has=["/annotations/run.oci.handler", "`wasm`"])
+    t.fails("run", "-b", bundle.path, bundle.id, has=["/annotations/run.oci.handler", "`wasm`"],
+            code="HANDLER_UNKNOWN")
     t.assert_no_trace(bundle)

@@ -179,7 +179,7 @@ def test_deadline_that_the_kernel_refuses_fails_and_leaves_nothing(t):
     bundle.save()
     for verb in ("create", "run"):
         t.fails(verb, "-b", bundle.path, bundle.id,
-                has=["SCHED_DEADLINE", "/process/scheduler", "cpuset"])
+                has=["SCHED_DEADLINE", "/process/scheduler", "cpuset"], code="SCHEDULER")
         t.assert_no_trace(bundle)
 
 
@@ -316,7 +316,8 @@ def test_newer_memory_policies_work_or_are_explained(t):
 def test_memory_node_that_does_not_exist_fails(t):
     for nodes in ("1023", "64-70,900"):
         bundle = memory(t, mode="MPOL_BIND", nodes=nodes)
-        t.fails("run", "-b", bundle.path, bundle.id, has=["/linux/memoryPolicy", nodes])
+        t.fails("run", "-b", bundle.path, bundle.id, has=["/linux/memoryPolicy", nodes],
+                code="MEMORY_POLICY")
         t.assert_no_trace(bundle)
 
 

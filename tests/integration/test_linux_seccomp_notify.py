@@ -241,7 +241,7 @@ def test_listener_that_hangs_up_fails_create_and_leaves_nothing(t):
     bundle = notified(t, ["true"], path, "getppid")
     bundle.config["hooks"] = {"createRuntime": [{"path": "/bin/sleep", "args": ["sleep", "0.3"]}]}
     bundle.save()
-    t.fails("create", "-b", bundle.path, bundle.id, has="listener")
+    t.fails("create", "-b", bundle.path, bundle.id, has="listener", code="SECCOMP_LISTENER")
     thread.join()
     sock.close()
     t.assert_no_trace(bundle)
@@ -250,7 +250,8 @@ def test_listener_that_hangs_up_fails_create_and_leaves_nothing(t):
 def test_paths_of_listeners_are_absolute(t):
     for more in ({"listenerPath": "seccomp.sock"}, {"listenerPath": ""}):
         bundle = notified(t, ["true"], None, "getppid", **more)
-        t.fails("run", "-b", bundle.path, bundle.id, has=["/linux/seccomp/listenerPath", "absolute"])
+        t.fails("run", "-b", bundle.path, bundle.id, has=["/linux/seccomp/listenerPath", "absolute"],
+                code="SECCOMP_PROFILE")
     bundle = notified(t, ["true"], None, "getppid")
     t.fails("run", "-b", bundle.path, bundle.id, env={"RUN_OCI_SECCOMP_RECEIVER": "seccomp.sock"},
             has="absolute")
@@ -390,7 +391,8 @@ def test_pids_limit_without_room_for_the_payloads_thread_says_so(t):
         bundle = notified(t, ["true"], path, "getppid")
         bundle.config["linux"]["resources"] = {"pids": {"limit": 1}}
         t.fails("run", "-b", bundle.save().path, bundle.id,
-                has=["seccomp listener needs a second thread", "linux.resources.pids.limit"])
+                has=["seccomp listener needs a second thread", "linux.resources.pids.limit"],
+                code="SECCOMP_LOAD")
         t.assert_no_trace(bundle)
     with Listener(t) as listener:
         bundle = notified(t, ["true"], listener, "getppid")
@@ -416,7 +418,7 @@ def test_listener_that_reads_byte_by_byte_does_not_hold_create(t):
     bundle.config["annotations"] = {"big": "x" * 4000000}
     before = time.monotonic()
     t.fails("--timeout", "1", "create", "-b", bundle.save().path, bundle.id,
-            has="listener for seccomp, which does not read it")
+            has="listener for seccomp, which does not read it", code="TIMEOUT")
     assert time.monotonic() - before < 5
     thread.join()
     sock.close()
@@ -556,7 +558,8 @@ def test_unknown_system_calls_are_an_error_if_asked_for(t):
         bundle.save()
         if refused:
             t.fails("run", "-b", bundle.path, bundle.id,
-                    has=["no_such_call", "/linux/seccomp/syscalls/0/names/2"])
+                    has=["no_such_call", "/linux/seccomp/syscalls/0/names/2"],
+                    code="SECCOMP_SYSCALL")
             t.assert_no_trace(bundle)
         else:
             t.run_container(bundle)

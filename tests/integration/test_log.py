@@ -118,7 +118,7 @@ def test_json_format_without_a_log_file_still_prints_to_stderr(t):
 
 
 def test_log_that_cannot_be_opened_is_an_error_that_names_it(t):
-    result = t.fails("--log", "/no/such/dir/log", "list", has="/no/such/dir/log")
+    result = t.fails("--log", "/no/such/dir/log", "list", has="/no/such/dir/log", code="LOG_FILE")
     assert result.rc != 0, result
 
 

@@ -108,7 +108,7 @@ def test_apparmor_profile_that_is_not_loaded_fails_create(t):
     with profile(t):
         bundle = confined(t, "crun-test-no-such-profile", ["true"])
         t.fails("create", "-b", bundle.path, bundle.id,
-                has=["crun-test-no-such-profile", "/process/apparmorProfile"])
+                has=["crun-test-no-such-profile", "/process/apparmorProfile"], code="LSM_LABEL")
         t.assert_no_trace(bundle)
 
 

@@ -272,7 +272,8 @@ def test_v2_pause_that_hangs_is_undone_by_signals_and_by_the_timeout(t):
             assert f"interrupted by signal {int(number)}" in err and bundle.id in err, err
             assert read(where, "cgroup.freeze") == "0"
             assert t.state(bundle)["status"] == "running"
-        t.fails("--timeout=300ms", "pause", bundle.id, has=["did not freeze within 300 ms", "cat"])
+        t.fails("--timeout=300ms", "pause", bundle.id, has=["did not freeze within 300 ms", "cat"],
+                code="FREEZE_TIMEOUT")
         assert read(where, "cgroup.freeze") == "0"
     finally:
         os.close(fan)

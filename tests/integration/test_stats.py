@@ -342,4 +342,4 @@ def test_container_without_cgroup(t):
 def test_closed_output_is_a_failure(t):
     bundle = up(t)
     with open("/dev/full", "wb") as full:
-        t.fails("stats", bundle.id, stdout=full, has="No space left on device")
+        t.fails("stats", bundle.id, stdout=full, has="No space left on device", code="OUTPUT")

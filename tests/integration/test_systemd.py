@@ -351,7 +351,10 @@ def test_wrong_annotations_are_refused(t):
                               ("KillSignal", "'TERM'", "KillSignal"),
                               ("PIDs", "[]", "processes"), ("Slice", "7", "slice")):
         bundle = bundle_for(t, annotations={PROPERTY + name: value})
-        s.fails(bundle, [word, "annotations"])
+        if name == "NoSuchProperty":
+            s.fails(bundle, [word, "annotations"], code="SYSTEMD_REFUSED")
+        else:
+            s.fails(bundle, [word, "annotations"])
         s.gone(scope_of(bundle))
         t.assert_no_trace(bundle)
 

@@ -221,7 +221,8 @@ def test_swap_alone_counts_from_the_limit_that_the_container_has(t):
         return
     update(t, bundle, "--memory-swap=128m")
     assert memory_limits(t, cgroup) == (64 * MIB, 128 * MIB)
-    refused(t, bundle, "--memory-swap=32m", has=["memory/swap", "less than that of memory"])
+    refused(t, bundle, "--memory-swap=32m", has=["memory/swap", "less than that of memory"],
+            code="LIMIT_CONFLICT")
     assert memory_limits(t, cgroup) == (64 * MIB, 128 * MIB)
     if cgroup.is_v1("memory"):
         refused(t, bundle, "--memory=256m", has=["memory/limit", "change both"])
@@ -282,7 +283,7 @@ def test_shares_in_both_spellings_and_idle(t):
         t.skip("no cpu.idle here")
     update(t, bundle, "--cpu-idle", "1")
     assert cgroup.value(t, "cpu", "cpu.idle", "cpu.idle") == "1"
-    refused(t, bundle, "--cpu-share=512", has="idle")
+    refused(t, bundle, "--cpu-share=512", has="idle", code="LIMIT_REFUSED")
     update(t, bundle, "--cpu-idle=0", "--cpu-share=512")
     assert cgroup.value(t, "cpu", "cpu.idle", "cpu.idle") == "0"
     assert cgroup.value(t, "cpu", "cpu.shares", "cpu.weight") in ("512", "59")
@@ -414,7 +415,8 @@ def test_unified_keys_and_missing_controllers(t):
         return
     update(t, bundle, resources={"unified": {"cgroup.max.depth": "5"}})
     assert read(cgroup.v2, "cgroup.max.depth") == "5"
-    refused(t, bundle, resources={"unified": {"cgroup.none": "5"}}, has="cgroup.none")
+    refused(t, bundle, resources={"unified": {"cgroup.none": "5"}}, has="cgroup.none",
+            code="CGROUP_FEATURE")
     refused(t, bundle, resources={"unified": {"frobs.max": "5"}},
             has=["frobs", "cgroup.controllers"])
     refused(t, bundle, resources={"unified": {"a/../memory.max": "5"}}, has="cgroup file")
@@ -482,7 +484,7 @@ def test_check_before_update_refuses_a_limit_below_the_usage(t):
     before = memory_limits(t, cgroup)
     limit = {"limit": PAGE, "swap": PAGE}
     refused(t, bundle, resources={"memory": dict(limit, checkBeforeUpdate=True)},
-            has=["memory/limit", "checkBeforeUpdate"])
+            has=["memory/limit", "checkBeforeUpdate"], code="LIMIT_BELOW_USE")
     assert memory_limits(t, cgroup) == before
     assert t.state(bundle)["status"] == "running"
 

@@ -147,7 +147,7 @@ def test_v1_default_cannot_change_with_cgroups_below(t):
     os.mkdir(below)
     before = read(cgroup.dir(t, "devices"), "devices.list")
     result = refused(t, bundle, resources={"devices": [{"allow": True, "access": "rwm"}]},
-                     has="below it")
+                     has="below it", code="CGROUP_BUSY")
     assert "put back" not in result.err, result
     assert read(cgroup.dir(t, "devices"), "devices.list") == before
     # A list can change all the same, and what is below follows.

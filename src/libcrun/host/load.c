@@ -76,6 +76,10 @@ static int resolve_bundle(struct launch *l, const char **ret, struct crun_error 
 	r = copy ? sys_readlinkat(AT_FDCWD, copy, path, sizeof(path)) : -ENOMEM;
 	free(copy);
 	close_fd(&fd);
+	/* The bundle is there: it is procfs that is not. */
+	if (r == -ENOENT)
+		return err_sys_code(err, CODE_PROC_MISSING, r, "resolve bundle `%s` through /proc",
+				    bundle);
 	if (r < 0)
 		return err_sys_code(err, CODE_BUNDLE_MISSING, r, "resolve bundle `%s`", bundle);
 	*ret = oci_arena_strndup(&l->arena, path, strlen(path));

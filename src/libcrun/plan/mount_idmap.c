@@ -202,11 +202,12 @@ static int check_possible(const struct launch_plan *plan, const struct mount_op 
 	if (op->kind == MOUNT_REMOUNT || op->kind == MOUNT_CGROUP)
 		err_set(err, KIND_SPEC, EINVAL, "an id mapping has no meaning for %s",
 			op->kind == MOUNT_REMOUNT ? "\"remount\"" : "a cgroup mount");
-	else if (!plan->facts.privileged)
+	else if (!plan->facts.privileged) {
 		err_set(err, KIND_PERMISSION, EPERM,
 			"an ordinary user cannot have idmapped mounts: the kernel asks for CAP_SYS_ADMIN "
 			"where the file system was mounted: Operation not permitted");
-	else if (op->kind == MOUNT_FS && plan_ns_is_own(plan, NS_USER))
+		err_code(err, CODE_MOUNT_IDMAP);
+	} else if (op->kind == MOUNT_FS && plan_ns_is_own(plan, NS_USER))
 		/* It belongs to that namespace, whose root may not use a mapping that was made outside (mount_setattr(2)). */
 		err_set(err, CODE_MOUNT_IDMAP, EOPNOTSUPP,
 			"a new `%s` cannot be idmapped in a container with a user namespace: the ids "

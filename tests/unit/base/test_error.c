@@ -239,11 +239,11 @@ TEST(each_kind_has_a_general_code)
 
 TEST(the_code_of_a_call)
 {
-	CHECK_INT(err_sys_code(&err, CODE_PIVOT, -EACCES, "pivot_root to `%s`", "/r"), -EACCES);
+	CHECK_INT(err_sys_code(&err, CODE_DEVICE, -EACCES, "pivot_root to `%s`", "/r"), -EACCES);
 	CHECK_STR(err.text, "pivot_root to `/r`: Permission denied");
 	CHECK_INT(err.kind, KIND_PERMISSION);
-	CHECK_STR(err_code_name(&err), "PIVOT");
-	err_sys_code(&err, CODE_PIVOT, -ENOMEM, "call");
+	CHECK_STR(err_code_name(&err), "DEVICE");
+	err_sys_code(&err, CODE_DEVICE, -ENOMEM, "call");
 	CHECK_STR(err_code_name(&err), "NO_MEMORY");
 	err_sys(&err, -EMFILE, "call");
 	CHECK_STR(err_code_name(&err), "FILE_LIMIT");
@@ -263,7 +263,7 @@ TEST(a_step_names_what_has_no_code)
 	CHECK_INT(err_code_of_step(&err, CODE_MASK), -EINVAL);
 	CHECK_STR(err_code_name(&err), "MASK");
 	/* An outer step does not know better. */
-	err_code_of_step(&err, CODE_PIVOT);
+	err_code_of_step(&err, CODE_DEVICE);
 	CHECK_STR(err_code_name(&err), "MASK");
 	err_sys(&err, -ENOMEM, "call");
 	err_code_of_step(&err, CODE_MASK);

@@ -46,8 +46,10 @@ static int failed(const struct instance *in, int r, const char *what, struct cru
 	char words[256];
 
 	if (sys_fsopen_message(in->fs_fd, words, sizeof(words)) > 0)
-		return err_sys(err, r, "%s: %s", what, words);
-	return err_sys(err, r, "%s", what);
+		err_sys(err, r, "%s: %s", what, words);
+	else
+		err_sys(err, r, "%s", what);
+	return r == -EINVAL ? err_code(err, CODE_MOUNT_OPTION) : r;
 }
 
 static const char *value_of(const struct mount_parameter *p, char *buf, size_t size)
@@ -144,8 +146,9 @@ static int make_on_stage(struct outside *o, const struct instance *in, struct cr
 	if (r == -ENODEV)
 		return no_such_fs(op, err);
 	if (r < 0)
-		return err_sys(err, r, "make a %s filesystem with the options `%s`", op->fstype,
-			       data.data ? data.data : "");
+		return err_sys_code(err, r == -EINVAL ? CODE_MOUNT_OPTION : CODE_MOUNT_REFUSED, r,
+				    "make a %s filesystem with the options `%s`", op->fstype,
+				    data.data ? data.data : "");
 	return r;
 }
 

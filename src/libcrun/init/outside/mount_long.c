@@ -89,7 +89,8 @@ int mount_long(struct outside *o, const struct mount_op *op, const struct mount_
 	r = mount_old_new(o->proc_fd, target->fd, op->source ? op->source : op->fstype, op->fstype,
 			  mount_attr_flags(op->attr_set), data.data);
 	if (r < 0)
-		return err_sys(err, r, "make a %s filesystem with `%s`", op->fstype, data.data);
+		return err_sys_code(err, r == -EINVAL ? CODE_MOUNT_OPTION : CODE_MOUNT_REFUSED, r,
+				    "make a %s filesystem with `%s`", op->fstype, data.data);
 	fd = open_new_mount(o, target, err);
 	if (fd < 0)
 		return fd;

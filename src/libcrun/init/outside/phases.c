@@ -54,7 +54,7 @@ static bool wants_masks(const struct launch_plan *plan)
 
 const struct outside_phase outside_phases[] = {
 	{.name = "go", .when = wants_go, .run = phase_go, .says = {EXPECTS(MSG_GO)}},
-	{.name = "affinity", .run = phase_affinity, .code = CODE_CPU_AFFINITY},
+	{.name = "affinity", .run = phase_affinity},
 	{.name = "session", .run = phase_session},
 	{.name = "identity", .run = phase_identity, .code = CODE_CREDENTIALS},
 	{.name = "join", .run = phase_join, .code = CODE_NAMESPACE_JOIN},

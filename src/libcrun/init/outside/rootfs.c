@@ -78,6 +78,10 @@ static int open_root_clone(struct outside *o, struct crun_error *err)
 		return fd;
 	if (fd < 0) {
 		err_in(err, "root filesystem `%s`", o->plan->rootfs);
+		if (err->code == CODE_MOUNT_SOURCE_MISSING)
+			err_code(err, CODE_ROOTFS_MISSING);
+		else if (err->code == CODE_MOUNT_SOURCE_REFUSED)
+			err_code(err, CODE_ROOTFS_UNUSABLE);
 		return err_at(err, "/root/path");
 	}
 	return fd;
