@@ -79,6 +79,16 @@ def compare(where, in_tables, in_page):
                 % (where, option[1])
 
 
+def incomplete(heading, lines):
+    """What a command's section lacks besides its options: a description, the exit status."""
+    before = "\n".join(lines).split("\n**-")[0]
+    paragraphs = [p for p in before.split("\n\n") if re.match(r"[A-Z]", p.strip())]
+    if not [p for p in paragraphs if not p.strip().startswith("Exit status:")]:
+        yield "%s: the page does not say what the command does" % heading
+    if "xit status" not in before:
+        yield "%s: the page does not say what the exit status is" % heading
+
+
 def differences(crun, page):
     text = help_of(crun)
     sections = sections_of_page(page)
@@ -98,6 +108,10 @@ def differences(crun, page):
         usage = re.sub(r"^Usage: crun \[OPTION\]\.\.\. ", "", own.splitlines()[0])
         if not any(usage in re.sub(r"[*`\\]", "", line) for line in sections[heading]):
             yield "%s: the page has no line with `%s`" % (heading, usage)
+        yield from incomplete(heading, sections[heading])
+    for heading in ("EXIT STATUS", "ERRORS", "ENVIRONMENT", "FILES", "EXAMPLES", "SEE ALSO"):
+        if heading not in sections:
+            yield "the page has no section `# %s`" % heading
     for heading in sections:
         if heading.startswith("crun ") and heading.split()[1] not in commands:
             yield "the page has a section `%s`, but there is no such command" % heading
@@ -115,6 +129,8 @@ def main():
     broken = page.replace("**--pid-file**", "**--pidfile**")
     if not found and len(list(differences(crun, broken))) < 2:
         found.append("the check does not notice a renamed option")
+    if not found and not list(differences(crun, page.replace("Exit status: 0 if the", "If the"))):
+        found.append("the check does not notice a missing exit status")
     for line in found:
         print(line)
     sys.exit(1 if found else 0)
