@@ -64,10 +64,7 @@ const struct inside_phase inside_phases[] = {
 const struct inside_phase exec_inside_phases[] = {
 	{.name = "console", .when = wants_console, .run = phase_console, .code = CODE_TERMINAL},
 	{.name = "stdio", .when = wants_stdio, .run = phase_stdio},
-	{.name = "personality",
-	 .when = wants_personality,
-	 .run = phase_personality,
-	 .code = CODE_PERSONALITY},
+	{.name = "personality", .when = wants_personality, .run = phase_personality},
 	{.name = "memory_policy",
 	 .when = wants_memory_policy,
 	 .run = phase_memory_policy,

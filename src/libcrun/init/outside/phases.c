@@ -87,7 +87,7 @@ const struct outside_phase outside_phases[] = {
 /* A process that joins a container was born in its root; what is left of the host is a procfs to reach its own label. */
 const struct outside_phase exec_outside_phases[] = {
 	{.name = "go", .when = wants_go, .run = phase_go, .says = {EXPECTS(MSG_GO)}},
-	{.name = "affinity", .run = phase_affinity, .code = CODE_CPU_AFFINITY},
+	{.name = "affinity", .run = phase_affinity},
 	{.name = "session", .run = phase_session},
 	{.name = "identity", .run = phase_identity, .code = CODE_CREDENTIALS},
 	{.name = "join", .run = phase_join, .code = CODE_NAMESPACE_JOIN},
