@@ -82,7 +82,7 @@ def compare(where, in_tables, in_page):
 def incomplete(heading, lines):
     """What a command's section lacks besides its options: a description, the exit status."""
     before = "\n".join(lines).split("\n**-")[0]
-    paragraphs = [p for p in before.split("\n\n") if re.match(r"[A-Z]", p.strip())]
+    paragraphs = [p for p in before.split("\n\n") if re.match(r"[A-Z*]|`\S+` [a-z]", p.strip())]
     if not [p for p in paragraphs if not p.strip().startswith("Exit status:")]:
         yield "%s: the page does not say what the command does" % heading
     if "xit status" not in before:
