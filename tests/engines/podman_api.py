@@ -141,7 +141,8 @@ class Scenarios:
     def compose_of_web_and_redis_by_docker_compose(self):
         tool = ["docker-compose"]
         if not shutil.which("docker-compose", path=PATH):
-            if self.run("docker", "compose", "version", check=False).rc:
+            if not shutil.which("docker", path=PATH) or \
+                    self.run("docker", "compose", "version", check=False).rc:
                 self.skip("docker-compose is not installed")
             tool = ["docker", "compose"]
         self.compose(*tool, env={"DOCKER_HOST": self.service()})
