@@ -79,7 +79,7 @@ class Buildah(Engine):
 
     # ---- scenarios ----
 
-    @scenario(quick=True)
+    @scenario()
     def run_prints_and_hands_on_the_status(self):
         done = self.step(":", "sh", "-c", "echo out; echo err >&2; exit 7", check=False)
         assert done.out == "out\n" and done.err.startswith("err\n") and done.rc == 7, done
