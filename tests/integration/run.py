@@ -374,7 +374,7 @@ def main():
             if not world.rootless_works():
                 runner.impossible["rootless"] = "the kernel refuses user namespaces to users"
             # Before the tests have mount namespaces of their own, which would not see its directory.
-            if any(job.module == "test_systemd" for job in jobs):
+            if any("systemd" in job.module for job in jobs):
                 systemd_host.start_user_manager(world.user[0])
         runner.run(jobs)
     finally:
