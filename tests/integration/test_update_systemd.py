@@ -226,7 +226,7 @@ def test_v2_signals_and_timeout_undo_an_update_that_systemd_does_not_answer(t):
         hanging = Hanging(t, manager, bundle)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, None):
             manager.hang = {"SetUnitProperties"}
-            child = hanging.start(*([] if number else ["--timeout=1s"]))
+            child = hanging.start(*([] if number else [f"--timeout={PATIENCE:g}s"]))
             told = manager.called("SetUnitProperties")[-1][2]
             # Who is asked now answers, and had done what it was told before.
             manager.set(hanging.scope, told)
