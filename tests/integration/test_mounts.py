@@ -210,3 +210,19 @@ def test_links_lead_nowhere_else(t):
         assert os.listdir(target) == [], "a mount point on the host"
         t.rt("mounts", "remove", bundle.id, document(t, {"destination": link}))
     assert set(hostside.mount_table()) == before
+
+
+@flavors("root", "rootless")
+def test_link_to_a_mount_of_the_configuration_removes_nothing(t):
+    """Such a mount may hide a part of another one; the container makes links where it likes."""
+    def hide(conf):
+        writable(conf)
+        conf["mounts"] += [bind(volume(t), "/data"), tmpfs("/data/hidden")]
+
+    t.mkdir("volume")
+    t.mkdir("volume/hidden")
+    bundle = running(t, mutate=hide, own_rootfs=True)
+    os.symlink("/data/hidden", f"/proc/{t.pid(bundle)}/root/link")
+    t.fails("mounts", "remove", bundle.id, document(t, {"destination": "/link"}),
+            has="by its own name")
+    t.rt("mounts", "remove", bundle.id, document(t, {"destination": "/data/hidden"}))

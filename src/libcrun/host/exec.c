@@ -161,14 +161,23 @@ static pid_t spawn(struct exec *x, struct init_args *args, struct crun_error *er
 	return spawn_init(&request, &l->pidfd, err);
 }
 
+/* The cgroup that the container's first process is in, as long as the number is that process's. */
+static bool may_enter_inits(const struct exec *x, int r)
+{
+	return !x->opts->cgroups && cgroup_enter_retry(x->l.cgroup, r, x->c.record->pid) &&
+	       !sys_pidfd_has_ended(x->c.pidfd);
+}
+
 /* What a failed birth may be followed by: another way, which *AGAIN says. */
 static int spawn_again(struct exec *x, int r, bool *again, struct crun_error *err)
 {
 	struct launch *l = &x->l;
 
 	*again = false;
-	if (r == -ESRCH)
+	if (r == -ESRCH) {
+		x->c.status = LIBCRUN_STOPPED;
 		return container_not_running(&x->c, err);
+	}
 	if (r == -EINVAL && !x->join_by_fds && l->birth.join_before) {
 		x->join_by_fds = *again = true;
 		return exec_open_namespaces(x, err);
@@ -178,8 +187,8 @@ static int spawn_again(struct exec *x, int r, bool *again, struct crun_error *er
 	if (r == -ENOSYS) {
 		cgroup_cannot_clone(l->cgroup);
 		l->plan->sync_go = *again = true;
-	} else if (!x->opts->cgroups) {
-		*again = cgroup_enter_retry(l->cgroup, r, x->c.record->pid);
+	} else {
+		*again = may_enter_inits(x, r);
 	}
 	return *again ? 0 : r;
 }
@@ -262,7 +271,7 @@ static int enter_cgroup(struct exec *x, struct crun_error *err)
 	struct launch *l = &x->l;
 	int r = cgroup_enter(l->cgroup, l->pid, err);
 
-	if (r < 0 && !x->opts->cgroups && cgroup_enter_retry(l->cgroup, r, x->c.record->pid))
+	if (r < 0 && may_enter_inits(x, r))
 		r = cgroup_enter(l->cgroup, l->pid, err);
 	return r;
 }

@@ -54,6 +54,21 @@ static int plan_added(struct launch_plan *plan, struct oci_arena *arena, struct 
 	return r;
 }
 
+static int list_own_mounts(struct launch_plan *plan, const struct oci_config *whole,
+			   struct oci_arena *arena, struct crun_error *err)
+{
+	const char **list = plan_alloc(arena, whole->mounts_len + 1, sizeof(*list));
+
+	if (!list)
+		return PLAN_NO_MEMORY(err);
+	for (size_t i = 0; i < whole->mounts_len; i++) {
+		if (whole->mounts[i].destination)
+			list[plan->own_mounts_len++] = whole->mounts[i].destination;
+	}
+	plan->own_mounts = list;
+	return 0;
+}
+
 static int plan_removed(struct launch_plan *plan, struct oci_arena *arena, struct crun_error *err)
 {
 	const struct oci_config *config = plan->config;
@@ -111,6 +126,8 @@ int plan_live_mounts(const struct oci_config *config, const struct oci_mount_lis
 	plan->gid_map_len = plan->linux_->gid_mappings_len;
 	r = opts->change == LIVE_MOUNTS_ADD ? plan_added(plan, arena, err)
 					    : plan_removed(plan, arena, err);
+	if (r >= 0 && opts->change == LIVE_MOUNTS_REMOVE)
+		r = list_own_mounts(plan, config, arena, err);
 	if (r >= 0)
 		*ret = plan;
 	return r;

@@ -181,6 +181,9 @@ struct launch_plan {
 	size_t mounts_len;
 	const char *const *masked_paths, *const *readonly_paths;
 	size_t masked_paths_len, readonly_paths_len;
+	/* Where the container's own configuration mounts something; for the removal of mounts only. */
+	const char *const *own_mounts;
+	size_t own_mounts_len;
 	const struct plan_device *devices;
 	size_t devices_len;
 	const struct plan_net_device *net_devices;

@@ -112,7 +112,8 @@ static bool is_protected(const struct launch_plan *plan, const char *path)
 }
 
 /* What keeps the container from the host's kernel is not given up by a list of mounts that names one thing too many. */
-static int check_removable(struct outside *o, int fd, struct crun_error *err)
+static int check_removable(struct outside *o, const struct mount_op *op, int fd,
+			   struct crun_error *err)
 {
 	struct sys_mount_place place, root;
 	char path[PATH_MAX];
@@ -130,6 +131,13 @@ static int check_removable(struct outside *o, int fd, struct crun_error *err)
 	if (is_protected(o->plan, path))
 		return err_set(err, CODE_MOUNT_TARGET, EPERM,
 			       "`%s` protects the host from the container, and stays", path);
+	/* Such a mount may hide what is below it. A process of the container makes links, and we are told names. */
+	if (!str_eq(path, op->destination) &&
+	    is_listed(path, o->plan->own_mounts, o->plan->own_mounts_len))
+		return err_set(err, CODE_MOUNT_TARGET, EPERM,
+			       "it leads to `%s`, which the container was created with: such a "
+			       "mount is removed by its own name only",
+			       path);
 	return 0;
 }
 
@@ -141,7 +149,7 @@ static int detach(struct outside *o, size_t i, struct crun_error *err)
 
 	if (fd < 0)
 		return err_sys(err, fd, "open");
-	r = check_removable(o, fd, err);
+	r = check_removable(o, &o->plan->mounts[i], fd, err);
 	if (r < 0)
 		return r;
 	o->mount_fds[i] = sys_open_tree(fd, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
