@@ -80,7 +80,8 @@ class Conmon(Engine):
         os.close(sync_read)
         self.log("conmon", argv[1:], data)
         child.wait(30)
-        return json.loads(data)
+        # of a short exec it tells the exit status as well, on a line of its own
+        return json.loads(data.splitlines()[0])
 
     @staticmethod
     def message(fd):
