@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import threading
+import time
 
 import hostside
 import terminals
@@ -414,6 +415,39 @@ def test_short_output_is_complete(t):
         pty = t.pty("exec", "-t", bundle.id, "echo", f"line{number}")
         pty.expect(f"line{number}\r\n".encode())
         assert pty.wait() == 0
+
+
+MUCH = "i=0; while [ $i -lt 3000 ]; do echo 0123456789012345678901234567890123456789; i=$((i+1)); done"
+
+
+@timeout(60)
+def test_terminal_that_is_read_late_loses_nothing(t):
+    bundle = running(t)
+    master, slave = os.openpty()
+    child = t.popen("exec", "-t", bundle.id, "sh", "-c", MUCH, stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    # more than all buffers hold is under way, and nobody reads
+    time.sleep(0.5)
+    assert child.poll() is None
+    found = b""
+    while len(found) < 3000 * 42:
+        found += os.read(master, 65536)
+    assert found == b"0123456789012345678901234567890123456789\r\n" * 3000
+    assert child.wait(20) == 0
+    os.close(master)
+
+
+@timeout(60)
+def test_terminal_that_goes_away_ends_the_command(t):
+    bundle = running(t)
+    master, slave = os.openpty()
+    child = t.popen("exec", "-t", bundle.id, "sh", "-c", "while :; do echo y; done", stdin=slave,
+                    stdout=slave, stderr=slave)
+    os.close(slave)
+    os.read(master, 10)
+    os.close(master)
+    assert child.wait(20) != 0
+    t.wait_until(lambda: len(t.rt("ps", bundle.id).out.splitlines()) == 2, "the process to end")
 
 
 # ---- seccomp and protection ---------------------------------------------------------------------
