@@ -14,7 +14,8 @@ Steps (default: all, in this order):
   hardened     a part of the integration suite on the build with sanitizers
   vm           boot one distribution's kernel with systemd, and run a part of the suite there
   engines      container engines that are installed, a few scenarios of each
-  engines-all  (not by default; --engines) every engine and scenario; newer ones are debootstrapped
+  engines-all  (not by default; --engines) every engine and scenario; newer ones are debootstrapped;
+               Podman's units under systemd, in a virtual machine
   vm-matrix    (not by default) every kernel, cgroup layout and driver, the whole suite in each
 Each skip is printed with its reason. The last line counts everything.
 """
@@ -261,6 +262,7 @@ class Runner:
 
     def engines_all(self):
         self.on_gcc_build("engines-all", "tests/engines/run.py")
+        self.on_gcc_build("engines-all", "tests/vm/run.py", "--podman")
 
 
 def main():

@@ -35,6 +35,7 @@ import contain      # noqa: E402  pylint: disable=wrong-import-position
 import framework    # noqa: E402  pylint: disable=wrong-import-position
 import hostside     # noqa: E402  pylint: disable=wrong-import-position
 import image        # noqa: E402  pylint: disable=wrong-import-position
+import printer      # noqa: E402  pylint: disable=wrong-import-position
 
 
 class World:
@@ -137,34 +138,6 @@ def messages(pipe):
             yield json.loads(line)
 
 
-class Printer:
-    def __init__(self):
-        self.counts = {"ok": 0, "FAIL": 0, "skip": 0}
-        self.skips, self.failures = [], []
-
-    def __call__(self, label, message):
-        verdict, reason = message["verdict"], " ".join(message["reason"].split())
-        self.counts[verdict] += 1
-        line = f"{label} {message['name']}" + (f" ({reason})" if reason else "")
-        if verdict == "skip":
-            self.skips.append(line)
-        elif verdict == "FAIL":
-            self.failures.append(line)
-        print(f"{verdict} {line} [{message['seconds']:.1f}s]", flush=True)
-        text = message["output"]
-        if len(text) > 12000:
-            text = text[:4000] + "\n[...]\n" + text[-8000:]
-        print("".join(f"    {line}\n" for line in text.splitlines()), end="", flush=True)
-
-    def summary(self):
-        for line in self.skips:
-            print(f"skipped: {line}")
-        for line in self.failures:
-            print(f"failed: {line}")
-        print(f"{self.counts['ok']} passed, {self.counts['FAIL']} failed, "
-              f"{self.counts['skip']} skipped", flush=True)
-
-
 def engines():
     """All subclasses of Engine that have a name, in the files engine_*.py."""
     for path in sorted(glob.glob(os.path.join(HERE, "engine_*.py"))):
@@ -245,7 +218,7 @@ def main():
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGTERM, lambda *_args: sys.exit("run.py: terminated"))
-    say = Printer()
+    say = printer.Printer()
     impossible = None if os.geteuid() == 0 else "needs root"
     began, world = time.monotonic(), None
     try:

@@ -71,6 +71,7 @@ class Case:
     def __init__(self, layout="v2", lsm="apparmor"):
         self.layout, self.lsm = layout, lsm
         self.commands, self.env, self.linger = [], {}, False
+        self.packages = ()   # what the root file system has besides what the suite needs
         self.timeout = 2 * 3600   # for what hangs outside of a test, which has an end of its own
 
     def command(self, argv):
@@ -99,8 +100,13 @@ class Case:
     def slice(self):
         self.suite(existing(SLICE))
 
+    def booted(self, text=""):
+        """The engines' scenarios that want a machine."""
+        self.command(["python3", "-B", "/vm/tree/tests/engines/booted.py", "--runtime",
+                      "/vm/bin/crun"] + (["-k", text] if text else []))
+
     def prepare(self):
-        root.image()
+        root.image(self.packages)
 
     def payload(self, runtime, folder, kvm):
         """The image that the guest sees as /vm."""
@@ -131,7 +137,7 @@ class Case:
              **how):
         """`how`: see machine.boot()."""
         common.need(machine.QEMU)
-        image = root.image()
+        image = root.image(self.packages)
         payload = self.payload(runtime, folder, machine.has_kvm(kernel))
         swap = os.path.join(folder, "swap")
         with open(swap, "wb") as out:

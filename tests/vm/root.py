@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The root file system that boots systemd: debootstrapped of the host's release, kept in the cache.
 
-The host's release, so that the runtime as it was built here finds its libraries.
+The host's release, so that the runtime as it was built here finds its libraries.  A second one has
+an engine, too.
 """
 
 import hashlib
@@ -20,6 +21,8 @@ PACKAGES = sorted([
     "busybox-static", "iproute2", "procps", "kmod", "apparmor", "secilc", "strace", "socat",
     "util-linux", "passwd", "login", "libseccomp2", "libyajl2", "libcap2", "libselinux1",
     "libsystemd0"])
+PODMAN = ["podman", "conmon", "crun", "netavark", "catatonit", "slirp4netns", "fuse-overlayfs",
+          "containers-storage"]
 RECIPE = 1   # to be counted up when build() makes something else of the lists
 SPARE = 512 << 20
 WEEK = 7 * 24 * 3600
@@ -36,10 +39,10 @@ MASKED = ("systemd-networkd.service", "systemd-resolved.service", "systemd-times
           "systemd-sysusers.service", "systemd-user-sessions.service", "cron.service")
 
 
-def build(target, mirror, suite, components):
+def build(target, packages, mirror, suite, components):
     partial = target + ".tree"
     shutil.rmtree(partial, ignore_errors=True)
-    argv = ["debootstrap", "--variant=minbase", "--include=" + ",".join(PACKAGES),
+    argv = ["debootstrap", "--variant=minbase", "--include=" + ",".join(packages),
             "--components=" + ",".join(components), suite, partial, mirror]
     common.tool(argv, timeout=1800, preexec_fn=real_root.hostside.private_mounts)
     for name in ("var/cache/apt", "var/lib/apt/lists", "usr/share/doc", "usr/share/locale",
@@ -68,12 +71,16 @@ def forget_old(folder):
             (shutil.rmtree if os.path.isdir(path) else os.unlink)(path)
 
 
-def image():
-    """Path of the image; made when the cache has none for this release and list of packages."""
+def image(more=()):
+    """Path of the image; made when the cache has none for this release and list of packages.
+
+    `more` packages make it another image, beside that of the integration tests.
+    """
     common.need("mke2fs")
+    packages = sorted({*PACKAGES, *more})
     try:
         mirror, suite, components = real_root.host_source()
-        digest = hashlib.sha256(repr((PACKAGES, MASKED, RECIPE)).encode()).hexdigest()[:10]
+        digest = hashlib.sha256(repr((packages, MASKED, RECIPE)).encode()).hexdigest()[:10]
         target = os.path.join(common.cache_dir("roots"), f"{suite}-{digest}.ext4")
         with common.locked("root"):
             if not os.path.exists(target):
@@ -81,7 +88,7 @@ def image():
                     raise common.Unavailable("the root file system can only be made by root")
                 real_root.check_prerequisites(mirror, suite)
                 forget_old(os.path.dirname(target))
-                build(target, mirror, suite, components)
+                build(target, packages, mirror, suite, components)
             os.utime(target)
     except real_root.Unavailable as reason:
         raise common.Unavailable(str(reason)) from None

@@ -8,6 +8,7 @@
   run.py --all --kernel newest                    the whole integration suite
   run.py --slice                                  what scripts/test runs, on one kernel
   run.py --matrix                                 every kernel, layout and driver, as a table
+  run.py --podman                                 Podman's units under systemd (tests/engines)
 
 A quick case runs in /bundle (`crun spec` has been there; its root file system is busybox), as root
 of a machine without disks; with --file SOURCE[:TARGET] it gets more files.  --shell takes the command
@@ -32,6 +33,7 @@ import initramfs    # noqa: E402  pylint: disable=wrong-import-position
 import kernels      # noqa: E402  pylint: disable=wrong-import-position
 import machine      # noqa: E402  pylint: disable=wrong-import-position
 import matrix       # noqa: E402  pylint: disable=wrong-import-position
+import root         # noqa: E402  pylint: disable=wrong-import-position
 
 EXIT_SKIP = 77
 
@@ -59,6 +61,8 @@ def parse():
     add("-j", metavar="N", type=int, default=2, help="tests at a time")
     add("--all", action="store_true", help="every file of the integration suite")
     add("--slice", action="store_true", help="the selection that scripts/test runs")
+    add("--podman", action="store_true",
+        help="a root file system with Podman; without a command: tests/engines/booted.py")
     add("--matrix", action="store_true", help="all kernels, layouts and drivers")
     add("--only", metavar="TEXT[,TEXT...]", default="",
         help="only cells of the matrix that have TEXT")
@@ -122,10 +126,14 @@ def one(options, folder):
         return quick(options, kernel, folder)
     case = cases.Case(options.layout, options.lsm)
     case.linger = options.linger
+    if options.podman:
+        case.packages, case.linger = root.PODMAN, True
     if options.command:
         case.command(options.command)
     elif options.slice:
         case.slice()
+    elif options.podman:
+        case.booted(options.k)
     else:
         case.suite([] if options.all else options.what, options.k, options.j,
                    options.without)
