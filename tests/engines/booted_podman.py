@@ -260,6 +260,10 @@ class Units(Podman):
         self.units.append(unit)
         self.systemctl("start", unit, timeout=120)
         assert self.show(unit, "ActiveState") == "active"
+        # The unit is active as soon as Podman's own container is.
+        self.wait_until(lambda: all(
+            self.inspect("kube-" + name, "{{.State.Status}}") == "running" for name in ("one", "two")),
+                        "both containers", 60)
         scopes = [self.scope_of("kube-" + name) for name in ("one", "two")]
         assert self.podman("exec", "kube-two", "echo", "hello").out == "hello\n"
         self.systemctl("stop", unit, timeout=120)
