@@ -231,6 +231,8 @@ class Engine:
 class Room:
     """Runs an engine's scenarios inside of its room, and looks for what they leave."""
 
+    settling = 10   # seconds that what ends by itself may take after a scenario
+
     def __init__(self, engine, report):
         self.engine, self.report = engine, report
         self.before = {}
@@ -300,9 +302,9 @@ class Room:
             for name in os.listdir(path) if os.path.isdir(path) else ():
                 shutil.rmtree(os.path.join(path, name), ignore_errors=True)
 
-    def settled(self, timeout=10):
+    def settled(self, times=1):
         """Leftovers that are still there after a while: much ends a moment after the command."""
-        deadline = time.monotonic() + timeout * PATIENCE
+        deadline = time.monotonic() + times * self.settling * PATIENCE
         while True:
             hostside.reap()
             left = self.leftovers()
@@ -437,7 +439,7 @@ class Room:
     def at_the_end(self):
         """Now nothing may stay but the engine's own cgroups and mounts, which are without processes."""
         kept, self.engine.keep_processes = self.engine.keep_processes, ()
-        left = self.settled(20)
+        left = self.settled(2)
         self.engine.keep_processes = kept
         return left
 

@@ -53,6 +53,8 @@ def parse():
         help="one more file or folder for a quick case")
     add("--cpus", type=int, default=2)
     add("--memory", type=int, default=1536, metavar="MIB")
+    add("--single", action="store_true",
+        help="emulated CPUs take turns in one thread, so that other machines can run beside it")
     add("--append", default="", metavar="WORDS", help="more words for the kernel's command line")
     add("--timeout", type=int, metavar="SECONDS")
     add("--shell", metavar="SCRIPT", help="a shell script to run")
@@ -108,7 +110,7 @@ def quick(options, kernel, folder):
     initramfs.quick(kernel, initrd, runtime_of(options), script + "\n", files)
     append = [f"vm.layout={options.layout}", *cases.lsm_words(options.lsm), options.append]
     return machine.boot(kernel, initrd, append, cpus=options.cpus, memory=options.memory,
-                        timeout=options.timeout or 120, folder=folder)
+                        timeout=options.timeout or 120, folder=folder, single=options.single)
 
 
 def show_list():
@@ -142,7 +144,8 @@ def one(options, folder):
     if options.fetch:
         return case.prepare()
     return case.boot(kernel, runtime_of(options), folder, append=[options.append],
-                     cpus=options.cpus, memory=options.memory, timeout=options.timeout)
+                     cpus=options.cpus, memory=options.memory, timeout=options.timeout,
+                     single=options.single)
 
 
 def main():
