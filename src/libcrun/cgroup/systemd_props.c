@@ -291,29 +291,58 @@ int cg_props_of_resources(const struct oci_linux_resources *res, bool v2, struct
 
 /* ---- devices ---- */
 
-static int allow_device(const struct cg_rule *rule, uint8_t type, struct cg_props *props)
+enum { DEVICE_NAME = 64 };
+
+/* "/dev/char/1:3" is understood by its numbers: the link need not exist. A minor number alone cannot be said. */
+static void device_name(const struct cg_rule *rule, uint8_t type, char name[DEVICE_NAME])
 {
 	const char *kind = type == BPF_DEVCG_DEV_CHAR ? "char" : "block";
-	char access[4] = "", name[64];
+
+	if (rule->major == CG_ANY)
+		snprintf(name, DEVICE_NAME, "%s-*", kind);
+	else if (rule->minor == CG_ANY)
+		snprintf(name, DEVICE_NAME, "%s-%d", kind, rule->major);
+	else
+		snprintf(name, DEVICE_NAME, "/dev/%s/%d:%d", kind, rule->major, rule->minor);
+}
+
+static bool allows_some(const struct cg_rule *rule, uint8_t type)
+{
+	uint8_t other = type == BPF_DEVCG_DEV_CHAR ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR;
+
+	return rule->allow && rule->type != other;
+}
+
+/*
+ * One entry for what all the rules of RULES from FIRST on with the name of the one at INDEX allow together: of two entries of one
+ * name systemd keeps the later alone.
+ */
+static int allow_device(const struct cg_rules *rules, size_t first, size_t index, uint8_t type,
+			struct cg_props *props)
+{
+	char access[4] = "", name[DEVICE_NAME], other[DEVICE_NAME];
+	uint32_t bits = 0;
 	size_t n = 0;
 
-	if (rule->access & BPF_DEVCG_ACC_READ)
+	device_name(&rules->items[index], type, name);
+	for (size_t i = first; i < rules->len; i++) {
+		if (!allows_some(&rules->items[i], type))
+			continue;
+		device_name(&rules->items[i], type, other);
+		if (strcmp(name, other))
+			continue;
+		if (i < index)
+			return 0; /* has been said */
+		bits |= rules->items[i].access;
+	}
+	if (bits & BPF_DEVCG_ACC_READ)
 		access[n++] = 'r';
-	if (rule->access & BPF_DEVCG_ACC_WRITE)
+	if (bits & BPF_DEVCG_ACC_WRITE)
 		access[n++] = 'w';
-	if (rule->access & BPF_DEVCG_ACC_MKNOD)
+	if (bits & BPF_DEVCG_ACC_MKNOD)
 		access[n++] = 'm';
 	access[n] = '\0';
-	if (!n)
-		return 0;
-	/* "/dev/char/1:3" is understood by its numbers: the link need not exist. A minor number alone cannot be said. */
-	if (rule->major == CG_ANY)
-		snprintf(name, sizeof(name), "%s-*", kind);
-	else if (rule->minor == CG_ANY)
-		snprintf(name, sizeof(name), "%s-%d", kind, rule->major);
-	else
-		snprintf(name, sizeof(name), "/dev/%s/%d:%d", kind, rule->major, rule->minor);
-	return cg_prop_entry(props, "DeviceAllow", 'P', name, access, 0);
+	return n ? cg_prop_entry(props, "DeviceAllow", 'P', name, access, 0) : 0;
 }
 
 int cg_props_of_devices(const struct cg_rules *rules, struct cg_props *props)
@@ -330,14 +359,10 @@ int cg_props_of_devices(const struct cg_rules *rules, struct cg_props *props)
 	all = rules->len && cg_rule_is_total(&rules->items[first]) && rules->items[first].allow;
 	r = cg_prop_string(props, "DevicePolicy", all ? "auto" : "strict");
 	for (size_t i = first; r >= 0 && !all && i < rules->len; i++) {
-		const struct cg_rule *rule = &rules->items[i];
-
-		if (!rule->allow)
-			continue;
-		if (rule->type != BPF_DEVCG_DEV_BLOCK)
-			r = allow_device(rule, BPF_DEVCG_DEV_CHAR, props);
-		if (r >= 0 && rule->type != BPF_DEVCG_DEV_CHAR)
-			r = allow_device(rule, BPF_DEVCG_DEV_BLOCK, props);
+		if (allows_some(&rules->items[i], BPF_DEVCG_DEV_CHAR))
+			r = allow_device(rules, first, i, BPF_DEVCG_DEV_CHAR, props);
+		if (r >= 0 && allows_some(&rules->items[i], BPF_DEVCG_DEV_BLOCK))
+			r = allow_device(rules, first, i, BPF_DEVCG_DEV_BLOCK, props);
 	}
 	return r;
 }

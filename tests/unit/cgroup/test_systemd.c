@@ -406,6 +406,24 @@ TEST(device_rules)
 	CHECK_STR(cg_prop_find(&open, "DevicePolicy")->strings[0], "auto");
 }
 
+TEST(device_rules_of_one_name_are_one_entry)
+{
+	static const struct cg_rule some[] = {
+		{true, BPF_DEVCG_DEV_CHAR, BPF_DEVCG_ACC_READ, false, CG_ANY, 11, 0},
+		{true, BPF_DEVCG_DEV_BLOCK, BPF_DEVCG_ACC_READ, false, 8, 0, 0},
+		{true, 0, BPF_DEVCG_ACC_MKNOD, false, CG_ANY, CG_ANY, 0},
+		{true, BPF_DEVCG_DEV_BLOCK, BPF_DEVCG_ACC_WRITE, false, 8, 0, 0},
+	};
+	static const char *const want[] = {"char-*", "rm", "/dev/block/8:0", "rw", "block-*", "m"};
+	_cleanup_(cg_props_done) struct cg_props props = {0};
+	const struct cg_prop *p = devices(&props, some, ARRAY_LEN(some));
+
+	CHECK(p);
+	CHECK_INT(p->len, ARRAY_LEN(want) / 2);
+	for (size_t i = 0; i < ARRAY_LEN(want); i++)
+		CHECK_STR(p->strings[i], want[i]);
+}
+
 TEST(annotations_override)
 {
 	struct oci_string_pair pairs[] = {{"org.systemd.property.Slice", "'a.slice'"},
