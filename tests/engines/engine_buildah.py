@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Buildah: the one that is installed, and a newer one of the distribution's next release."""
 
+import json
 import os
 import re
 import shutil
@@ -9,6 +10,8 @@ import next_release
 from framework import Engine, scenario, ulimit
 
 IMAGE = "localhost/crun-test:latest"
+# Of Buildah's own tests: tells in JSON, in the configuration's words, what a step has been given.
+REPORTER = "/usr/libexec/buildah/testreport"
 DOCKERFILE = """FROM {image}
 ENV GREETING=hello
 RUN echo "$GREETING" >/made && id -u >>/made
@@ -148,6 +151,36 @@ class Buildah(Engine):
         assert done.out == "a note\n1000\ntmpfs\n" and "Read-only file system" in done.err, done
         done = self.step("--cap-drop", "CAP_CHOWN", ":", "grep", "CapEff", "/proc/self/status")
         assert not int(done.out.split()[1], 16) & 1, done
+
+    @scenario()
+    def report_of_its_own_test_program(self):
+        if not os.path.exists(REPORTER):
+            self.skip("this package has no testreport")
+        done = self.step("--volume", f"{os.path.dirname(REPORTER)}:/report:ro", "--workingdir",
+                         "/tmp", "--user", "1000:1001", "--cap-drop", "CAP_CHOWN", "--env",
+                         "GREETING=hi", ":", "/report/" + os.path.basename(REPORTER))
+        spec = json.loads(done.out)["Spec"]
+        process, mounts = spec["process"], {}
+        for entry in spec["mounts"]:
+            mounts.setdefault(entry["destination"], entry)
+        user = process["user"]
+        assert (user["uid"], user["gid"], process["cwd"]) == (1000, 1001, "/tmp"), process
+        assert {"PATH=/bin", "GREETING=hi"} <= set(process["env"]), process
+        assert process["args"] == ["/report/testreport"], process
+        sets = process["capabilities"]
+        assert "CAP_CHOWN" not in sets["bounding"] and "CAP_KILL" in sets["bounding"], sets
+        assert not sets.get("effective") and not sets.get("permitted"), sets
+        limits = {entry["type"]: f"{entry['soft']}:{entry['hard']}" for entry in process["rlimits"]}
+        for name in ("nofile", "nproc"):
+            assert f"{name}={limits['RLIMIT_' + name.upper()]}" == ulimit(name), limits
+        for place, kind, option in (("/report", None, "ro"), ("/proc", "proc", "nosuid"),
+                                    ("/dev/pts", "devpts", "noexec"), ("/proc/sys", "proc", "ro"),
+                                    ("/dev/shm", "tmpfs", "nodev"), ("/sys/firmware", "tmpfs", "ro")):
+            entry = mounts[place]
+            assert kind in (None, entry["type"]) and option in entry["options"], entry
+        outside = spec["linux"]["uidMappings"][0]
+        wanted = (self.uid, 1) if self.rootless else (0, 4294967295)
+        assert (outside["containerID"], outside["hostID"], outside["size"]) == (0, *wanted), outside
 
     @scenario(flavors=("root",))
     def cgroup_parent(self):

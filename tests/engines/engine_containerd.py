@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""containerd: the one that is installed, and a newer one of the distribution's next release."""
+"""containerd: the one that is installed, that of the distribution's next release, and containerd 2."""
 
 import os
 import shutil
@@ -11,6 +11,7 @@ from containerd_cri import Cri
 from containerd_ctr import Ctr
 from framework import Engine
 import hostside
+import unstable_release
 
 IMAGE = "docker.io/library/crun-test:latest"
 PAUSE = "docker.io/library/crun-pause:latest"
@@ -72,7 +73,9 @@ class Containerd(Ctr, Cri, Engine):
         image = archives.docker_archive(self.path("image"), tar, IMAGE, Cmd=["sh"])
         pause = archives.docker_archive(self.path("pause"), tar, PAUSE,
                                         Entrypoint=["sleep", "9999"])
-        self.ctr("image", "import", "--snapshotter", self.snapshotter, image)
+        # The daemon of containerd 2 unpacks for the default snapshotter only, and ctr for any.
+        local = ["--local"] if "--local" in self.ctr("image", "import", "--help").out else []
+        self.ctr("image", "import", *local, "--snapshotter", self.snapshotter, image)
         if not self.rootless:
             for path in image, pause:
                 self.ctr("--namespace", "k8s.io", "image", "import", path)
@@ -220,3 +223,12 @@ class NewerContainerd(Containerd):
     @classmethod
     def root(cls):
         return next_release.root()
+
+
+class UnstableContainerd(Containerd):
+    name = "containerd-unstable"
+    own_root = True
+
+    @classmethod
+    def root(cls):
+        return unstable_release.root()

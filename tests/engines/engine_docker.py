@@ -8,6 +8,7 @@ import resource
 import next_release
 import real_root
 import roots
+import unstable_release
 from contain import SUBIDS, SUBID_COUNT
 from framework import Engine, Skip, scenario
 from docker_build import Build
@@ -133,6 +134,16 @@ class Docker(Run, Build, Compose, DockerBase):
     @classmethod
     def root(cls):
         return next_release.root()
+
+
+class UnstableDocker(Run, Build, Compose, DockerBase):
+    """The newest that is packaged, with containerd 2."""
+
+    name = "docker-unstable"
+
+    @classmethod
+    def root(cls):
+        return unstable_release.root()
 
 
 class OlderDocker(Run, Build, Compose, DockerBase):

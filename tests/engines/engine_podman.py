@@ -8,6 +8,7 @@ import podman_api
 import podman_exec
 import podman_limits
 import podman_newer
+import podman_overlay
 import podman_pods
 import podman_run
 
@@ -40,16 +41,17 @@ class PodmanBase(Engine):
     programs = ("podman", "conmon")
     image = IMAGE
     options = ()
+    driver, driver_options = "vfs", ""
 
     def start(self):
         if self.rootless and not shutil.which("newuidmap"):
             self.skip("newuidmap is not installed")
-        self.driver = "vfs"
         ulimits = f'"{ulimit("nofile")}", "{ulimit("nproc")}"'
         self.file("containers.conf", CONTAINERS_CONF.format(
             ulimits=ulimits, dir=self.dir, pause=PAUSE, runtime=self.runtime))
         self.file("storage.conf", f'[storage]\ndriver = "{self.driver}"\n'
-                  f'graphroot = "{self.path("g")}"\nrunroot = "{self.path("r")}"\n')
+                  f'graphroot = "{self.path("g")}"\nrunroot = "{self.path("r")}"\n'
+                  + self.driver_options)
         for name in ("home/.config", "home/.config/containers"):
             self.mkdir(name)
         self.file("home/.config/containers/policy.json",
@@ -112,3 +114,25 @@ class NewerPodman(Podman):
     @classmethod
     def root(cls):
         return podman_newer.root()
+
+
+class OverlayPodman(podman_overlay.Scenarios, PodmanBase):
+    """The driver that everybody has, where the kernel's overlay takes the layers."""
+
+    name = "podman-overlay"
+    own_root = True
+    driver = "overlay"
+    filesystem = "overlay"
+
+    @classmethod
+    def root(cls):
+        return podman_newer.root()
+
+
+class FusePodman(OverlayPodman):
+    """The same in a file system of a user's process, for kernels that give users no overlay."""
+
+    name = "podman-fuse-overlay"
+    flavors = ("rootless",)
+    driver_options = '[storage.options.overlay]\nmount_program = "/usr/bin/fuse-overlayfs"\n'
+    filesystem = "fuse.fuse-overlayfs"

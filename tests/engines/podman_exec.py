@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Podman's scenarios: more processes in a running container."""
 
-import os
 import subprocess
 
 from framework import scenario
@@ -100,10 +99,8 @@ class Scenarios:
     @scenario()
     def exec_hands_over_descriptors(self):
         self.exec_in("c", "true")
-        with open(self.file("handed", "through\n"), "rb") as source:
-            os.dup2(source.fileno(), 3)
-            done = self.exec_in("--preserve-fds", "1", "c", "sh", "-c", "cat <&3", pass_fds=[3])
-            os.close(3)
+        done = self.run("sh", "-c", 'exec 3<"$0" && exec "$@"', self.file("handed", "through\n"),
+                        *self.argv("exec", "--preserve-fds", "1", "c", "sh", "-c", "cat <&3"))
         assert done.out == "through\n", done
         self.end()
 
