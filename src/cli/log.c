@@ -64,13 +64,20 @@ __attribute__((format(printf, 2, 3))) static bool put_format(struct line *l, con
 /* Room for the line that has the code, and the newline before it. */
 #define ERROR_CODE_LINE 80
 
+/* Of C0, and of C1 in UTF-8: a terminal takes U+009B for the beginning of a command. LAST is the byte before C. */
+static bool is_control(unsigned char last, unsigned char c, unsigned char next)
+{
+	return c < 0x20 || c == 0x7f || (c == 0xc2 && next >= 0x80 && next < 0xa0) ||
+	       (last == 0xc2 && c >= 0x80 && c < 0xa0);
+}
+
 /* The text without control characters: a message is one line whatever a file name contains. */
 static void put_printable(struct line *l, const char *text)
 {
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
+	const unsigned char *c = (const unsigned char *)text;
 
-		if (!put(l, c < 0x20 || c == 0x7f ? "?" : text, 1))
+	for (unsigned char last = 0; *c; last = *c++) {
+		if (!put(l, is_control(last, c[0], c[1]) ? "?" : (const char *)c, 1))
 			return;
 	}
 }

@@ -2,6 +2,8 @@
 // The error value: see error.h.
 #include "base/error.h"
 
+#include "base/printable.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -82,19 +84,11 @@ static uint16_t code_of_errno(int errnum)
 	}
 }
 
-/* Text is one line whatever the image put into a path: callers match single lines. */
-static void make_printable(char *p)
-{
-	for (; *p; p++) {
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = '?';
-	}
-}
-
 __attribute__((format(printf, 2, 0))) static void set_text(struct crun_error *err, const char *fmt,
 							   va_list ap)
 {
 	vsnprintf(err->text, sizeof(err->text), fmt, ap);
+	/* One line whatever the image put into a path: callers match single lines. */
 	make_printable(err->text);
 }
 

@@ -97,12 +97,19 @@ TEST(one_line_whatever_the_names_are)
 	CHECK_STR(err.text, "f?1: open `x?y`: No such file or directory");
 	err_at_key(&err, "/k", "new\nline");
 	CHECK_STR(err.at, "/k/new?line");
+	err_set(&err, KIND_SPEC, EINVAL,
+		"a\xc2\x9b"
+		"31m\xc2\x85"
+		"b");
+	CHECK_STR(err.text, "a??31m??b");
 }
 
 TEST(bytes_above_ascii_stay)
 {
-	err_set(&err, KIND_SPEC, EINVAL, "Größe \xff");
-	CHECK_STR(err.text, "Größe \xff");
+	err_set(&err, KIND_SPEC, EINVAL, "Größe \xc2\xa0 \xc2");
+	CHECK_STR(err.text, "Größe \xc2\xa0 \xc2");
+	err_set(&err, KIND_SPEC, EINVAL, "\xff \x9b");
+	CHECK_STR(err.text, "\xff \x9b");
 }
 
 TEST(a_long_name_does_not_cut_the_reason)

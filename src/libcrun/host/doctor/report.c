@@ -3,6 +3,7 @@
 #include "host/doctor/doctor.h"
 
 #include "base/cleanup.h"
+#include "base/printable.h"
 #include "base/str.h"
 
 #include <libocispec/runtime/json.h>
@@ -21,11 +22,15 @@ static const char *const status_names[] = {
 	[DOCTOR_OK] = "ok",
 };
 
-/* Whatever came from files of the host goes to a terminal: no control characters. */
+/* Whatever came from files of the host, or from a bundle, goes to a terminal: no control characters. */
 static void put(const char *text, size_t len, FILE *out)
 {
-	for (size_t i = 0; i < len; i++)
-		fputc((unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i], out);
+	for (size_t i = 0; i < len; i++) {
+		size_t n = control_length(text + i);
+
+		fputc(n ? '?' : text[i], out);
+		i += n > 1 ? n - 1 : 0;
+	}
 }
 
 /* One paragraph of LEN bytes, whose first line begins at column AT, broken at blanks. */
@@ -51,6 +56,13 @@ static void write_wrapped(const char *text, size_t len, size_t at, size_t indent
 	fputc('\n', out);
 }
 
+/* Evidence is one paragraph: a name with newlines in it must not look like something that we say. */
+static void write_evidence(const char *label, const char *text, FILE *out)
+{
+	fprintf(out, "  %-*s", INDENT - 2, label);
+	write_wrapped(text, strlen(text), INDENT, INDENT, out);
+}
+
 /* Sentences are wrapped, commands are shown as they are, so that they can be copied. */
 static void write_lines(const char *label, const char *text, FILE *out)
 {
@@ -73,7 +85,7 @@ static void write_lines(const char *label, const char *text, FILE *out)
 static void write_finding(const struct doctor_finding *f, FILE *out)
 {
 	fprintf(out, "%s: %s\n", status_names[f->status], f->id);
-	write_lines("found:", f->found, out);
+	write_evidence("found:", f->found, out);
 	write_lines("means:", f->consequence, out);
 	write_lines("fix:", f->fix, out);
 	fputc('\n', out);
