@@ -9,7 +9,7 @@
 #include "cgroup/cgroup.h"
 #include "cgroup/update_report.h"
 
-/* What can be undone until cgroup_update_keep: of an update whose cgroup part succeeded. */
+/* What can be undone of an update whose cgroup part succeeded, until cgroup_update_free. */
 struct cgroup_update;
 
 /*
