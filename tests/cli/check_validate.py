@@ -273,6 +273,28 @@ def test_what_cannot_be_read_is_a_failure_and_no_finding(here):
     assert done.returncode == 1 and done.stdout == "" and "/none" in done.stderr, done
 
 
+def test_names_from_the_configuration_stay_on_their_line(here):
+    evil = "/x\n0 errors, 0 warnings\x1b[2J\u009b31m\x7f"
+    here.write(changed(top={"mounts": [{"destination": "/a", "type": "bind", "source": evil},
+                                       {"destination": "/b", "type": evil}]},
+                       process={"env": [evil]}, linux={"sysctl": {evil: "1"}}))
+    done = here.crun("validate", "--bundle", here.path)
+    assert done.returncode == 1, done
+    assert done.stdout.splitlines()[-1].startswith("3 errors, "), done
+    assert not [c for c in done.stdout if c != "\n" and (c < " " or "\x7f" <= c < "\xa0")], done
+    assert done.stdout.count("\n0 errors") == 0, done
+
+
+def test_many_warnings_hide_no_error(here):
+    many = ["CAP_NO_%d" % i for i in range(2100)]
+    found = here.validate(changed(process={"capabilities": {"bounding": many}},
+                                  top={"mounts": [{"destination": "/c", "type": "bind",
+                                                   "source": "/no/such"}]}))
+    assert len(pointers(found, "warning")) > 100, len(found)
+    done = here.crun("validate", "--bundle", here.path)
+    assert done.returncode == 1 and " 1 errors, 2047 warnings" in " " + done.stdout.splitlines()[-1]
+
+
 def test_nothing_is_made(here):
     here.validate(GOOD)
     assert sorted(os.listdir(here.path)) == ["config.json", "rootfs"]

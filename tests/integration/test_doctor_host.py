@@ -8,7 +8,7 @@ import stat
 import hostside
 from diagnosis import (MS_BIND, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REMOUNT, bind, doctor,
                        findings, holds, in_userns, of, only_v2, tmpfs, write)
-from harness import flavors
+from harness import flavors, timeout
 
 
 # ---- security --------------------------------------------------------------------------------
@@ -163,6 +163,24 @@ def test_a_file_system_that_does_not_answer(t):
         found = doctor(t, env={"HOME": place + "/below"}, timeout=60)
         holds(found, "storage.home", "note", "no answer within", "server")
         holds(found, "idmap.home", "note")
+    finally:
+        os.close(fuse)
+
+
+@timeout(200)
+def test_a_bundle_that_does_not_answer(t):
+    place = t.mkdir("hangs")
+    fuse = os.open("/dev/fuse", os.O_RDWR) if os.path.exists("/dev/fuse") else -1
+    if fuse < 0:
+        t.skip("no /dev/fuse")
+
+    def point(conf):
+        conf["mounts"].append({"destination": "/x", "type": "bind", "source": place + "/below",
+                               "options": ["bind"]})
+    try:
+        t.mount("nobody", place, "fuse", data=f"fd={fuse},rootmode=40000,user_id=0,group_id=0")
+        found = doctor(t, "--bundle", t.bundle(mutate=point).path, timeout=90)
+        holds(found, "bundle.config", "problem", "no answer within", "servers")
     finally:
         os.close(fuse)
 

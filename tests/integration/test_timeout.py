@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whatever a command waits for has an end: --timeout, and signals, end it, and nothing is left."""
 
+import fcntl
 import os
 import signal
 import socket
 import subprocess
+import termios
 import time
 
 import hostside
@@ -214,6 +216,37 @@ def test_signal_ends_a_creation_and_leaves_nothing(t):
         for command in ("create", "run"):
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 interrupted(t, marking(t, stage), command, number=number)
+
+
+def read_so_far(t, fd):
+    """Writes the beginning of a document into the pipe; returns when somebody has read it."""
+    os.write(fd, b"{")
+    t.wait_until(lambda: fcntl.ioctl(fd, termios.FIONREAD, b"\0" * 4) == b"\0" * 4, "a reader")
+
+
+@flavors("root", "rootless")
+def test_signal_ends_the_reading_of_a_document(t):
+    """Nothing has been made by then, and what is read may come from a terminal or never come to its end."""
+    running, new, fifo = t.bundle(SLEEP), t.bundle(SLEEP), t.path("fifo")
+    t.create(running)
+    t.start(running)
+    os.mkfifo(fifo)
+    os.chmod(fifo, 0o666)
+    config = ["-b", new.path, "--config", fifo, new.id]
+    for command in (["create", *config], ["run", *config], ["run", "-d", *config],
+                    ["exec", "--process", fifo, running.id],
+                    ["exec", "-d", "--process", fifo, running.id],
+                    ["mounts", "add", running.id, fifo]):
+        ours = os.open(fifo, os.O_RDWR)
+        try:
+            child = t.popen(*command, stderr=subprocess.DEVNULL)
+            read_so_far(t, ours)
+            child.send_signal(signal.SIGINT)
+            assert child.wait(10 * PATIENCE) == -signal.SIGINT, command
+        finally:
+            os.close(ours)
+    t.assert_no_trace(new)
+    t.delete(running, force=True)
 
 
 def test_signal_ends_run_while_start_hooks_hang(t):

@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What create and validate have in common: reading a configuration and checking it. Nothing is touched. */
+/* What create and validate have in common: checking a configuration. Nothing is touched. */
 #pragma once
 
 #include "host/check_kernel.h"
 #include "plan/plan.h"
-
-struct launch;
-
-/*
- * The bundle as the kernel calls it, and the configuration; l->text and l->config_path are set as soon as the file was read, so also
- * when it is no configuration (KIND_SPEC). Everything is in l->arena.
- */
-int launch_read(struct launch *l, const char **ret_bundle, struct oci_config **ret,
-		struct crun_error *err) CRUN_NODISCARD;
 
 /* Every check of the configuration that needs no more than FACTS (facts_gather()), and the plan. */
 int config_check(const struct oci_config *config, const struct host_facts *facts,

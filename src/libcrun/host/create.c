@@ -38,7 +38,7 @@ static bool needs_shield(struct launch_plan *plan)
 	return exe_shield_is_needed(user_is_mapped, plan);
 }
 
-void launch_keep_children(struct launch *l)
+static void keep_children(struct launch *l)
 {
 	const struct sigaction dfl = {.sa_handler = SIG_DFL};
 
@@ -103,25 +103,36 @@ void launch_done(struct launch *l)
 	interrupts_end(&l->interrupts);
 }
 
-/* CALLERS_MASK: the signals that were blocked when we were called, where that is not the present mask (NULL). */
-static int launch(struct launch *l, const sigset_t *callers_mask, struct crun_error *err)
+int launch_hold_signals(struct launch *l, struct run_wait *wait, bool subreaper,
+			struct crun_error *err)
+{
+	int r = wait ? run_wait_prepare(wait, subreaper, err) : 0;
+
+	if (r < 0)
+		return r;
+	keep_children(l);
+	r = interrupts_begin(&l->interrupts, wait ? &wait->mask : NULL, err);
+	l->deadline.cancel_fd = l->interrupts.fd;
+	return r;
+}
+
+/* WAIT: for whoever will wait for the payload, or NULL. */
+static int launch(struct launch *l, struct run_wait *wait, struct crun_error *err)
 {
 	int r;
 
-	launch_keep_children(l);
 	/* The way of old kernels to keep our binary from the container; it starts over, so it comes before everything else. */
 	if (!exe_shield_is_supported() && l->ctx->argv) {
 		r = exe_shield_reexec(l->ctx->argv, err);
 		if (r < 0)
 			return r;
 	}
-	r = interrupts_begin(&l->interrupts, callers_mask, err);
-	if (r < 0)
-		return r;
-	l->deadline.cancel_fd = l->interrupts.fd;
 	r = launch_load(l, err);
 	if (r < 0)
 		return launch_locate(l, err);
+	r = launch_hold_signals(l, wait, !l->opts->no_subreaper, err);
+	if (r < 0)
+		return r;
 	l->plan->shield = exe_shield_is_supported() && needs_shield(l->plan);
 	r = launch_run_phases(l, err);
 	return r < 0 ? launch_locate(l, err) : 0;
@@ -250,13 +261,8 @@ int libcrun_run(const struct libcrun_context *ctx, const char *id,
 	struct launch l;
 	int r;
 
-	if (!opts->detach) {
-		r = run_wait_prepare(&wait, !opts->no_subreaper, err);
-		if (r < 0)
-			return r;
-	}
 	launch_init(&l, ctx, id, opts, true);
-	r = launch(&l, wait.prepared ? &wait.mask : NULL, err);
+	r = launch(&l, opts->detach ? NULL : &wait, err);
 	if (r == 0)
 		r = run_container(&l, &wait, exit_status, err);
 	launch_done(&l);

@@ -6,14 +6,12 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "fs/procfs.h"
-#include "host/console_socket.h"
 #include "host/limits.h"
 #include "host/payload.h"
 #include "host/pidfile.h"
 #include "host/run_wait.h"
 #include "host/sched.h"
 #include "host/seccomp_compile.h"
-#include "host/seccomp_listener.h"
 #include "init/init_main.h"
 #include "spawn/spawn.h"
 #include "sys/exe_shield.h"
@@ -22,32 +20,13 @@
 #include "sys/sched.h"
 
 #include <errno.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 /* ---- before birth ---- */
 
 static int connect_sockets(struct exec *x, struct crun_error *err)
 {
-	struct launch *l = &x->l;
-
-	if (x->opts->console_socket) {
-		l->console_sock =
-			console_socket_connect(x->opts->console_socket, &l->deadline, err);
-		if (l->console_sock < 0)
-			return l->console_sock;
-	}
-	if (l->plan->pidfd_receiver) {
-		l->pidfd_sock = console_socket_connect(l->plan->pidfd_receiver, &l->deadline, err);
-		if (l->pidfd_sock < 0)
-			return l->pidfd_sock;
-	}
-	if (l->plan->sync_listener) {
-		l->listener_sock = seccomp_listener_connect(&l->plan->seccomp, &l->deadline, err);
-		if (l->listener_sock < 0)
-			return l->listener_sock;
-	}
-	return 0;
+	return launch_connect_sockets(&x->l, x->opts->console_socket, err);
 }
 
 static bool goes_without_cgroup(const struct exec *x)
@@ -121,13 +100,10 @@ static bool wants_seccomp(const struct exec *x)
 static int load_filter(struct exec *x, struct crun_error *err)
 {
 	struct launch *l = &x->l;
-	void *area = mmap(NULL, sizeof(*l->seccomp), PROT_READ | PROT_WRITE,
-			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	int r;
+	int r = launch_share_seccomp(l, err);
 
-	if (area == MAP_FAILED)
-		return err_sys(err, -errno, "map memory for the seccomp program");
-	l->seccomp = area;
+	if (r < 0)
+		return r;
 	r = state_read_filter(&x->c.dir, l->seccomp);
 	if (r >= 0)
 		return 0;
@@ -305,46 +281,22 @@ static bool wants_listener(const struct exec *x)
 
 static int pass_listener(struct exec *x, struct crun_error *err)
 {
-	struct launch *l = &x->l;
-	_cleanup_close_ int fd = FD_NONE;
-	struct hook_state state;
-	int r = launch_expect(l, MSG_LISTENER, &fd, err);
-
-	if (r < 0)
-		return r;
-	state = (struct hook_state){
+	const struct hook_state state = {
 		.oci_version = x->config->oci_version,
-		.id = l->id,
+		.id = x->l.id,
 		.bundle = x->c.record->bundle,
 		.root = x->c.record->rootfs,
-		.pid = l->pid,
+		.pid = x->l.pid,
 		.status = "running",
 		.annotations = x->config->annotations,
 	};
-	r = seccomp_listener_send(l->listener_sock, fd, &state, l->plan->seccomp.metadata,
-				  &l->deadline, err);
-	close_fd(&l->listener_sock);
-	if (r < 0 || (!l->plan->process.spec->scheduler && !l->plan->process.spec->io_priority))
-		return r;
-	l->payload = payload_find_thread(l->pid, err);
-	return l->payload < 0 ? l->payload : sched_apply(&l->plan->process, l->payload, err);
+
+	return launch_pass_listener(&x->l, &state, err);
 }
 
 static int await_ready(struct exec *x, struct crun_error *err)
 {
-	struct launch *l = &x->l;
-	int r = launch_expect(l, MSG_READY, &l->master, err);
-
-	if (r < 0)
-		return r;
-	if (l->console_sock >= 0) {
-		r = console_socket_send(l->console_sock, l->master, err);
-		if (r < 0)
-			return r;
-		close_fd(&l->console_sock);
-		close_fd(&l->master);
-	}
-	return l->pidfd_sock >= 0 ? console_socket_send(l->pidfd_sock, l->pidfd, err) : 0;
+	return launch_await_ready(&x->l, err);
 }
 
 /* End of file on the channel is the execve: whatever can fail has been done by then. */
@@ -480,19 +432,16 @@ static int reexec(const struct libcrun_context *ctx, struct crun_error *err)
 	return needed && ctx->argv ? exe_shield_reexec(ctx->argv, err) : 0;
 }
 
-static int launch(struct exec *x, const sigset_t *callers_mask, struct crun_error *err)
+static int launch(struct exec *x, struct run_wait *wait, struct crun_error *err)
 {
 	struct launch *l = &x->l;
-	int r;
+	int r = exec_load(x, err);
 
-	launch_keep_children(l);
-	r = interrupts_begin(&l->interrupts, callers_mask, err);
-	if (r < 0)
-		return r;
-	l->deadline.cancel_fd = l->interrupts.fd;
-	r = exec_load(x, err);
 	if (r < 0)
 		return exec_locate(x, err);
+	r = launch_hold_signals(l, wait, !x->opts->no_subreaper, err);
+	if (r < 0)
+		return r;
 	l->plan->shield = exe_shield_is_supported() && needs_shield(x);
 	r = run_phases(x, err);
 	if (r < 0) {
@@ -535,13 +484,8 @@ int libcrun_exec(const struct libcrun_context *ctx, const char *id,
 	r = reexec(ctx, err);
 	if (r < 0)
 		return r;
-	if (!opts->detach) {
-		r = run_wait_prepare(&wait, !opts->no_subreaper, err);
-		if (r < 0)
-			return r;
-	}
 	exec_init(&x, ctx, id, opts);
-	r = launch(&x, wait.prepared ? &wait.mask : NULL, err);
+	r = launch(&x, opts->detach ? NULL : &wait, err);
 	if (r == 0 && !opts->detach)
 		r = wait_in_foreground(&x, &wait, exit_status, err);
 	exec_done(&x);

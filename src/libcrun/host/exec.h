@@ -12,8 +12,9 @@ struct exec {
 	struct launch l; /* its waits, its channel and its child; no state directory, no record */
 	const struct libcrun_exec_options *opts;
 	struct container c;
-	struct oci_config *config; /* the container's copy, in l.arena */
-	const char *process_path;  /* --process, or NULL: then l.text is empty */
+	struct oci_config *config;    /* the container's copy, in l.arena */
+	const char *process_path;     /* --process, or NULL */
+	struct oci_text process_text; /* of that file, in l.arena */
 	unsigned joins; /* bit per enum ns_index: the container's namespaces that are not ours */
 	bool join_by_fds; /* each namespace by a file of its own: this kernel's setns(2) takes no pidfds */
 	int proc_fd; /* the host's procfs for the process's own label, or FD_NONE */

@@ -26,7 +26,7 @@ static int read_file(struct exec *x, struct oci_process **ret, struct crun_error
 			       : sys_openat(AT_FDCWD, path, O_RDONLY, 0);
 	if (fd < 0)
 		return err_sys_code(err, CODE_CONFIG_MISSING, fd, "open `%s`", path);
-	r = oci_process_parse_fd(fd, path, &x->l.arena, &x->l.text, ret, &why);
+	r = oci_process_parse_fd(fd, path, &x->l.arena, &x->process_text, ret, &why);
 	if (r < 0)
 		return err_set(err, r == -EINVAL ? (unsigned)CODE_CONFIG_SYNTAX : KIND_SYSTEM,
 			       why.errnum, "%s", why.text);
@@ -280,11 +280,11 @@ int exec_locate(const struct exec *x, struct crun_error *err)
 	/* The file is a process object, the checks are those of a whole configuration. */
 	if (below && !x->process_path)
 		err->at[0] = '\0'; /* there is no document that it would point into */
-	if (!below || !x->process_path || !x->l.text.data)
+	if (!below || !x->process_path || !x->process_text.data)
 		return -err->errnum;
 	memcpy(at, below, strlen(below) + 1);
 	memcpy(err->at, at, sizeof(at));
-	if (oci_locate(x->l.text.data, x->l.text.len, at, &line, &column) != 0)
+	if (oci_locate(x->process_text.data, x->process_text.len, at, &line, &column) != 0)
 		return -err->errnum;
 	return err_in(err, "%s:%u:%u: %s", x->process_path, line, column, at);
 }

@@ -5,15 +5,12 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "host/cgroup_owner.h"
-#include "host/console_socket.h"
 #include "host/idmaps.h"
 #include "host/lifecycle_hooks.h"
 #include "host/limits.h"
-#include "host/payload.h"
 #include "host/pidfile.h"
 #include "host/sched.h"
 #include "host/seccomp_compile.h"
-#include "host/seccomp_listener.h"
 #include "init/init_main.h"
 #include "spawn/spawn.h"
 #include "state/gate.h"
@@ -59,23 +56,7 @@ static int prepare_notify(struct launch *l, struct crun_error *err)
 
 static int connect_sockets(struct launch *l, struct crun_error *err)
 {
-	if (l->opts->console_socket) {
-		l->console_sock =
-			console_socket_connect(l->opts->console_socket, &l->deadline, err);
-		if (l->console_sock < 0)
-			return l->console_sock;
-	}
-	if (l->plan->pidfd_receiver) {
-		l->pidfd_sock = console_socket_connect(l->plan->pidfd_receiver, &l->deadline, err);
-		if (l->pidfd_sock < 0)
-			return l->pidfd_sock;
-	}
-	if (l->plan->sync_listener) {
-		l->listener_sock = seccomp_listener_connect(&l->plan->seccomp, &l->deadline, err);
-		if (l->listener_sock < 0)
-			return l->listener_sock;
-	}
-	return 0;
+	return launch_connect_sockets(l, l->opts->console_socket, err);
 }
 
 static void plan_birth(struct launch *l)
@@ -318,7 +299,7 @@ static int send_go(struct launch *l, struct crun_error *err)
 /* Overlaps init's mounts. The copy outlives the bundle, which an engine may unmount before it calls delete. */
 static int copy_config(struct launch *l, struct crun_error *err)
 {
-	return state_write_config(&l->dir, l->text.data, l->text.len, err);
+	return state_write_config(&l->dir, l->file.text.data, l->file.text.len, err);
 }
 
 static int write_pid_file(struct launch *l, struct crun_error *err)
@@ -401,49 +382,12 @@ static bool wants_listener(const struct launch *l)
 	return l->plan->sync_listener;
 }
 
-/* Schedulers belong to threads, and RESET_ON_FORK takes them from a new one. */
-static int schedule_payload(struct launch *l, struct crun_error *err)
-{
-	const struct plan_process *p = &l->plan->process;
-
-	if (!p->spec->scheduler && !p->spec->io_priority)
-		return 0;
-	l->payload = payload_find_thread(l->pid, err);
-	return l->payload < 0 ? l->payload : sched_apply(p, l->payload, err);
-}
-
 static int pass_listener(struct launch *l, struct crun_error *err)
 {
-	_cleanup_close_ int fd = FD_NONE;
 	struct hook_state state;
-	int r = launch_expect(l, MSG_LISTENER, &fd, err);
 
-	if (r < 0)
-		return r;
 	launch_hook_state(l, l->pid, &state);
-	r = seccomp_listener_send(l->listener_sock, fd, &state, l->plan->seccomp.metadata,
-				  &l->deadline, err);
-	/* config-linux.md: one message per connection. */
-	close_fd(&l->listener_sock);
-	return r < 0 ? r : schedule_payload(l, err);
-}
-
-static int await_ready(struct launch *l, struct crun_error *err)
-{
-	int r = launch_expect(l, MSG_READY, &l->master, err);
-
-	if (r < 0)
-		return r;
-	if (l->console_sock >= 0) {
-		r = console_socket_send(l->console_sock, l->master, err);
-		if (r < 0)
-			return r;
-		close_fd(&l->console_sock);
-		close_fd(&l->master);
-	}
-	if (l->pidfd_sock >= 0)
-		return console_socket_send(l->pidfd_sock, l->pidfd, err);
-	return 0;
+	return launch_pass_listener(l, &state, err);
 }
 
 static bool wants_delegate(const struct launch *l)
@@ -529,7 +473,7 @@ const struct host_phase host_phases[] = {
 	 .run = pass_listener,
 	 .says = {EXPECTS(MSG_LISTENER)}},
 	{.name = "named", .when = settles_early, .run = settle, .says = {SENDS(MSG_SETTLED)}},
-	{.name = "ready", .run = await_ready, .says = {EXPECTS(MSG_READY)}},
+	{.name = "ready", .run = launch_await_ready, .says = {EXPECTS(MSG_READY)}},
 	{.name = "delegate", .when = wants_delegate, .run = delegate_cgroup},
 	{.name = "deadline", .when = wants_deadline, .run = set_deadline},
 	{.name = "record", .when = wants_gate, .run = publish_create, .undo = undo_pid_file},

@@ -7,6 +7,7 @@
 
 #include "cgroup/cgroup.h"
 #include "hooks/oci_state_json.h"
+#include "host/config_file.h"
 #include "host/intelrdt.h"
 #include "host/interrupts.h"
 #include "host/netdev.h"
@@ -22,6 +23,8 @@
 
 #include <signal.h>
 
+struct run_wait;
+
 struct launch {
 	const struct libcrun_context *ctx;
 	const struct libcrun_create_options *opts;
@@ -31,9 +34,8 @@ struct launch {
 		deadline; /* until when we may wait, by --timeout; its cancel_fd is that of interrupts */
 	bool is_run;	  /* run: there is no gate, init goes on by itself after READY */
 
-	struct oci_arena arena; /* owns text, config and plan */
-	struct oci_text text;	/* config.json as read */
-	const char *config_path;
+	struct oci_arena arena; /* owns file and plan */
+	struct config_file file;
 	struct launch_plan *plan;
 	struct birth birth;
 
@@ -85,8 +87,14 @@ extern const struct host_phase host_phases[];
 void launch_init(struct launch *l, const struct libcrun_context *ctx, const char *id,
 		 const struct libcrun_create_options *opts, bool is_run);
 
-/* A caller that ignores SIGCHLD would have the kernel reap our child, and with it what we know of its end. */
-void launch_keep_children(struct launch *l);
+/*
+ * For the moment when nothing has been made yet and something is going to be: from here on signals do not kill us half-way, but call the launch
+ * off (interrupts.h) or, with WAIT (empty; else NULL), are kept for the payload (run_wait_prepare() with SUBREAPER). Before that they end us
+ * as they end any program, for instance while a document is read that comes from a pipe or a terminal. SIGCHLD gets its default action: a caller
+ * that ignores it would have the kernel reap our child, and with it what we know of its end.
+ */
+int launch_hold_signals(struct launch *l, struct run_wait *wait, bool subreaper,
+			struct crun_error *err) CRUN_NODISCARD;
 
 /* Whether the host user UID has an id in the user namespace that the configuration makes for the container. */
 bool launch_maps_user(const struct launch_plan *plan, uid_t uid);
@@ -124,6 +132,22 @@ int namespaces_open(struct launch *l, struct crun_error *err) CRUN_NODISCARD;
 int record_prepare(struct launch *l, struct crun_error *err) CRUN_NODISCARD;
 int record_write(struct launch *l, enum oci_record_phase phase,
 		 struct crun_error *err) CRUN_NODISCARD;
+
+/* ---- host/launch_sockets.c: the sockets of our caller ---- */
+
+/*
+ * Before anything is made, as a listener that is not there is better found early: connects to CONSOLE (a path, or NULL), to the receiver of the
+ * pidfd, and to that of the seccomp listener, as the plan has them.
+ */
+int launch_connect_sockets(struct launch *l, const char *console,
+			   struct crun_error *err) CRUN_NODISCARD;
+
+/* Awaits LISTENER and sends it on with STATE; the thread that loaded the filter, which becomes the payload, gets its scheduler (l->payload). */
+int launch_pass_listener(struct launch *l, const struct hook_state *state,
+			 struct crun_error *err) CRUN_NODISCARD;
+
+/* Awaits READY: the terminal goes to the console socket, else it stays in l->master; the pidfd goes to its receiver. */
+int launch_await_ready(struct launch *l, struct crun_error *err) CRUN_NODISCARD;
 
 /* ---- host/launch_wait.c: until when is waited, and how the error names it when that takes too long ---- */
 

@@ -6,84 +6,20 @@
 #include "base/str.h"
 #include "host/checks.h"
 #include "host/facts.h"
-#include "sys/file.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
-#include <unistd.h>
-
-static int read_config(struct launch *l, const char *bundle, struct oci_config **ret,
-		       struct crun_error *err)
-{
-	_cleanup_close_ int fd = FD_NONE;
-	struct oci_parse_error why;
-	const char *path = l->opts->config;
-	struct stat st;
-	int r;
-
-	if (!path) {
-		char *joined = oci_arena_alloc(&l->arena, strlen(bundle) + sizeof("/config.json"));
-
-		if (!joined)
-			return err_sys(err, -ENOMEM, "read config.json");
-		memcpy(joined, bundle, strlen(bundle));
-		memcpy(joined + strlen(bundle), "/config.json", sizeof("/config.json"));
-		path = joined;
-	}
-	l->config_path = path;
-	/* The bundle's file may be a FIFO that nobody writes to; what --config names is the caller's choice, and may be a pipe. */
-	fd = sys_openat(AT_FDCWD, path, O_RDONLY | (l->opts->config ? 0 : O_NONBLOCK), 0);
-	if (fd < 0)
-		return err_sys_code(err, CODE_CONFIG_MISSING, fd, "open `%s`", path);
-	r = sys_fstatat(fd, "", &st);
-	if (r < 0)
-		return err_sys_code(err, CODE_CONFIG_MISSING, r, "stat `%s`", path);
-	if (!l->opts->config && !S_ISREG(st.st_mode))
-		return err_set(err, CODE_CONFIG_MISSING, EINVAL, "`%s` is not a regular file",
-			       path);
-	r = oci_config_parse_fd(fd, path, &l->arena, &l->text, ret, &why);
-	if (r < 0)
-		return err_set(err, r == -EINVAL ? (unsigned)CODE_CONFIG_SYNTAX : KIND_SYSTEM,
-			       why.errnum, "%s", why.text);
-	return 0;
-}
+#include <stdlib.h>
 
 int launch_locate(const struct launch *l, struct crun_error *err)
 {
 	unsigned line, column;
 
-	if (err->at[0] && l->text.data &&
-	    oci_locate(l->text.data, l->text.len, err->at, &line, &column) == 0)
-		return err_in(err, "%s:%u:%u: %s", l->config_path, line, column, err->at);
+	if (err->at[0] && l->file.text.data &&
+	    oci_locate(l->file.text.data, l->file.text.len, err->at, &line, &column) == 0)
+		return err_in(err, "%s:%u:%u: %s", l->file.path, line, column, err->at);
 	return -err->errnum;
-}
-
-static int resolve_bundle(struct launch *l, const char **ret, struct crun_error *err)
-{
-	const char *bundle = l->opts->bundle ? l->opts->bundle : ".";
-	char path[PATH_MAX];
-	char *copy;
-	int fd, r;
-
-	/* The kernel's own idea of the path: it has no symbolic links left and is absolute. */
-	fd = sys_openat(AT_FDCWD, bundle, O_PATH | O_DIRECTORY, 0);
-	if (fd < 0) {
-		err_sys_code(err, CODE_BUNDLE_MISSING, fd, "open bundle `%s`", bundle);
-		return fd;
-	}
-	copy = str_printf("/proc/self/fd/%d", fd);
-	r = copy ? sys_readlinkat(AT_FDCWD, copy, path, sizeof(path)) : -ENOMEM;
-	free(copy);
-	close_fd(&fd);
-	/* The bundle is there: it is procfs that is not. */
-	if (r == -ENOENT)
-		return err_sys_code(err, CODE_PROC_MISSING, r, "resolve bundle `%s` through /proc",
-				    bundle);
-	if (r < 0)
-		return err_sys_code(err, CODE_BUNDLE_MISSING, r, "resolve bundle `%s`", bundle);
-	*ret = oci_arena_strndup(&l->arena, path, strlen(path));
-	return *ret ? 0 : err_sys(err, -ENOMEM, "resolve bundle `%s`", bundle);
 }
 
 static int read_manager(const char *name, enum cgroup_manager *ret, struct crun_error *err)
@@ -128,14 +64,6 @@ static int check_terminal(const struct launch *l, struct crun_error *err)
 	return 0;
 }
 
-int launch_read(struct launch *l, const char **ret_bundle, struct oci_config **ret,
-		struct crun_error *err)
-{
-	int r = resolve_bundle(l, ret_bundle, err);
-
-	return r < 0 ? r : read_config(l, *ret_bundle, ret, err);
-}
-
 /* Where the payload's socket will be, if anybody wants to hear from it. */
 static int notify_dir(const struct launch *l, char *buf, size_t size, const char **ret,
 		      struct crun_error *err)
@@ -169,7 +97,6 @@ int launch_load(struct launch *l, struct crun_error *err)
 		.detach = !l->is_run || l->opts->detach,
 		.gate = !l->is_run,
 	};
-	struct oci_config *config;
 	struct host_facts facts;
 	char *notify = oci_arena_alloc(&l->arena, PATH_MAX);
 	int r;
@@ -185,12 +112,13 @@ int launch_load(struct launch *l, struct crun_error *err)
 	r = read_manager(l->ctx->cgroup_manager, &options.cgroup_manager, err);
 	if (r < 0)
 		return r;
-	r = launch_read(l, &options.bundle, &config, err);
+	r = config_file_read(&l->file, l->opts, &l->arena, err);
 	if (r < 0)
 		return r;
-	r = facts_gather(config, &facts, err);
+	options.bundle = l->file.bundle;
+	r = facts_gather(l->file.config, &facts, err);
 	if (r < 0)
 		return r;
-	r = config_check(config, &facts, &options, &l->arena, &l->plan, err);
+	r = config_check(l->file.config, &facts, &options, &l->arena, &l->plan, err);
 	return r < 0 ? r : check_terminal(l, err);
 }

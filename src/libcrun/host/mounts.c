@@ -167,17 +167,13 @@ static int await_change(struct exec *x, struct crun_error *err)
 static int make_change(struct change *c, const char *path, struct crun_error *err)
 {
 	struct launch *l = &c->x.l;
-	int r;
+	int r = load(c, path, err);
 
-	launch_keep_children(l);
-	r = interrupts_begin(&l->interrupts, NULL, err);
-	if (r < 0)
-		return r;
-	l->deadline.cancel_fd = l->interrupts.fd;
-	r = load(c, path, err);
 	if (r < 0 || !l->plan->mounts_len)
 		return r;
-	r = give_birth(&c->x, err);
+	r = launch_hold_signals(l, NULL, false, err);
+	if (r >= 0)
+		r = give_birth(&c->x, err);
 	return r < 0 ? r : await_change(&c->x, err);
 }
 

@@ -3,15 +3,17 @@
 #include "host/validate.h"
 
 #include "base/cleanup.h"
+#include "base/printable.h"
 #include "base/str.h"
 #include "host/checks.h"
+#include "host/config_file.h"
 #include "host/config_text.h"
 #include "host/facts.h"
-#include "host/launch.h"
 #include "spec/rules.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* More than a person reads: of the others only the number is told. */
@@ -21,21 +23,22 @@
 
 struct finding {
 	bool warning;
-	const char *pointer, *text; /* into the configuration as it was read */
+	char *pointer, *text; /* into the configuration as it was read */
 	unsigned line, column;
 };
 
 struct validation {
-	struct launch launch; /* for its arena and text */
-	struct config_text text;
+	struct oci_arena arena;
+	struct config_file file;
+	struct config_text text; /* that of the file, with ever fewer faults */
 	struct finding *list;
 	size_t len, errors;
 	bool as_root; /* that the user lacks privileges was found already: what else is wrong? */
 };
 
-static const char *keep(struct validation *v, const char *text)
+static char *keep(struct validation *v, const char *text)
 {
-	const char *copy = oci_arena_strndup(&v->launch.arena, text, strlen(text));
+	char *copy = oci_arena_strndup(&v->arena, text, strlen(text));
 
 	return copy ? copy : "";
 }
@@ -53,7 +56,7 @@ static void locate(struct validation *v, struct finding *f)
 	char *slash;
 
 	snprintf(at, sizeof(at), "%s", f->pointer);
-	while (oci_locate(v->launch.text.data, v->launch.text.len, at, &f->line, &f->column) < 0) {
+	while (oci_locate(v->file.text.data, v->file.text.len, at, &f->line, &f->column) < 0) {
 		slash = strrchr(at, '/');
 		if (!slash) {
 			place(f, 1, 1);
@@ -88,20 +91,35 @@ static bool is_known(const struct validation *v, const char *pointer, const char
 	return false;
 }
 
+/* Where the next finding goes; NULL: nowhere any more. Warnings must not crowd out an error, or the configuration would seem to be in order. */
+static struct finding *make_room(struct validation *v, bool warning)
+{
+	if (v->len < FINDINGS_MAX)
+		return &v->list[v->len++];
+	for (size_t i = v->len; !warning && i-- > 0;) {
+		if (v->list[i].warning)
+			return &v->list[i];
+	}
+	return NULL;
+}
+
 static void add(void *data, bool warning, const char *at, const char *text)
 {
 	struct validation *v = data;
-	char pointer[CONFIG_TEXT_POINTER];
-	struct finding *f = &v->list[v->len];
+	char pointer[CONFIG_TEXT_POINTER], line[sizeof(((struct crun_error *)0)->text)];
+	struct finding *f;
 
 	config_text_original(&v->text, at, pointer);
-	if (v->len == FINDINGS_MAX || is_known(v, pointer, text))
+	/* It quotes the configuration, and goes to a terminal. */
+	snprintf(line, sizeof(line), "%s", text);
+	make_printable(line);
+	f = is_known(v, pointer, line) ? NULL : make_room(v, warning);
+	if (!f)
 		return;
 	*f = (struct finding){.warning = warning};
 	f->pointer = keep(v, pointer);
-	f->text = keep(v, text);
+	f->text = keep(v, line);
 	locate(v, f);
-	v->len++;
 	v->errors += !warning;
 }
 
@@ -215,6 +233,14 @@ static int by_place(const void *a, const void *b)
 	return x->column < y->column ? -1 : x->column > y->column;
 }
 
+/* Where not all are shown, errors are. */
+static int errors_first(const void *a, const void *b)
+{
+	const struct finding *x = a, *y = b;
+
+	return x->warning != y->warning ? x->warning - y->warning : by_place(a, b);
+}
+
 static size_t shown(const struct validation *v)
 {
 	return v->len < SHOWN_MAX ? v->len : SHOWN_MAX;
@@ -226,7 +252,7 @@ static void write_text(const struct validation *v, FILE *out)
 		const struct finding *f = &v->list[i];
 		const struct rule *rule = rule_find(f->pointer);
 
-		fprintf(out, "%s:%u:%u: %s: %s%s%s\n", v->launch.config_path, f->line, f->column,
+		fprintf(out, "%s:%u:%u: %s: %s%s%s\n", v->file.path, f->line, f->column,
 			f->warning ? "warning" : "error", f->pointer, f->pointer[0] ? ": " : "",
 			f->text);
 		fprintf(out, "    rule: %s\n    fix: %s\n", rule->section, rule->fix);
@@ -243,7 +269,7 @@ static int write_json(const struct validation *v, FILE *out, struct crun_error *
 	int r;
 
 	oci_json_begin_object(&json);
-	oci_json_member_string(&json, "config", v->launch.config_path);
+	oci_json_member_string(&json, "config", v->file.path);
 	oci_json_member_bool(&json, "valid", v->errors == 0);
 	oci_json_member_int(&json, "errors", (int64_t)v->errors);
 	oci_json_member_int(&json, "warnings", (int64_t)(v->len - v->errors));
@@ -273,7 +299,8 @@ static int write_json(const struct validation *v, FILE *out, struct crun_error *
 	return r < 0 ? err_sys_code(err, CODE_OUTPUT, r, "write the findings") : 0;
 }
 
-static int validate(struct validation *v, struct crun_error *err)
+static int validate(struct validation *v, const struct libcrun_create_options *opts,
+		    struct crun_error *err)
 {
 	struct plan_options options = {
 		.id = "validate",
@@ -281,33 +308,35 @@ static int validate(struct validation *v, struct crun_error *err)
 		.gate = true,
 		.detach = true,
 	};
-	struct oci_config *config;
-	int r;
+	int r = config_file_read(&v->file, opts, &v->arena, err);
 
-	r = launch_read(&v->launch, &options.bundle, &config, err);
 	/* What is no configuration has findings; what cannot be read has none. */
-	if (r < 0 && !(v->launch.text.data && err->kind == KIND_SPEC))
+	if (r < 0 && !(v->file.text.data && err->kind == KIND_SPEC))
 		return r;
-	v->list = oci_arena_alloc(&v->launch.arena, FINDINGS_MAX * sizeof(*v->list));
-	r = config_text_init(&v->text, v->launch.text.data, v->launch.text.len);
+	options.bundle = v->file.bundle;
+	v->list = oci_arena_alloc(&v->arena, FINDINGS_MAX * sizeof(*v->list));
+	r = config_text_init(&v->text, v->file.text.data, v->file.text.len);
 	if (r < 0 || !v->list)
 		return err_sys(err, -ENOMEM, "check the configuration");
 	check_all(v, &options);
-	qsort(v->list, v->len, sizeof(*v->list), by_place);
+	qsort(v->list, v->len, sizeof(*v->list), v->len > SHOWN_MAX ? errors_first : by_place);
+	/* Not before: places are looked for by the names as they are. */
+	for (size_t i = 0; i < v->len; i++)
+		make_printable(v->list[i].pointer);
 	return 0;
 }
 
-int validate_each(const struct libcrun_context *ctx, const struct libcrun_create_options *opts,
-		  validate_finding_fn found, void *data, struct crun_error *err)
+int validate_each(const struct libcrun_create_options *opts, validate_finding_fn found, void *data,
+		  struct crun_error *err)
 {
-	struct validation v = {.launch = {.ctx = ctx, .opts = opts, .id = ""}};
-	int r = validate(&v, err);
+	struct validation v = {0};
+	int r = validate(&v, opts, err);
 
 	for (size_t i = 0; r >= 0 && i < v.len; i++)
 		found(data, v.list[i].warning, v.list[i].pointer, v.list[i].text,
 		      rule_find(v.list[i].pointer)->fix);
 	config_text_done(&v.text);
-	oci_arena_free(&v.launch.arena);
+	oci_arena_free(&v.arena);
 	return r;
 }
 
@@ -315,15 +344,16 @@ int libcrun_validate(const struct libcrun_context *ctx, const struct libcrun_cre
 		     enum libcrun_validate_format format, FILE *out, unsigned *ret_errors,
 		     struct crun_error *err)
 {
-	struct validation v = {.launch = {.ctx = ctx, .opts = opts, .id = ""}};
-	int r = validate(&v, err);
+	struct validation v = {0};
+	int r = validate(&v, opts, err);
 
+	(void)ctx; /* where states are kept, and what makes cgroups, is no matter of the configuration */
 	if (r >= 0 && format == LIBCRUN_VALIDATE_JSON)
 		r = write_json(&v, out, err);
 	else if (r >= 0)
 		write_text(&v, out);
 	*ret_errors = (unsigned)v.errors;
 	config_text_done(&v.text);
-	oci_arena_free(&v.launch.arena);
+	oci_arena_free(&v.arena);
 	return r;
 }

@@ -8,6 +8,6 @@
 typedef void (*validate_finding_fn)(void *data, bool warning, const char *pointer, const char *text,
 				    const char *fix);
 
-/* Calls FOUND for all findings about the configuration of OPTS, sorted by their place in it. Fails only if it cannot be read. */
-int validate_each(const struct libcrun_context *ctx, const struct libcrun_create_options *opts,
-		  validate_finding_fn found, void *data, struct crun_error *err) CRUN_NODISCARD;
+/* Calls FOUND for all findings about the configuration of OPTS, sorted by their place in it, or errors first where they are very many. Fails only if it cannot be read. */
+int validate_each(const struct libcrun_create_options *opts, validate_finding_fn found, void *data,
+		  struct crun_error *err) CRUN_NODISCARD;

@@ -110,6 +110,9 @@ static int look(struct doctor *d, struct crun_error *err)
 	d->list = oci_arena_alloc(&d->arena, DOCTOR_MAX * sizeof(*d->list));
 	if (!d->list)
 		return err_sys(err, -ENOMEM, "look at the host");
+	d->area = "bundle";
+	if (d->bundle && !doctor_bundle_answers(d))
+		d->bundle = NULL;
 	for (size_t i = 0; i < ARRAY_LEN(areas); i++) {
 		d->area = areas[i].name;
 		areas[i].check(d);

@@ -97,6 +97,12 @@ void doctor_nested(struct doctor *d);
 void doctor_limits(struct doctor *d);
 void doctor_bundle(struct doctor *d);
 
+/*
+ * Everything that is going to be asked about the bundle is asked by a child first, for it names files wherever it likes. False, with a finding,
+ * when that does not come to an end: nobody else must look at it then.
+ */
+bool doctor_bundle_answers(struct doctor *d);
+
 /* Writes the findings to OUT. */
 void doctor_write_text(const struct doctor *d, FILE *out);
 int doctor_write_json(const struct doctor *d, FILE *out, struct crun_error *err) CRUN_NODISCARD;

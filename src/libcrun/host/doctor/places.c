@@ -7,8 +7,7 @@
 #include "base/str.h"
 #include "fs/mountinfo.h"
 #include "fs/procfs.h"
-#include "host/checks.h"
-#include "host/launch.h"
+#include "host/config_file.h"
 #include "libcrun.h"
 #include "sys/file.h"
 #include "sys/statx.h"
@@ -30,16 +29,17 @@ static void add(struct doctor_place *ret, size_t *n, const char *id, const char 
 static const char *bundle_root(struct doctor *d)
 {
 	const struct libcrun_create_options opts = {.size = sizeof(opts), .bundle = d->bundle};
-	struct launch l = {.ctx = d->ctx, .opts = &opts, .id = ""};
-	struct oci_config *config;
-	const char *bundle, *path = NULL;
-	struct crun_error err;
+	const struct oci_root *root = NULL;
+	struct oci_arena arena = {0};
+	const char *path = NULL;
+	struct config_file f;
 
-	if (launch_read(&l, &bundle, &config, &err) >= 0 && config->root && config->root->path)
-		path = config->root->path[0] == '/'
-			       ? doctor_text(d, "%s", config->root->path)
-			       : doctor_text(d, "%s/%s", bundle, config->root->path);
-	oci_arena_free(&l.arena);
+	if (config_file_read(&f, &opts, &arena, ERR_IGNORED) >= 0)
+		root = f.config->root;
+	if (root && root->path)
+		path = root->path[0] == '/' ? doctor_text(d, "%s", root->path)
+					    : doctor_text(d, "%s/%s", f.bundle, root->path);
+	oci_arena_free(&arena);
 	return path;
 }
 
