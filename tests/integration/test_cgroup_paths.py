@@ -10,6 +10,7 @@ import stat
 import subprocess
 
 import hostside
+from harness import PATIENCE
 from test_linux_cgroups import (ROOT, SLEEP, limited, no_cgroup_left, of_process, read, unified,
                                 v1_only, writable_cgroup)
 from test_update_devices import answers
@@ -105,9 +106,8 @@ def test_v2_empty_cgroup_that_exists_is_used_and_stays(t):
     assert not left, f"device filters stay at {made[0]}: {left}"
 
 
-def test_v2_update_changes_limits_and_devices_in_a_cgroup_that_exists(t):
-    unified(t)
-    path, made = prepared(t)
+def container_with_kmsg(t, path):
+    """In the cgroup of this path; it answers on a file whether it can read /dev/kmsg."""
     bundle = t.bundle("while sleep 0.02; do if true </kmsg; then a=yes; else a=no; fi; "
                       "echo $a >/answer.new; mv /answer.new /answer; done 2>/dev/null",
                       own_rootfs=True)
@@ -118,6 +118,22 @@ def test_v2_update_changes_limits_and_devices_in_a_cgroup_that_exists(t):
         names.append("CAP_SYSLOG")
     bundle.save()
     os.mknod(os.path.join(bundle.rootfs, "kmsg"), stat.S_IFCHR | 0o666, os.makedev(1, 11))
+    return bundle
+
+
+def assert_devices_are_free(t, where):
+    """No device filter holds for processes of this cgroup."""
+    node = t.path("kmsg")
+    os.mknod(node, 0o20600, os.makedev(1, 11))
+    probe = f"echo $$ >{where}/cgroup.procs && mknod {node}.2 b 7 0 && : <{node}.2"
+    result = subprocess.run(["sh", "-c", probe], stderr=subprocess.PIPE, check=False)
+    assert b"not permitted" not in result.stderr, result.stderr
+
+
+def test_v2_update_changes_limits_and_devices_in_a_cgroup_that_exists(t):
+    unified(t)
+    path, made = prepared(t)
+    bundle = container_with_kmsg(t, path)
     t.run_container(bundle, "--detach")
     answers(t, bundle, "no")
     kmsg = {"allow": True, "type": "c", "major": 1, "minor": 11, "access": "rw"}
@@ -129,11 +145,23 @@ def test_v2_update_changes_limits_and_devices_in_a_cgroup_that_exists(t):
         assert read(made[0], "cgroup.max.depth") == "7"
     # The filter that delete takes back is the last one.
     t.delete(bundle, force=True)
-    node = t.path("kmsg")
-    os.mknod(node, 0o20600, os.makedev(1, 11))
-    probe = f"echo $$ >{made[0]}/cgroup.procs && mknod {node}.2 b 7 0 && : <{node}.2"
-    result = subprocess.run(["sh", "-c", probe], stderr=subprocess.PIPE, check=False)
-    assert b"not permitted" not in result.stderr, result.stderr
+    assert_devices_are_free(t, made[0])
+    remove(made)
+
+
+def test_v2_run_takes_back_the_filter_of_an_update(t):
+    unified(t)
+    path, made = prepared(t)
+    bundle = container_with_kmsg(t, path)
+    child = t.popen("run", "-b", bundle.path, bundle.id)
+    answers(t, bundle, "no")
+    t.rt("update", "--resources=-", bundle.id, input=json.dumps(
+        {"devices": [{"allow": True, "type": "c", "major": 1, "minor": 11,
+                      "access": "rw"}]}).encode())
+    answers(t, bundle, "yes")
+    t.kill(bundle, "KILL")
+    assert child.wait(10 * PATIENCE) == 137
+    assert_devices_are_free(t, made[0])
     remove(made)
 
 

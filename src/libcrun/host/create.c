@@ -180,6 +180,7 @@ static int remove_container(struct launch *l, struct crun_error *err)
 		return 0;
 	if (r < 0)
 		return r;
+	record_refresh(l);
 	r = container_undo(&l->record, l->cgroup, FD_NONE, err);
 	if (r < 0)
 		return r;
@@ -217,10 +218,15 @@ static int wait_in_foreground(struct launch *l, struct run_wait *wait, int *exit
  */
 static void undo_run(struct launch *l)
 {
-	if (state_lock(&l->dir, NULL, ERR_IGNORED) == -ENOENT)
+	int r = state_lock(&l->dir, NULL, ERR_IGNORED);
+
+	if (r == -ENOENT) {
 		launch_kill_init(l);
-	else
-		launch_undo(l);
+		return;
+	}
+	if (r >= 0)
+		record_refresh(l);
+	launch_undo(l);
 }
 
 static int run_container(struct launch *l, struct run_wait *wait, int *exit_status,
