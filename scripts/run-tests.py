@@ -11,6 +11,7 @@ Steps (default: all, in this order):
   static       build one static-pie binary; it runs a container
   dist         make distcheck, and the two man and install targets
   integration  the integration suite on the gcc build
+  security     the attack corpus, its small rounds, on the gcc build
   hardened     a part of the integration suite on the build with sanitizers
   vm           boot one distribution's kernel with systemd, and run a part of the suite there
   engines      container engines that are installed, a few scenarios of each
@@ -32,7 +33,7 @@ from pathlib import Path
 
 ORIGIN = Path(__file__).resolve().parent.parent
 STEPS = ["gates", "gcc", "clang", "analyzer", "sanitizers", "static", "dist", "integration",
-         "hardened", "vm", "engines"]
+         "security", "hardened", "vm", "engines"]
 EXTRA = ["vm-matrix", "engines-all"]
 JOBS = str(os.cpu_count() or 1)
 # What the sanitizers' own memory, threads and exit work do not disturb.
@@ -237,6 +238,12 @@ class Runner:
         files = [str(path) for folder in ("tests/integration", "tests/oci-validation")
                  for path in sorted((self.top / folder).glob("test_*.py"))]
         self.integration("integration", build, files)
+
+    def security(self):
+        if os.getuid() != 0:
+            self.totals.skip("security: the attack corpus needs root")
+            return
+        self.on_gcc_build("security", "tests/security/run.py")
 
     def hardened(self):
         build = self.root / "sanitizers"
