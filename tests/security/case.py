@@ -426,7 +426,10 @@ class Case:
 
     def remove(self, bundle):
         shutil.rmtree(bundle.path)
-        shutil.rmtree(bundle.rootfs, ignore_errors=True)
+        if os.path.isdir(bundle.rootfs) and not os.path.islink(bundle.rootfs):
+            shutil.rmtree(bundle.rootfs, ignore_errors=True)
+        else:
+            os.unlink(bundle.rootfs)
 
     def finish(self):
         """The last audit, of what takes longer, too."""

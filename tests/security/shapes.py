@@ -57,7 +57,7 @@ def link_text(kind, place, is_dir):
     return {
         "absolute": there, "relative": "../" * (depth - 1) + "bin", "climbing": "../" * 30 + there[1:],
         "missing": "/canary/empty/new", "missing-climbing": "../" * 30 + "canary/empty/new",
-        "top": "/canary", "root": "/", "loop": os.path.basename(place), "dangling": "/no/such/place",
+        "top": "/canary", "root": "/", "dangling": "/no/such/place",
         "long": "/" + "x" * 250 + "/" + "y" * 250, "fd": "/proc/self/fd/7",
         "magic": "/proc/1/root" + there, "staging": "/.old/../old_root/../.." + there,
         "state": "/w/state/new", "exe": "/proc/self/exe"}[kind]
@@ -70,6 +70,8 @@ def make(path, kind, place, is_dir):
         for n in range(last):
             os.symlink(f"{os.path.basename(path)}.{n + 1}", path + (f".{n}" if n else ""))
         os.symlink("/canary/dir" if is_dir else "/canary/file", f"{path}.{last}")
+    elif kind == "loop":
+        os.symlink(os.path.basename(path), path)
     elif kind in LINKS:
         os.symlink(link_text(kind, place, is_dir), path)
     elif kind == "regular":
