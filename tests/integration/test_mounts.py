@@ -3,9 +3,10 @@
 
 import json
 import os
+import subprocess
 
 import hostside
-from harness import flavors
+from harness import PATIENCE, flavors
 from test_lifecycle import SLEEP, running, stopped
 
 
@@ -226,3 +227,26 @@ def test_link_to_a_mount_of_the_configuration_removes_nothing(t):
     t.fails("mounts", "remove", bundle.id, document(t, {"destination": "/link"}),
             has="by its own name")
     t.rt("mounts", "remove", bundle.id, document(t, {"destination": "/data/hidden"}))
+
+
+# ---- at the same time as others ------------------------------------------------------------------
+
+@flavors("root", "rootless")
+def test_container_that_is_paused_and_deleted_meanwhile(t):
+    for _again in range(2):
+        bundle = container(t)
+        paths = [document(t, bind(volume(t), f"/mnt/{i}"), tmpfs(f"/mnt/{i}b")) for i in range(4)]
+        children = [t.popen("mounts", "add", bundle.id, path, stderr=subprocess.PIPE)
+                    for path in paths]
+        if t.cgroup_dirs(bundle):
+            t.rt("pause", bundle.id)
+        for i, child in enumerate(children):
+            assert child.communicate(timeout=40 * PATIENCE)[1] == b"", i
+        assert len(mounts_of(t, bundle)) == 8
+        children = [t.popen("mounts", "remove", bundle.id, path, stderr=subprocess.PIPE)
+                    for path in paths]
+        t.delete(bundle, force=True)
+        for child in children:
+            err = child.communicate(timeout=40 * PATIENCE)[1].decode()
+            assert child.returncode == (1 if err else 0) and "INTERNAL" not in err, err
+        t.assert_no_trace(bundle)
