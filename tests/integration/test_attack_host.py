@@ -13,7 +13,7 @@ import threading
 import time
 
 import hostside
-from harness import flavors
+from harness import flavors, timeout
 from test_crash import nothing_runs
 from test_lifecycle import SLEEP
 from test_run import hook
@@ -131,6 +131,46 @@ def test_more_bind_mounts_than_descriptors_fail_cleanly(t):
     else:
         assert "Too many open files" in result.err, result
     t.assert_no_trace(bundle)
+
+
+def with_descriptors(limit):
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+
+
+@timeout(180)
+@flavors("root", "rootless")
+def test_few_descriptors_are_called_just_that(t):
+    """What cannot be looked at for want of a descriptor is not missing: no cgroup, no label is left out for it."""
+    bundle = t.bundle(SLEEP, mutate={} if t.rootless else {
+        "linux": {"resources": {"pids": {"limit": 50}}}})
+    refused = 0
+    for limit in range(4, 40, 2):
+        result = t.rt("create", "-b", bundle.path, bundle.id, check=False,
+                      preexec_fn=with_descriptors(limit))
+        if result.rc == 0:
+            break
+        refused += 1
+        assert "Too many open files" in result.err and result.code == "FILE_LIMIT", (limit, result)
+        t.assert_no_trace(bundle)
+    assert refused and result.rc == 0, (refused, result)
+    t.start(bundle)
+    verbs = [(["state"], []), (["exec"], ["true"]), (["ps"], []), (["stats"], []),
+             (["kill"], ["KILL"]), (["delete", "--force"], [])]
+    for verb, args in verbs:
+        if t.rootless and verb == ["stats"]:
+            continue  # without a cgroup nothing is counted
+        for limit in range(4, 40, 2):
+            result = t.rt(*verb, bundle.id, *args, check=False, preexec_fn=with_descriptors(limit))
+            if result.rc == 0 or "Too many open files" not in result.err:
+                break
+        assert result.rc == 0, (verb, limit, result)
+    t.assert_no_trace(bundle)
+
+
+def test_doctor_does_not_take_a_lack_of_descriptors_for_lacks_of_the_host(t):
+    t.fails("doctor", preexec_fn=with_descriptors(12), has="Too many open files",
+            code="FILE_LIMIT")
 
 
 @flavors("root", "rootless")

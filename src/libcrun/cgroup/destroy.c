@@ -26,6 +26,7 @@ static struct cg_hier *hier_of(struct cgroup *cg, const char *dir, size_t root_l
 	const char *name;
 	struct statfs fs;
 	struct cg_hier *h;
+	int r;
 
 	*ret_r = 0;
 	for (size_t i = 0; root && i < cg->hier_len; i++) {
@@ -37,9 +38,14 @@ static struct cg_hier *hier_of(struct cgroup *cg, const char *dir, size_t root_l
 		return NULL;
 	}
 	fd = sys_openat(AT_FDCWD, root, O_RDONLY | O_DIRECTORY, 0);
+	r = fd < 0 ? fd : sys_fstatfs(fd, &fs);
+	if (r < 0 && r != -ENOENT && r != -ENOTDIR) {
+		*ret_r =
+			err_sys_code(err, CODE_CGROUP_MOUNT, r, "open cgroup hierarchy `%s`", root);
+		return NULL;
+	}
 	/* Never below something that is not a cgroup file system, whatever a damaged record says. */
-	if (fd < 0 || sys_fstatfs(fd, &fs) < 0 ||
-	    (fs.f_type != CGROUP2_SUPER_MAGIC_ && fs.f_type != CGROUP_SUPER_MAGIC_)) {
+	if (r < 0 || (fs.f_type != CGROUP2_SUPER_MAGIC_ && fs.f_type != CGROUP_SUPER_MAGIC_)) {
 		log_debug("cgroup `%s`: no cgroup file system is mounted at `%s`", dir, root);
 		return NULL;
 	}

@@ -2,6 +2,7 @@
 // Finds the mounted cgroup hierarchies: the usual layout below /sys/fs/cgroup first, the mount table only without it.
 #include "cgroup/internal.h"
 
+#include "base/log.h"
 #include "base/str.h"
 #include "sys/file.h"
 
@@ -87,15 +88,33 @@ static int add_hier(struct cgroup *cg, const char *root, const char *name, int f
 	return 0;
 }
 
-/* Opens ROOT when it is a mounted hierarchy; anything else is passed over. */
+/* A directory of root's on the tmpfs, or a hierarchy that an ordinary user is not to see: he can use none that he cannot open. */
+static bool is_not_for_us(const struct cgroup *cg, const char *root, int r)
+{
+	struct statfs fs;
+
+	if (r != -EACCES)
+		return false;
+	return cg->plan->unprivileged || statfs(root, &fs) < 0 ||
+	       (fs.f_type != CGROUP2_SUPER_MAGIC_ && fs.f_type != CGROUP_SUPER_MAGIC_);
+}
+
+/* Opens ROOT when it is a mounted hierarchy; anything else is passed over, but not what nobody could look at. */
 static int add_if_cgroup(struct cgroup *cg, const char *root, const char *name,
 			 struct crun_error *err)
 {
 	_cleanup_close_ int fd = sys_openat(AT_FDCWD, root, O_RDONLY | O_DIRECTORY, 0);
 	struct statfs fs;
+	int r = fd < 0 ? fd : sys_fstatfs(fd, &fs);
 
-	if (fd < 0 || sys_fstatfs(fd, &fs) < 0)
+	if (r == -ENOENT || r == -ENOTDIR)
 		return 0;
+	if (r < 0 && is_not_for_us(cg, root, r)) {
+		log_debug("cgroup hierarchy `%s`: %s", root, err_describe(-r));
+		return 0;
+	}
+	if (r < 0)
+		return err_sys_code(err, CODE_CGROUP_MOUNT, r, "open cgroup hierarchy `%s`", root);
 	if (fs.f_type == CGROUP2_SUPER_MAGIC_)
 		return add_hier(cg, root, name, take_fd(&fd), true, err);
 	if (fs.f_type == CGROUP_SUPER_MAGIC_)
@@ -111,7 +130,9 @@ static int discover_dirs(struct cgroup *cg, struct crun_error *err)
 	int r;
 
 	if (!dir)
-		return 0;
+		return errno == ENOENT
+			       ? 0
+			       : err_sys_code(err, CODE_CGROUP_MOUNT, -errno, "open `" CG_ROOT "`");
 	while ((e = readdir(dir))) {
 		char root[sizeof(CG_ROOT) + 256];
 
@@ -156,7 +177,7 @@ static int discover_mountinfo(struct cgroup *cg, struct crun_error *err)
 	int r = 0;
 
 	if (!f)
-		return 0;
+		return err_sys_code(err, CODE_PROC_MISSING, -errno, "open /proc/self/mountinfo");
 	while (r >= 0 && getline(&line, &size, f) > 0) {
 		line[strcspn(line, "\n")] = '\0';
 		r = mountinfo_line(cg, line, err);

@@ -11,6 +11,7 @@
 #include "plan/plan.h"
 #include "sys/deadline.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -271,6 +272,12 @@ int cg_read_pids(int fd, struct cg_pids *ret);
 int cg_kill_dir(const struct cg_hier *h, const struct deadline *d);
 
 /* ---- walk.c ---- */
+
+/* What the kernel says of a cgroup that was removed: of its name, and of a file in it that is open. No other failure means that it is not there. */
+static inline bool cg_is_gone(int r)
+{
+	return r == -ENOENT || r == -ENODEV;
+}
 
 /* The first subdirectory's name of FD into NAME; 1, 0 when there is none, or -errno. */
 int cg_first_child(int fd, char name[256]);

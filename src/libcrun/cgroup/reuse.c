@@ -3,6 +3,7 @@
 #include "cgroup/internal.h"
 
 #include "base/log.h"
+#include "base/str.h"
 #include "sys/bpf.h"
 #include "sys/file.h"
 #include "sys/io.h"
@@ -22,23 +23,41 @@ static int refuse(const char *dir, const char *reason, struct crun_error *err)
 	return err_at(err, "/linux/cgroupsPath");
 }
 
-static bool is_frozen(const struct cg_hier *h, int dirfd)
+/*
+ * Reads FILE of a cgroup that may have no such file: the root, and kernels that are older than it. Returns 1; 0 when it has none; -errno with *err
+ * set, for who does not know must not take it for "no".
+ */
+static int read_optional(int dirfd, const char *dir, const char *file, char *text, size_t size,
+			 struct crun_error *err)
+{
+	int r = io_read_file_at(dirfd, file, text, size);
+
+	if (r >= 0 || cg_is_gone(r))
+		return r >= 0;
+	return err_sys_code(err, CODE_CGROUP_READ, r, "read `%s/%s`", dir, file);
+}
+
+/* 1, 0, or -errno with *err set. Both files tell of a freezer above as well. */
+static int is_frozen(const struct cg_hier *h, int dirfd, const char *dir, struct crun_error *err)
 {
 	char text[256];
+	int r;
 
-	/* Both tell of a freezer above as well; the root and kernels without it have no such file. */
-	if (h->v2)
-		return io_read_file_at(dirfd, "cgroup.events", text, sizeof(text)) >= 0 &&
-		       strstr(text, "frozen 1");
-	return (h->controllers & CG_BIT(CG_FREEZER)) &&
-	       io_read_file_at(dirfd, "freezer.state", text, sizeof(text)) >= 0 &&
-	       strcmp(text, "THAWED") != 0;
+	if (!h->v2 && !(h->controllers & CG_BIT(CG_FREEZER)))
+		return 0;
+	r = read_optional(dirfd, dir, h->v2 ? "cgroup.events" : "freezer.state", text, sizeof(text),
+			  err);
+	if (r <= 0)
+		return r;
+	return h->v2 ? strstr(text, "frozen 1") != NULL : !str_eq(text, "THAWED");
 }
 
 int cg_check_thawed(const struct cg_hier *h, int dirfd, const char *dir, struct crun_error *err)
 {
-	if (!is_frozen(h, dirfd))
-		return 0;
+	int r = is_frozen(h, dirfd, dir, err);
+
+	if (r <= 0)
+		return r;
 	err_set(err, CODE_CGROUP_FROZEN, EBUSY,
 		"cgroup `%s` is frozen, and so would be the container: thaw it, or choose another "
 		"linux.cgroupsPath",
@@ -47,14 +66,15 @@ int cg_check_thawed(const struct cg_hier *h, int dirfd, const char *dir, struct 
 }
 
 /* Processes that another pid namespace has for itself are listed as 0, which cg_read_pids leaves out. */
-static bool is_populated(const struct cg_hier *h, int dirfd)
+static int is_populated(const struct cg_hier *h, int dirfd, const char *dir, struct crun_error *err)
 {
 	char text[256];
+	int r = read_optional(dirfd, dir, h->v2 ? "cgroup.events" : "cgroup.procs", text,
+			      sizeof(text), err);
 
-	if (h->v2)
-		return io_read_file_at(dirfd, "cgroup.events", text, sizeof(text)) >= 0 &&
-		       strstr(text, "populated 1");
-	return io_read_file_at(dirfd, "cgroup.procs", text, sizeof(text)) != 0;
+	if (r <= 0)
+		return r;
+	return h->v2 ? strstr(text, "populated 1") != NULL : text[0] != '\0';
 }
 
 static int check_empty(const struct cg_hier *h, int dirfd, const char *dir, struct crun_error *err)
@@ -69,8 +89,9 @@ static int check_empty(const struct cg_hier *h, int dirfd, const char *dir, stru
 	if (r < 0)
 		return err_sys_code(err, CODE_CGROUP_READ, r, "read the processes of cgroup `%s`",
 				    dir);
-	if (n == 0 && !is_populated(h, dirfd))
-		return 0;
+	r = n == 0 ? is_populated(h, dirfd, dir, err) : 0;
+	if (r < 0 || (n == 0 && r == 0))
+		return r;
 	if (n == 0)
 		return refuse(dir, "holds processes of another pid namespace", err);
 	snprintf(reason, sizeof(reason), "holds %zu process%s that %s not this container's", n,
@@ -82,13 +103,18 @@ static int check_empty(const struct cg_hier *h, int dirfd, const char *dir, stru
 static int check_type(int dirfd, const char *dir, struct crun_error *err)
 {
 	char text[256];
+	int r = read_optional(dirfd, dir, "cgroup.subtree_control", text, sizeof(text), err);
 
-	if (io_read_file_at(dirfd, "cgroup.subtree_control", text, sizeof(text)) > 0)
+	if (r < 0)
+		return r;
+	if (r > 0 && text[0])
 		return refuse(dir,
 			      "gives its controllers to cgroups below it, so it takes no process",
 			      err);
-	if (io_read_file_at(dirfd, "cgroup.type", text, sizeof(text)) > 0 &&
-	    strcmp(text, "domain") != 0)
+	r = read_optional(dirfd, dir, "cgroup.type", text, sizeof(text), err);
+	if (r < 0)
+		return r;
+	if (r > 0 && text[0] && !str_eq(text, "domain"))
 		return refuse(dir, "is part of a threaded subtree, so it takes no process", err);
 	return 0;
 }

@@ -117,8 +117,10 @@ static int find_process(const struct cgroup *cg)
 		struct cg_pids pids = {0};
 		int pid = 0, r;
 
-		if (fd < 0)
+		if (cg_is_gone(fd))
 			continue;
+		if (fd < 0)
+			return fd;
 		r = cg_read_pids(fd, &pids);
 		if (pids.len > 0)
 			pid = (int)pids.pids[0];

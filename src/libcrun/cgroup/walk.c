@@ -75,17 +75,12 @@ struct walk {
 	size_t len, cap;
 };
 
-static bool is_gone(int r)
-{
-	return r == -ENOENT || r == -ENODEV;
-}
-
 /* One level more: the cgroups below CUR. */
 static int push_level(struct walk *w, int cur)
 {
 	_cleanup_closedir_ DIR *dir = open_dir(cur);
 	const char *name;
-	int r = dir || is_gone(-errno) ? 0 : -errno;
+	int r = dir || cg_is_gone(-errno) ? 0 : -errno;
 
 	if (w->len == w->cap) {
 		size_t cap = w->cap ? 2 * w->cap : 16;
@@ -127,7 +122,7 @@ static int advance(struct walk *w, int *cur)
 		}
 		r = cg_step(cur, l->names[--l->len]);
 		free(l->names[l->len]);
-		if (!is_gone(r))
+		if (!cg_is_gone(r))
 			return r < 0 ? r : 1;
 	}
 	return 0;
@@ -141,7 +136,7 @@ int cg_walk(int fd, int (*visit)(int fd, void *data), void *data)
 
 	while (r >= 0) {
 		r = visit(cur, data);
-		if (is_gone(r))
+		if (cg_is_gone(r))
 			r = 0;
 		if (r >= 0)
 			r = push_level(&w, cur);
@@ -153,5 +148,5 @@ int cg_walk(int fd, int (*visit)(int fd, void *data), void *data)
 	while (w.len > 0)
 		pop_level(&w);
 	free(w.levels);
-	return is_gone(r) ? 0 : r;
+	return cg_is_gone(r) ? 0 : r;
 }

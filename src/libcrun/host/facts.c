@@ -16,6 +16,8 @@
 /* include/linux/proc_ns.h: PROC_USER_INIT_INO, part of the kernel's ABI. */
 #define INITIAL_USER_NS_INODE 0xEFFFFFFDU
 
+#define CGROUP_ROOT	      "/sys/fs/cgroup"
+
 #define NEWEST_KNOWN_CAP      40 /* CAP_CHECKPOINT_RESTORE, 5.9 */
 
 static int find_last_cap(unsigned *ret, struct crun_error *err)
@@ -38,33 +40,47 @@ static int find_last_cap(unsigned *ret, struct crun_error *err)
 	return 0;
 }
 
-static enum cgroup_layout find_cgroup_layout(void)
+/* Only what is not there is "none": a look that failed must not make a container without limits. */
+static int find_cgroup_layout(enum cgroup_layout *ret, struct crun_error *err)
 {
 	struct statfs fs;
 
-	if (statfs("/sys/fs/cgroup", &fs) < 0)
-		return CGROUP_NONE;
+	*ret = CGROUP_NONE;
+	if (statfs(CGROUP_ROOT, &fs) < 0) {
+		if (errno == ENOENT || errno == ENOTDIR || errno == EACCES)
+			return 0; /* the mount table may know another place */
+		return err_sys_code(err, CODE_CGROUP_MOUNT, -errno, "statfs " CGROUP_ROOT);
+	}
 	if (fs.f_type == CGROUP2_SUPER_MAGIC_)
-		return CGROUP_V2;
-	if (fs.f_type != TMPFS_MAGIC_)
-		return CGROUP_NONE;
-	if (statfs("/sys/fs/cgroup/unified", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC_)
-		return CGROUP_HYBRID;
-	return CGROUP_V1;
+		*ret = CGROUP_V2;
+	else if (fs.f_type == TMPFS_MAGIC_)
+		*ret = statfs(CGROUP_ROOT "/unified", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC_
+			       ? CGROUP_HYBRID
+			       : CGROUP_V1;
+	return 0;
 }
 
-static bool apparmor_is_enabled(void)
+/* A label that is asked for is left out where there is no LSM for it, so "none" must be certain. */
+static int apparmor_is_enabled(bool *ret, struct crun_error *err)
 {
-	char text[8];
+	char text[8] = "";
+	int r = io_read_file_at(AT_FDCWD, "/sys/module/apparmor/parameters/enabled", text,
+				sizeof(text));
 
-	return io_read_file_at(AT_FDCWD, "/sys/module/apparmor/parameters/enabled", text,
-			       sizeof(text)) > 0 &&
-	       text[0] == 'Y';
+	*ret = text[0] == 'Y';
+	if (r >= 0 || r == -ENOENT || r == -ENOTDIR)
+		return 0;
+	return err_sys(err, r, "read /sys/module/apparmor/parameters/enabled");
 }
 
-static bool selinux_is_enabled(void)
+static int selinux_is_enabled(bool *ret, struct crun_error *err)
 {
-	return access("/sys/fs/selinux/enforce", F_OK) == 0;
+	int r = access("/sys/fs/selinux/enforce", F_OK) < 0 ? -errno : 0;
+
+	*ret = r == 0;
+	if (r == 0 || r == -ENOENT || r == -ENOTDIR)
+		return 0;
+	return err_sys(err, r, "look for /sys/fs/selinux/enforce");
 }
 
 int facts_gather(const struct oci_config *config, struct host_facts *ret, struct crun_error *err)
@@ -87,12 +103,13 @@ int facts_gather(const struct oci_config *config, struct host_facts *ret, struct
 	if (r < 0)
 		return r;
 	if (config->process && config->process->apparmor_profile)
-		ret->apparmor = apparmor_is_enabled();
-	if ((config->process && config->process->selinux_label) ||
-	    (config->linux && config->linux->mount_label))
-		ret->selinux = selinux_is_enabled();
+		r = apparmor_is_enabled(&ret->apparmor, err);
+	if (r >= 0 && ((config->process && config->process->selinux_label) ||
+		       (config->linux && config->linux->mount_label)))
+		r = selinux_is_enabled(&ret->selinux, err);
+	if (r < 0)
+		return r;
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0)
 		ret->nofile = limit.rlim_cur;
-	ret->cgroup_layout = find_cgroup_layout();
-	return 0;
+	return find_cgroup_layout(&ret->cgroup_layout, err);
 }

@@ -40,6 +40,8 @@ int intelrdt_open(struct crun_error *err)
 			continue;
 		close_fd(&fd);
 		fd = sys_openat(AT_FDCWD, line.mount_point, O_PATH | O_DIRECTORY, 0);
+		if (fd < 0 && fd != -ENOENT && fd != -ENOTDIR && fd != -EACCES)
+			return err_sys(err, fd, "open `%s`", line.mount_point);
 		/* Another file system may have been mounted over it. */
 		if (fd >= 0 && sys_fstatfs(fd, &st) == 0 && st.f_type == RDTGROUP_SUPER_MAGIC_)
 			return take_fd(&fd);

@@ -355,16 +355,16 @@ static int remove_entry(const struct state_dir *dir, const char *name)
 	return r == -ENOENT ? 0 : r;
 }
 
-int state_remove(struct state_dir *dir, struct crun_error *err)
+/* The files that ENTRIES names, LEN bytes of sys_getdents(). */
+static int remove_entries(const struct state_dir *dir, const char *entries, size_t len,
+			  struct crun_error *err)
 {
-	_cleanup_closedir_ DIR *stream = open_listing(dir->fd, ".");
 	const struct dirent *e;
-	int r;
 
-	if (!stream)
-		return err_sys_code(err, CODE_STATE_DIR, -errno,
-				    "read the state directory of container `%s`", dir->id);
-	while ((e = readdir(stream)) != NULL) {
+	for (size_t at = 0; at < len; at += e->d_reclen) {
+		int r;
+
+		e = (const struct dirent *)(entries + at);
 		/* The record goes last: when we are killed meanwhile, the next delete still knows what to undo. */
 		if (is_dot(e->d_name) || str_eq(e->d_name, STATE_RECORD_FILE))
 			continue;
@@ -374,6 +374,24 @@ int state_remove(struct state_dir *dir, struct crun_error *err)
 					    "remove `%s` of the state directory of container `%s`",
 					    e->d_name, dir->id);
 	}
+	return 0;
+}
+
+int state_remove(struct state_dir *dir, struct crun_error *err)
+{
+	char entries[4096] __attribute__((aligned(__alignof__(struct dirent))));
+	int n, r;
+
+	/* Not opendir(3): this also undoes a launch that has failed for want of a descriptor. */
+	(void)lseek(dir->fd, 0, SEEK_SET);
+	while ((n = sys_getdents(dir->fd, entries, sizeof(entries))) > 0) {
+		r = remove_entries(dir, entries, (size_t)n, err);
+		if (r < 0)
+			return r;
+	}
+	if (n < 0)
+		return err_sys_code(err, CODE_STATE_DIR, n,
+				    "read the state directory of container `%s`", dir->id);
 	r = remove_entry(dir, STATE_RECORD_FILE);
 	if (r == 0 && still_linked(dir))
 		r = sys_unlinkat(dir->root_fd, dir->id, AT_REMOVEDIR);

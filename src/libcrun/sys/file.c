@@ -76,6 +76,11 @@ int sys_readlinkat(int dirfd, const char *name, char *buf, size_t size)
 	return (int)n;
 }
 
+int sys_getdents(int fd, void *buf, size_t size)
+{
+	return SYS_RET((int)syscall(SYS_getdents64, fd, buf, size));
+}
+
 int sys_fstatat(int dirfd, const char *name, struct stat *st)
 {
 	return SYS_RET(fstatat(dirfd, name, st, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH));

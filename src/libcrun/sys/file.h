@@ -29,6 +29,9 @@ int sys_unlinkat(int dirfd, const char *name, int flags);
 int sys_renameat(int olddir, const char *oldname, int newdir, const char *newname);
 /* readlinkat(2), NUL-terminated. Returns the length; -ENAMETOOLONG when it does not fit in SIZE - 1. */
 int sys_readlinkat(int dirfd, const char *name, char *buf, size_t size);
+
+/* The next entries of the directory FD, one struct dirent after the other, each d_reclen long. Returns the number of bytes, 0 at the end. */
+int sys_getdents(int fd, void *buf, size_t size);
 /* stat of NAME without following a final symbolic link; an empty NAME means DIRFD itself. */
 int sys_fstatat(int dirfd, const char *name, struct stat *st);
 int sys_fstatfs(int fd, struct statfs *st);

@@ -7,6 +7,7 @@
 #include "host/doctor/parse.h"
 #include "host/facts.h"
 #include "libcrun.h"
+#include "sys/file.h"
 #include "sys/io.h"
 
 #include <errno.h>
@@ -14,6 +15,8 @@
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
+
+#define MAX_DESCRIPTORS 24
 
 static const struct {
 	const char *name;
@@ -98,6 +101,25 @@ bool doctor_read_number(const char *path, uint64_t *ret)
 	return str_to_u64(text, UINT64_MAX, ret) == 0;
 }
 
+/*
+ * What the checks open at the same time. A check takes what it cannot open for missing, which would be wrong when it is descriptors
+ * that are missing.
+ */
+static int check_descriptors(struct crun_error *err)
+{
+	int fds[MAX_DESCRIPTORS], r = 0;
+	size_t n = 0;
+
+	while (n < ARRAY_LEN(fds) && r >= 0) {
+		r = sys_openat(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+		if (r >= 0)
+			fds[n++] = r;
+	}
+	while (n > 0)
+		close(fds[--n]);
+	return r < 0 ? err_sys(err, r, "open `/` %zu times", ARRAY_LEN(fds)) : 0;
+}
+
 static int look(struct doctor *d, struct crun_error *err)
 {
 	const struct oci_config nothing = {0};
@@ -125,8 +147,10 @@ int libcrun_doctor(const struct libcrun_context *ctx, const char *bundle,
 		   struct crun_error *err)
 {
 	struct doctor d = {.ctx = ctx, .bundle = bundle};
-	int r = look(&d, err);
+	int r = check_descriptors(err);
 
+	if (r >= 0)
+		r = look(&d, err);
 	if (r >= 0 && format == LIBCRUN_DOCTOR_JSON)
 		r = doctor_write_json(&d, out, err);
 	else if (r >= 0)
