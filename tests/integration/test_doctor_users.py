@@ -195,5 +195,7 @@ def test_programs_that_map_ids_with_no_new_privs(t):
 def test_mappings_that_are_refused(t):
     if not t.subids:
         t.skip("no subordinate ids for the test user")
-    program(t, "newgidmap", "/bin/false", 0o4755)
-    holds(doctor(t), "ids.mapping", "problem", "newgidmap refused the mappings")
+    program(t, "newgidmap", t.file("says", "#!/bin/sh\necho newgidmap: not today. >&2\nexit 1\n"),
+            0o4755)
+    holds(doctor(t), "ids.mapping", "problem",
+          "newgidmap refused the mappings: operation not permitted (not today). Check")

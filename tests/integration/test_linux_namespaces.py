@@ -350,6 +350,8 @@ def test_ranges_that_are_not_the_users_are_refused(t):
     bundle.save()
     result = t.fails("run", "-b", bundle.path, bundle.id, has="newuidmap", code="MAPPING_REFUSED")
     assert "peration not permitted" in result.err, result
+    # What the helper says is a part of the sentence: callers take each line for one of the runtime's.
+    assert result.err.count("\n") == 1 and " (uid range [" in result.err, result
     t.assert_no_trace(bundle)
 
 

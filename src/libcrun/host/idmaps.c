@@ -3,6 +3,9 @@
 #include "host/idmaps.h"
 
 #include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "sys/anon.h"
 #include "sys/file.h"
 #include "sys/io.h"
 #include "sys/pidfd.h"
@@ -14,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 extern char **environ;
 
@@ -51,11 +55,15 @@ static int write_directly(const struct launch_plan *plan, pid_t pid, struct crun
 	return r < 0 ? err_at(err, "/linux/uidMappings") : 0;
 }
 
+/* Of what a helper says: a sentence or two. */
+#define MAX_WORDS 400
+
 struct map_helper {
 	const char *name, *field;
 	const struct oci_id_mapping *map;
 	size_t len;
 	pid_t pid;
+	int words; /* the end of a pipe that has the helper's standard error */
 };
 
 /* Fixed places, not $PATH: they are setuid programs of the distribution, and callers run us with no PATH at all. */
@@ -72,25 +80,43 @@ const char *idmaps_find_helper(const char *name, char *path, size_t size)
 	return NULL;
 }
 
-/* A foreground run keeps signals blocked for its payload: the helper must not inherit that, nor an ignored SIGPIPE. */
+/*
+ * A foreground run keeps signals blocked for its payload: the helper must not inherit that, nor an ignored SIGPIPE. What it says becomes a part of
+ * our own sentence, for callers take every line of our standard error for one of ours.
+ */
 static int spawn_helper(struct map_helper *h, const char *path, char *const *argv,
 			struct crun_error *err)
 {
+	_cleanup_close_ int words = FD_NONE, said = FD_NONE;
+	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	sigset_t none, all;
-	int r = posix_spawnattr_init(&attr);
+	int fds[2], r;
 
+	/* Nobody reads before it ends: it must not wait for that. */
+	r = sys_pipe(fds, O_NONBLOCK);
+	if (r < 0)
+		return err_sys_code(err, CODE_MAPPING_HELPER, r, "run %s", path);
+	words = fds[0];
+	said = fds[1];
+	r = posix_spawnattr_init(&attr);
 	if (r != 0)
 		return err_sys_code(err, CODE_MAPPING_HELPER, -r, "run %s", path);
+	r = posix_spawn_file_actions_init(&actions);
+	if (r == 0)
+		r = posix_spawn_file_actions_adddup2(&actions, said, STDERR_FILENO);
 	sigemptyset(&none);
 	sigfillset(&all);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setsigdefault(&attr, &all);
 	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	r = posix_spawn(&h->pid, path, NULL, &attr, argv, environ);
+	if (r == 0)
+		r = posix_spawn(&h->pid, path, &actions, &attr, argv, environ);
+	posix_spawn_file_actions_destroy(&actions);
 	posix_spawnattr_destroy(&attr);
 	if (r != 0)
 		return err_sys_code(err, CODE_MAPPING_HELPER, -r, "run %s", path);
+	h->words = take_fd(&words);
 	return 0;
 }
 
@@ -140,9 +166,26 @@ static int await_helper(const struct map_helper *h, const struct deadline *d,
 	return deadline_err(&limit, r, err, "waiting for %s", h->name);
 }
 
+/* What the helper said, lines joined, without its name in front; "" when that was nothing. */
+static void read_words(const struct map_helper *h, char words[MAX_WORDS])
+{
+	size_t name = strlen(h->name);
+	ssize_t n = read(h->words, words, MAX_WORDS - 1);
+	char *end = words + (n > 0 ? n : 0);
+
+	while (end > words && (end[-1] == '\n' || end[-1] == '.'))
+		end--;
+	*end = '\0';
+	for (char *p = words; (p = strchr(p, '\n'));)
+		*p = ' ';
+	if (strncmp(words, h->name, name) == 0 && words[name] == ':' && words[name + 1] == ' ')
+		memmove(words, words + name + 2, strlen(words + name + 2) + 1);
+}
+
 static int finish_helper(const struct map_helper *h, const struct deadline *d,
 			 struct crun_error *err)
 {
+	char words[MAX_WORDS];
 	int status = 0, waited = await_helper(h, d, err);
 	pid_t r = sys_waitpid(h->pid, &status, 0);
 
@@ -150,12 +193,17 @@ static int finish_helper(const struct map_helper *h, const struct deadline *d,
 		return waited;
 	if (r < 0)
 		return err_sys(err, r, "wait for %s", h->name);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+	read_words(h, words);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+		if (words[0])
+			log_debug("%s: %s", h->name, words);
 		return 0;
+	}
 	err_set(err, CODE_MAPPING_REFUSED, EPERM,
-		"%s refused the mappings: operation not permitted. Check that /etc/%s gives this user the ranges "
-		"of linux.%s",
-		h->name, h->field[0] == 'u' ? "subuid" : "subgid", h->field);
+		"%s refused the mappings: operation not permitted%s%s%s. Check that /etc/%s gives this user the "
+		"ranges of linux.%s",
+		h->name, words[0] ? " (" : "", words, words[0] ? ")" : "",
+		h->field[0] == 'u' ? "subuid" : "subgid", h->field);
 	return err_at(err, "/linux/%s", h->field);
 }
 
@@ -163,8 +211,8 @@ static int write_with_helpers(const struct launch_plan *plan, pid_t pid, const s
 			      struct crun_error *err)
 {
 	struct map_helper helpers[2] = {
-		{"newuidmap", "uidMappings", plan->uid_map, plan->uid_map_len, 0},
-		{"newgidmap", "gidMappings", plan->gid_map, plan->gid_map_len, 0},
+		{"newuidmap", "uidMappings", plan->uid_map, plan->uid_map_len, 0, FD_NONE},
+		{"newgidmap", "gidMappings", plan->gid_map, plan->gid_map_len, 0, FD_NONE},
 	};
 	struct crun_error late;
 	int r, result = 0;
@@ -175,6 +223,7 @@ static int write_with_helpers(const struct launch_plan *plan, pid_t pid, const s
 		if (helpers[i].pid <= 0)
 			continue;
 		r = finish_helper(&helpers[i], d, &late);
+		close_fd(&helpers[i].words);
 		if (r < 0 && result == 0) {
 			*err = late;
 			result = r;

@@ -219,9 +219,9 @@ static void try_mapping(struct doctor *d, const struct doctor_subids ids[2])
 	else
 		doctor_add(
 			d, DOCTOR_PROBLEM, "ids.mapping", doctor_text(d, "%s", err.text), SINGLE_ID,
-			"The programs' own words are above, on the standard error. Usual reasons are "
-			"a range that is not wholly one of the user's, and a container around crun "
-			"whose own user namespace does not have these ids.");
+			"The program's own words are in parentheses. Usual reasons are a range that is "
+			"not wholly one of the user's, and a container around crun whose own user "
+			"namespace does not have these ids.");
 }
 
 void doctor_ids(struct doctor *d)
