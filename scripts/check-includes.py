@@ -22,7 +22,7 @@ EDGES = {
     "sync": ("sys", "base"),
     "hooks": ("plan", "sys", "base", "fs", "libocispec"),
     "spawn": ("plan", "sys", "base"),
-    "cgroup": ("spec", "plan", "fs", "sys", "base", "libocispec"),
+    "cgroup": ("spec", "plan", "spawn", "fs", "sys", "base", "libocispec"),
     "state": ("spec", "plan", "fs", "sys", "base", "libocispec"),
     "init": ("plan", "sync", "hooks", "fs", "sys", "base"),
     "host": ("plan", "spec", "sync", "spawn", "hooks", "cgroup", "state", "fs", "sys", "base",

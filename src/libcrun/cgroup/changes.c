@@ -2,7 +2,9 @@
 // The journal of an update: see changes.h.
 #include "cgroup/changes.h"
 
+#include "base/cleanup.h"
 #include "base/str.h"
+#include "spawn/writer.h"
 #include "sys/io.h"
 
 #include <ctype.h>
@@ -156,6 +158,36 @@ static int failed(const struct cg_dir *dir, const char *at, const char *path, co
 	return err_at(err, "/linux/resources/%s", at);
 }
 
+/* mm/memcontrol.c: a limit below the usage is written only after memory was taken back. kernel/cgroup/cpuset.c: all memory moves to the new nodes. */
+bool cg_write_is_slow(const char *file)
+{
+	static const char *const files[] = {
+		"memory.max",
+		"memory.high",
+		"memory.limit_in_bytes",
+		"memory.memsw.limit_in_bytes",
+		"cpuset.mems",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		if (str_eq(files[i], file))
+			return true;
+	}
+	return false;
+}
+
+/* The kernel takes a limit first and makes it true then (memory_max_write), so that the former one has to be put back. */
+static int given_up(const struct cg_dir *dir, const char *file, const char *before, int reason,
+		    struct crun_error *err)
+{
+	int r = note_undo(dir->changes, dir, file, before);
+
+	if (r < 0)
+		return err_sys_code(err, CODE_LIMIT_REFUSED, r, "update `%s/%s`", dir->path, file);
+	return deadline_err(dir->changes->deadline, reason, err, "updating cgroup `%s`, file `%s`",
+			    dir->path, file);
+}
+
 int cg_changes_write(const struct cg_dir *dir, const char *file, const char *value, const char *at,
 		     struct crun_error *err)
 {
@@ -168,7 +200,7 @@ int cg_changes_write(const struct cg_dir *dir, const char *file, const char *val
 		return no_file(dir, file, at, err);
 	if (c->checking)
 		return 0;
-	/* A write itself does not wait; in between we may be told to give up. */
+	/* Most writes do not wait; in between we may be told to give up. */
 	r = deadline_check(c->deadline);
 	if (r < 0)
 		return deadline_err(c->deadline, r, err, "updating cgroup `%s`", dir->path);
@@ -178,7 +210,10 @@ int cg_changes_write(const struct cg_dir *dir, const char *file, const char *val
 		return err_sys(err, -ENOMEM, "update `%s`", file);
 	same = before && str_eq(before, value);
 	if (!same) {
-		r = io_write_file_at(dir->fd, file, value);
+		r = cg_write_is_slow(file) ? spawn_write_at(dir->fd, file, value, c->deadline)
+					   : io_write_file_at(dir->fd, file, value);
+		if (r == -ETIMEDOUT || r == -ECANCELED)
+			return given_up(dir, file, before, r, err);
 		if (r < 0) {
 			err_sys_code(err, CODE_LIMIT_REFUSED, r, "write `%s` to `%s`", value, path);
 			return failed(dir, at, path, before, err);

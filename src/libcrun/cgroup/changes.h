@@ -28,6 +28,9 @@ struct cg_changes {
 int cg_changes_write(const struct cg_dir *dir, const char *file, const char *value, const char *at,
 		     struct crun_error *err) CRUN_NODISCARD;
 
+/* Whether the kernel may take long over a write to FILE, and lets a signal end it. */
+bool cg_write_is_slow(const char *file);
+
 /* One write for two keys: the verdict on AT is that on LIKE. */
 int cg_changes_also(struct cg_changes *changes, const char *at, const char *like,
 		    struct crun_error *err) CRUN_NODISCARD;

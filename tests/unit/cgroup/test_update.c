@@ -5,6 +5,7 @@
 #include "cgroup/update.h"
 
 #include "base/str.h"
+#include "spawn/writer.h"
 #include "sys/file.h"
 #include "sys/io.h"
 
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct file {
@@ -526,6 +528,48 @@ TEST(v1_filters_are_read_back)
 	CHECK_INT(filter.exceptions.items[2].major, 136);
 	CHECK_INT(filter.exceptions.items[2].access, BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE);
 	cg_rules_done(&filter.exceptions);
+}
+
+TEST(writes_that_may_take_long)
+{
+	CHECK(cg_write_is_slow("memory.max") && cg_write_is_slow("memory.limit_in_bytes"));
+	CHECK(!cg_write_is_slow("memory.min") && !cg_write_is_slow("pids.max"));
+}
+
+/* A full pipe stands for a file of the kernel that takes its time: whoever writes there waits, and a signal ends that. */
+TEST(write_that_blocks_ends_at_the_deadline)
+{
+	_cleanup_close_ int dir = FD_NONE, end = FD_NONE;
+	char path[] = "/tmp/crun-test-XXXXXX", fifo[64], full[4096] = {0}, text[8] = "";
+	struct deadline soon = deadline_in(50), late = deadline_in(60000);
+	int64_t begin;
+
+	if (!mkdtemp(path))
+		abort();
+	snprintf(fifo, sizeof(fifo), "%s/memory.max", path);
+	dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0 || mkfifo(fifo, 0600) < 0)
+		abort();
+	end = open(fifo, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	CHECK(end >= 0);
+	CHECK_INT(spawn_write_at(dir, "memory.max", "1", &late), 0);
+	CHECK_INT(spawn_write_at(dir, "memory.max", "2", NULL), 0);
+	CHECK_INT(read(end, text, sizeof(text)), 2);
+	CHECK_STR(text, "12");
+	while (write(end, full, sizeof(full)) > 0)
+		;
+	begin = clock_ms();
+	CHECK_INT(spawn_write_at(dir, "memory.max", "3", &soon), -ETIMEDOUT);
+	CHECK(clock_ms() - begin >= 40 && clock_ms() - begin < 30000);
+	/* Nobody is left who would write after all. */
+	CHECK_INT(waitpid(-1, NULL, WNOHANG), -1);
+	CHECK_INT(errno, ECHILD);
+	CHECK_INT(spawn_write_at(dir, "memory.high", "1", &late), -ENOENT);
+	close_fd(&dir);
+	dir = open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	CHECK_INT(spawn_write_at(dir, "full", "1", &late), -ENOSPC);
+	unlink(fifo);
+	rmdir(path);
 }
 
 TEST(container_without_a_directory)
