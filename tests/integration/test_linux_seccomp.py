@@ -266,3 +266,10 @@ def test_start_container_hook_runs_before_the_filter(t):
         {"path": "/bin/mkdir", "args": ["mkdir", "/tmp/by-hook"]}]}
     bundle.save()
     assert t.run_container(bundle).out == "by-hook\n"
+
+
+def test_plugins_are_refused_and_not_ignored(t):
+    bundle = t.bundle(["true"], mutate={"annotations": {"run.oci.seccomp.plugins": "/lib/a.so"}})
+    t.fails("run", "-b", bundle.path, bundle.id, code="UNSUPPORTED",
+            has=["/annotations/run.oci.seccomp.plugins", "listenerPath"])
+    t.assert_no_trace(bundle)

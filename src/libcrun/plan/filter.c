@@ -97,6 +97,20 @@ static int plan_listener(struct launch_plan *plan, const char *receiver, struct 
 	return 0;
 }
 
+/* Libraries that answer notifications in the runtime's place: who asks for them must not be left with a filter that nobody answers as they would. */
+static int refuse_plugins(const struct launch_plan *plan, struct crun_error *err)
+{
+	const char *plugins = plan_annotation(plan->config, SECCOMP_ANNOTATION_PLUGINS);
+
+	if (!plugins || !plugins[0])
+		return 0;
+	err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
+		"annotation `" SECCOMP_ANNOTATION_PLUGINS
+		"`: this runtime loads no plugins; let a process of its own answer, at "
+		"linux.seccomp.listenerPath or `" SECCOMP_ANNOTATION_RECEIVER "`");
+	return err_at(err, "/annotations/" SECCOMP_ANNOTATION_PLUGINS);
+}
+
 int plan_seccomp(struct launch_plan *plan, const char *receiver, struct oci_arena *arena,
 		 struct crun_error *err)
 {
@@ -107,6 +121,9 @@ int plan_seccomp(struct launch_plan *plan, const char *receiver, struct oci_aren
 		.strict = is_on(plan, SECCOMP_ANNOTATION_STRICT),
 		.enosys = is_on(plan, SECCOMP_ANNOTATION_ENOSYS),
 	};
+	r = refuse_plugins(plan, err);
+	if (r < 0)
+		return r;
 	r = plan_program(plan, arena, err);
 	if (r < 0)
 		return err_at(err, "/annotations/" SECCOMP_ANNOTATION_PROGRAM);

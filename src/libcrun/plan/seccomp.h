@@ -13,6 +13,7 @@
 #define SECCOMP_ANNOTATION_ENOSYS   "run.oci.seccomp.enosys"
 #define SECCOMP_ANNOTATION_PROGRAM  "run.oci.seccomp_bpf_data"
 #define SECCOMP_ANNOTATION_RECEIVER "run.oci.seccomp.receiver"
+#define SECCOMP_ANNOTATION_PLUGINS  "run.oci.seccomp.plugins"
 
 /* Of our environment: the listener's path where the configuration names none. */
 #define SECCOMP_RECEIVER_ENV "RUN_OCI_SECCOMP_RECEIVER"

@@ -71,6 +71,17 @@ TEST(where_a_listener_is_looked_for)
 	CHECK_STR(err.at, "");
 }
 
+TEST(plugins_are_refused)
+{
+	static const char profile[] = "'defaultAction':'SCMP_ACT_ALLOW'";
+
+	CHECK_INT(seccomp(profile, "'run.oci.seccomp.plugins':''", NULL), 0);
+	CHECK_INT(seccomp(profile, "'run.oci.seccomp.plugins':'/lib/a.so'", NULL), -EOPNOTSUPP);
+	CHECK_STR(err.at, "/annotations/run.oci.seccomp.plugins");
+	CHECK(strstr(err.text, "run.oci.seccomp.receiver"));
+	CHECK_INT(seccomp(NULL, "'run.oci.seccomp.plugins':'/lib/a.so'", NULL), -EOPNOTSUPP);
+}
+
 TEST(switches)
 {
 	static const char profile[] = "'defaultAction':'SCMP_ACT_ALLOW'";
