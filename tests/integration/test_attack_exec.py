@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Hostile processes of a container while exec and mounts work on it."""
 
+import contextlib
 import ctypes
 import json
 import os
+import signal
 import threading
+import time
 
-from harness import flavors
+import hostside
+from harness import flavors, timeout
 from test_lifecycle import running
 from test_mounts import document, tmpfs, writable
 
@@ -72,3 +76,61 @@ def test_mounts_that_fail_take_away_nothing_but_their_own(t):
     finally:
         stop.set()
         thread.join()
+
+
+# The shell's own kill and patterns: no process but this one and those that come.
+STOP_ONCE = """
+while :; do
+	for p in /proc/[0-9]*; do
+		p=${p#/proc/}
+		if [ "$p" -gt 1 ] && kill -STOP $p 2>/dev/null; then
+			echo $p >> /tmp/stopped
+			%s
+		fi
+	done
+done
+"""
+
+
+def stopped(bundle):
+    try:
+        with open(os.path.join(bundle.rootfs, "tmp", "stopped"), encoding="ascii") as numbers:
+            return numbers.read().split()
+    except FileNotFoundError:
+        return []
+
+
+def exec_detached(t, bundle, **kwargs):
+    """Runs true, which may be stopped for good once it runs: ended and collected, for the pid namespace waits for it."""
+    pid_file = t.path("pid")
+    result = t.rt("exec", "--detach", "--pid-file", pid_file, bundle.id, "/bin/true", **kwargs)
+    if result.rc == 0:
+        with open(pid_file, encoding="ascii") as number:
+            pid = int(number.read())
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+        t.wait_until(lambda: hostside.reap() or not os.path.exists(f"/proc/{pid}"), "its end")
+    return result
+
+
+@flavors("root", "rootless")
+@timeout(120)
+def test_process_that_joins_is_not_stopped_for_long(t):
+    """exec --detach returns with the execve: stopped before that, it would wait for ever."""
+    bundle = running(t, ["sh", "-c", STOP_ONCE % "exec sleep 1000"], mutate=writable,
+                     own_rootfs=True)
+    exec_detached(t, bundle, timeout=30)
+    t.wait_until(lambda: stopped(bundle), "a process that was stopped")
+
+
+@flavors("root")
+@timeout(120)
+def test_process_that_joins_is_stopped_again_and_again(t):
+    bundle = running(t, ["sh", "-c", STOP_ONCE % ":"], mutate=writable, own_rootfs=True)
+    began = time.monotonic()
+    for _n in range(3):
+        result = exec_detached(t, bundle, check=False, timeout=60)
+        assert result.rc == 0 or "sends it SIGSTOP" in result.err, result
+        if result.rc != 0 or time.monotonic() - began > 30:
+            break
+    assert stopped(bundle), "nothing was stopped"

@@ -148,6 +148,12 @@ int cgroup_freeze(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;
  */
 int cgroup_resume(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;
 
+/*
+ * Takes the process PID, which was sent SIGKILL, out of a frozen cgroup v1, where it would die no sooner than the others run again: into the root,
+ * which is never frozen. A process that is not frozen is as good as dead already. Failures are ignored.
+ */
+void cgroup_leave_frozen(const struct cgroup *cg, pid_t pid);
+
 /* Sets *ret to whether the cgroup itself is frozen; one that is held up only by a frozen cgroup above it is not. */
 int cgroup_is_frozen(struct cgroup *cg, bool *ret, struct crun_error *err) CRUN_NODISCARD;
 

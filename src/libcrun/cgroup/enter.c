@@ -150,5 +150,12 @@ bool cgroup_enter_retry(struct cgroup *cg, int r, pid_t init)
 
 int cgroup_enter(struct cgroup *cg, pid_t pid, struct crun_error *err)
 {
-	return cg_move_in(cg, pid, err);
+	int r = cg_move_in(cg, pid, err);
+
+	if ((r == -EACCES || r == -EPERM) && cg->scope)
+		err_and(err,
+			"the kernel moves a process of an ordinary user only below a cgroup of "
+			"the user's, and this one is outside of the user's systemd manager: "
+			"`systemd-run --user --scope` runs crun inside");
+	return r;
 }

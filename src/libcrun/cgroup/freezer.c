@@ -23,11 +23,6 @@ static const char *freeze_file(const struct cg_hier *h)
 	return h->v2 ? "cgroup.freeze" : "freezer.state";
 }
 
-static bool is_missing(int r)
-{
-	return r == -ENOENT || r == -ENODEV;
-}
-
 /*
  * Whether the directory itself was frozen, not one above it: 1, 0, or -errno. A directory that is gone, or a kernel without freezer, has
  * nothing frozen.
@@ -40,7 +35,7 @@ static int self_frozen(int fd, bool v2)
 	if (fd < 0)
 		return 0;
 	r = io_read_file_at(fd, v2 ? "cgroup.freeze" : "freezer.self_freezing", text, sizeof(text));
-	if (is_missing(r))
+	if (cg_is_gone(r))
 		return 0;
 	return r < 0 ? r : str_eq(text, "1");
 }
@@ -74,7 +69,7 @@ int cgroup_thaw(struct cgroup *cg, struct crun_error *err)
 			if (r > 0)
 				r = io_write_file_at(h->dir_fd, freeze_file(h),
 						     h->v2 ? "0" : "THAWED");
-			if (r < 0 && !is_missing(r))
+			if (r < 0 && !cg_is_gone(r))
 				return err_sys(err, r, "thaw cgroup `%s%s`", h->root, cg->path);
 		}
 	}
@@ -331,10 +326,23 @@ int cgroup_resume(struct cgroup *cg, struct crun_error *err)
 				       h->root, cg->path, h->root, rel);
 		}
 		r = h->v2 ? wait_v2(h->dir_fd, "frozen 0", &deadline) : 0;
-		if (r < 0 && !is_missing(r))
+		if (r < 0 && !cg_is_gone(r))
 			return deadline_err(&deadline, r, err, "letting cgroup `%s%s` go on",
 					    h->root, cg->path);
 		r = 0;
 	}
 	return r;
+}
+
+void cgroup_leave_frozen(const struct cgroup *cg, pid_t pid)
+{
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", (int)pid);
+	for (size_t i = 0; i < cg->hier_len; i++) {
+		const struct cg_hier *h = &cg->hier[i];
+
+		if (!h->v2 && (h->controllers & CG_BIT(CG_FREEZER)))
+			(void)io_write_file_at(h->root_fd, "cgroup.procs", text);
+	}
 }

@@ -10,7 +10,14 @@
 #include "sys/process.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/mman.h>
+
+/* How often a process that says nothing is looked at, and how often it is continued. */
+#define LOOK_MS	  200
+#define MAX_WAKES 25U
+/* A process that was killed and is not gone then may be frozen. */
+#define FROZEN_MS 200
 
 int launch_share_progress(struct launch *l, struct crun_error *err)
 {
@@ -59,18 +66,45 @@ static int64_t init_limit(const struct launch *l)
 	return ms;
 }
 
+/*
+ * kill(2) of the container's root reaches whoever is in its pid namespace, and so a process that joins it by exec, or that is born into one that
+ * is shared: stopped, it would never say anything. Its word is waited for until D; in between it is continued, but not for ever.
+ */
+static int await_word(const struct launch *l, const struct deadline *d, struct crun_error *err)
+{
+	for (unsigned wakes = 0; wakes < MAX_WAKES;) {
+		struct deadline look = deadline_within(d, LOOK_MS);
+
+		/* What ends the wait otherwise, the channel tells. */
+		if (deadline_wait_in(&look, l->channel.fd) != -ETIMEDOUT || deadline_check(d) < 0)
+			return 0;
+		if (sys_child_stopped(l->pid) <= 0)
+			continue;
+		log_debug("process %d was stopped by a signal: continuing it", (int)l->pid);
+		(void)sys_pidfd_send_signal(l->pidfd, SIGCONT);
+		wakes++;
+	}
+	return err_set(
+		err, KIND_STATE, EBUSY,
+		"process %d was stopped by a signal %u times before its program ran: something "
+		"in the container's pid namespace sends it SIGSTOP",
+		(int)l->pid, MAX_WAKES);
+}
+
 int launch_expect(struct launch *l, enum message_kind kind, int *ret_fd, struct crun_error *err)
 {
 	struct deadline d = deadline_or(&l->deadline, init_limit(l));
+	int r = await_word(l, &d, err);
 
-	return channel_expect(&l->channel, kind, &d, ret_fd, err);
+	return r < 0 ? r : channel_expect(&l->channel, kind, &d, ret_fd, err);
 }
 
 int launch_expect_eof(struct launch *l, struct crun_error *err)
 {
 	struct deadline d = deadline_or(&l->deadline, init_limit(l));
+	int r = await_word(l, &d, err);
 
-	return channel_expect_eof(&l->channel, &d, err);
+	return r < 0 ? r : channel_expect_eof(&l->channel, &d, err);
 }
 
 void launch_name_phase(const struct launch *l, const char *phase, struct crun_error *err)
@@ -117,10 +151,15 @@ struct deadline launch_undo_deadline(const struct launch *l)
 
 void launch_kill_init(struct launch *l)
 {
-	struct deadline d = deadline_in(DEADLINE_PROCESS_MS);
+	struct deadline d = deadline_in(FROZEN_MS);
+	int r;
 
 	(void)sys_pidfd_send_signal(l->pidfd, SIGKILL);
-	if (sys_pidfd_wait(&d, l->pidfd) == 0) {
+	r = sys_pidfd_wait(&d, l->pidfd);
+	if (r < 0 && l->cgroup)
+		cgroup_leave_frozen(l->cgroup, l->pid);
+	d = deadline_in(DEADLINE_PROCESS_MS);
+	if (r == 0 || sys_pidfd_wait(&d, l->pidfd) == 0) {
 		(void)sys_waitpid(l->pid, NULL, 0);
 		return;
 	}

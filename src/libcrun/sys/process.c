@@ -57,6 +57,15 @@ pid_t sys_waitpid(pid_t pid, int *status, int flags)
 	return r;
 }
 
+int sys_child_stopped(pid_t pid)
+{
+	siginfo_t info = {.si_pid = 0};
+	int r;
+
+	SYS_RETRY(r, waitid(P_PID, (id_t)pid, &info, WSTOPPED | WNOHANG | __WALL));
+	return r < 0 ? r : info.si_pid == pid;
+}
+
 int sys_prctl(int option, unsigned long arg2, unsigned long arg3)
 {
 	return SYS_RET(prctl(option, arg2, arg3, 0, 0));
