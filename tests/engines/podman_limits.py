@@ -129,7 +129,10 @@ class Scenarios:
         assert done.rc == 1 and "Network is down" in done.err, done
         profile = self.file("seccomp.json", '{"defaultAction": "SCMP_ACT_ERRNO"}')
         done = self.container("--security-opt", "seccomp=" + profile, ":", "true", check=False)
-        assert done.rc in (1, 126, 127, 255) and done.err.strip(), done
+        # The profile denies an end, too, so that libc's is a SIGSEGV. That is all there is to know where
+        # Podman's monitor has reaped it before the runtime's start looks what became of it.
+        said = done.rc in (1, 126, 127, 255) and "it was killed before" in done.err
+        assert said or (done.rc == 139 and not done.err), done
 
     @scenario()
     def apparmor(self):
