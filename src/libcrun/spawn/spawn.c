@@ -177,6 +177,11 @@ static pid_t spawn_helped(const struct spawn_request *req, int *ret_pidfd, struc
 	if (helper.error < 0)
 		return helper.failed_flag ? explain_join(&helper, err)
 					  : explain_clone(req, helper.error, err);
+	/* Killed before it had cloned: a signal to process 0 would be one to our own process group. */
+	if (helper.pid <= 0)
+		return err_set(err, CODE_INIT_DIED, ECHILD,
+			       "clone the container's process: the helper that joins namespaces "
+			       "for it was killed");
 	if (helper.own_fds) {
 		/* It is our child and not waited for: the number is its own. */
 		helper.pidfd = sys_pidfd_open(helper.pid);
