@@ -22,6 +22,7 @@ struct listing {
 	struct oci_json json;
 	struct buf text;
 	struct crun_error *err;
+	struct crun_error missing; /* why the first container that should be here is not */
 };
 
 static void listing_done(struct listing *list)
@@ -91,6 +92,9 @@ static int list_one(const char *id, void *data)
 		/* Deleted since the directory was read: nothing to tell. */
 		if (why.kind != KIND_NOT_FOUND)
 			log_warning("%s", why.text);
+		/* Not the damaged ones, which never have a state to tell. */
+		if (why.kind == KIND_SYSTEM && !list->missing.kind)
+			list->missing = why;
 		return 0;
 	}
 	container_state(&c, &state);
@@ -127,6 +131,18 @@ static void format_table(struct listing *list)
 	}
 }
 
+/* Whoever cleans up by the list must learn that it is not all. */
+static int write_list(const struct listing *list, FILE *out, const char *text, size_t len,
+		      struct crun_error *err)
+{
+	int r = write_output(out, text, len, "the list", err);
+
+	if (r < 0 || !list->missing.kind)
+		return r;
+	*err = list->missing;
+	return -err->errnum;
+}
+
 int libcrun_list(const struct libcrun_context *ctx, enum libcrun_list_format format, FILE *out,
 		 struct crun_error *err)
 {
@@ -144,13 +160,13 @@ int libcrun_list(const struct libcrun_context *ctx, enum libcrun_list_format for
 		r = oci_json_finish(&list.json);
 		if (r < 0)
 			return err_sys(err, r, "list containers");
-		return write_output(out, list.json.data, list.json.len, "the list", err);
+		return write_list(&list, out, list.json.data, list.json.len, err);
 	}
 	if (format == LIBCRUN_LIST_TABLE)
 		format_table(&list);
 	if (list.text.failed)
 		return err_sys(err, -ENOMEM, "list containers");
-	return write_output(out, list.text.data, list.text.len, "the list", err);
+	return write_list(&list, out, list.text.data, list.text.len, err);
 }
 
 int libcrun_each_id(const struct libcrun_context *ctx, int (*fn)(const char *id, void *data),

@@ -105,14 +105,17 @@ static int open_entry(int root_fd, const char *id)
 	return sys_openat(root_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 }
 
-/* True when ROOT/ID is still the directory that we have open. */
-static bool still_linked(const struct state_dir *dir)
+/* 1 when ROOT/ID is still the directory that we have open, 0 when it is not. */
+static int still_linked(const struct state_dir *dir)
 {
 	struct stat ours, named;
+	int r = sys_fstatat(dir->fd, "", &ours);
 
-	return sys_fstatat(dir->fd, "", &ours) == 0 &&
-	       sys_fstatat(dir->root_fd, dir->id, &named) == 0 && ours.st_dev == named.st_dev &&
-	       ours.st_ino == named.st_ino;
+	if (r >= 0)
+		r = sys_fstatat(dir->root_fd, dir->id, &named);
+	if (r < 0)
+		return r == -ENOENT || r == -ENOTDIR ? 0 : r;
+	return ours.st_dev == named.st_dev && ours.st_ino == named.st_ino;
 }
 
 static int try_lock(int fd, int how)
@@ -148,9 +151,13 @@ int state_lock(struct state_dir *dir, const struct deadline *d, struct crun_erro
 				dir->id);
 	}
 	dir->locked = true;
-	if (still_linked(dir))
+	r = still_linked(dir);
+	if (r > 0)
 		return 0;
 	state_unlock(dir);
+	if (r < 0)
+		return err_sys_code(err, CODE_STATE_DIR, r,
+				    "stat the state directory of container `%s`", dir->id);
 	return not_found(dir->id, err);
 }
 
@@ -393,7 +400,9 @@ int state_remove(struct state_dir *dir, struct crun_error *err)
 		return err_sys_code(err, CODE_STATE_DIR, n,
 				    "read the state directory of container `%s`", dir->id);
 	r = remove_entry(dir, STATE_RECORD_FILE);
-	if (r == 0 && still_linked(dir))
+	if (r == 0)
+		r = still_linked(dir);
+	if (r > 0)
 		r = sys_unlinkat(dir->root_fd, dir->id, AT_REMOVEDIR);
 	if (r < 0 && r != -ENOENT)
 		return err_sys_code(err, CODE_STATE_DIR, r,
@@ -440,14 +449,35 @@ static int compare_names(const void *a, const void *b)
 }
 
 /* Another user's directory is no container of ours: every command refuses it (check_owner). */
-static bool is_container(int dirfd, const struct dirent *e)
+static int is_container(int dirfd, const struct dirent *e)
 {
 	struct stat st;
+	int r;
 
 	if (e->d_type != DT_UNKNOWN && e->d_type != DT_DIR)
-		return false;
-	return sys_fstatat(dirfd, e->d_name, &st) == 0 && S_ISDIR(st.st_mode) &&
-	       st.st_uid == geteuid();
+		return 0;
+	r = sys_fstatat(dirfd, e->d_name, &st);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	return S_ISDIR(st.st_mode) && st.st_uid == geteuid();
+}
+
+/* The ids in the state root. What cannot be read is an error: a list without it would be taken for the whole. */
+static int read_names(int root_fd, DIR *stream, struct names *names)
+{
+	const struct dirent *e;
+	int r;
+
+	while ((errno = 0, e = readdir(stream)) != NULL) {
+		if (!id_is_valid(e->d_name))
+			continue;
+		r = is_container(root_fd, e);
+		if (r > 0)
+			r = names_add(names, e->d_name);
+		if (r < 0)
+			return r;
+	}
+	return -errno;
 }
 
 int state_each(const char *root, int (*fn)(const char *id, void *data), void *data,
@@ -456,8 +486,7 @@ int state_each(const char *root, int (*fn)(const char *id, void *data), void *da
 	_cleanup_(names_done) struct names names = {0};
 	_cleanup_close_ int root_fd = open_root(root);
 	_cleanup_closedir_ DIR *stream = NULL;
-	const struct dirent *e;
-	int r = 0;
+	int r;
 
 	if (root_fd == -ENOENT)
 		return 0;
@@ -466,14 +495,9 @@ int state_each(const char *root, int (*fn)(const char *id, void *data), void *da
 	stream = open_listing(root_fd, ".");
 	if (!stream)
 		return err_sys_code(err, CODE_STATE_DIR, -errno, "read the state root `%s`", root);
-	while ((e = readdir(stream)) != NULL) {
-		if (!id_is_valid(e->d_name) || !is_container(root_fd, e))
-			continue;
-		r = names_add(&names, e->d_name);
-		if (r < 0)
-			return err_sys_code(err, CODE_STATE_DIR, r, "read the state root `%s`",
-					    root);
-	}
+	r = read_names(root_fd, stream, &names);
+	if (r < 0)
+		return err_sys_code(err, CODE_STATE_DIR, r, "read the state root `%s`", root);
 	if (names.len > 0)
 		qsort(names.items, names.len, sizeof(*names.items), compare_names);
 	for (size_t i = 0; i < names.len && r == 0; i++)
