@@ -110,11 +110,11 @@ static int wait_v2(int dir_fd, const char *line, const struct deadline *deadline
 		return fd;
 	for (;;) {
 		struct pollfd p = {.fd = fd, .events = POLLPRI};
-		ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+		ssize_t n = io_read_start(fd, text, sizeof(text) - 1);
 		int r;
 
 		if (n < 0)
-			return -errno;
+			return (int)n;
 		text[n] = '\0';
 		if (strstr(text, line))
 			return 0;

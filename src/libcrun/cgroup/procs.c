@@ -237,11 +237,11 @@ static int wait_populated(int dirfd, const struct deadline *d)
 		return fd == -ENOENT ? 0 : fd;
 	for (;;) {
 		struct pollfd p = {.fd = fd, .events = POLLPRI};
-		ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+		ssize_t n = io_read_start(fd, text, sizeof(text) - 1);
 		int r;
 
 		if (n < 0)
-			return errno == ENODEV ? 0 : -errno;
+			return n == -ENODEV ? 0 : (int)n;
 		text[n] = '\0';
 		if (strstr(text, "populated 0"))
 			return 0;

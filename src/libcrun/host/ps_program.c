@@ -191,8 +191,8 @@ static int run_ps(char *const *args, const char *list, char **ret_text, struct c
 	*ret_text = calloc(1, (size_t)st.st_size + 1);
 	if (!*ret_text)
 		return err_sys(err, -ENOMEM, "output of `%s`", child.path);
-	n = pread(output, *ret_text, (size_t)st.st_size, 0);
-	return n < 0 ? err_sys_code(err, CODE_PS_PROGRAM, -errno, "read the output of `%s`",
+	n = io_read_start(output, *ret_text, (size_t)st.st_size);
+	return n < 0 ? err_sys_code(err, CODE_PS_PROGRAM, (int)n, "read the output of `%s`",
 				    child.path)
 		     : 0;
 }

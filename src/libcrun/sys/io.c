@@ -46,6 +46,16 @@ ssize_t io_read_full(int fd, void *data, size_t size)
 	return (ssize_t)done;
 }
 
+ssize_t io_read_start(int fd, void *data, size_t size)
+{
+	ssize_t n;
+
+	do
+		n = pread(fd, data, size, 0);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
 int io_read_file_at(int dirfd, const char *path, char *buf, size_t size)
 {
 	_cleanup_close_ int fd = sys_openat(dirfd, path, O_RDONLY, 0);

@@ -11,6 +11,9 @@ int io_write_all(int fd, const void *data, size_t len);
 /* Reads up to SIZE bytes until end of file, across short reads and EINTR. Returns the number of bytes. */
 ssize_t io_read_full(int fd, void *data, size_t size);
 
+/* Reads up to SIZE bytes from the beginning of the file in one go, across EINTR. Returns the number of bytes. */
+ssize_t io_read_start(int fd, void *data, size_t size);
+
 /*
  * Reads the file PATH below DIRFD into BUF as a NUL-terminated string without its trailing newline. Returns the length;
  * -EFBIG when it does not fit. For kernel files (proc, cgroup, sys) whose whole content comes in one go.

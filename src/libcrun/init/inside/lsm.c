@@ -3,6 +3,7 @@
 #include "init/inside/phase.h"
 
 #include "fs/label.h"
+#include "sys/io.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -26,10 +27,10 @@ static int write_label(int fd, const char *text, const char *what, const char *l
 
 static int read_back(int fd, char *now, size_t size, struct crun_error *err)
 {
-	ssize_t n = pread(fd, now, size - 1, 0);
+	ssize_t n = io_read_start(fd, now, size - 1);
 
 	if (n < 0)
-		return err_sys(err, -errno, "read back `/proc/self/attr/exec`");
+		return err_sys(err, (int)n, "read back `/proc/self/attr/exec`");
 	now[n] = '\0';
 	/* SELinux counts the terminator, AppArmor ends with a newline. */
 	n = (ssize_t)strlen(now);
