@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "cgroup/stats.h"
 #include "host/verbs.h"
 #include "init/init_main.h"
 #include "sys/pidfd.h"
@@ -120,6 +121,23 @@ void launch_name_phase(const struct launch *l, const char *phase, struct crun_er
 		err_in(err, "phase `%s`", phase);
 }
 
+/* The most frequent reason not to have said a word: a memory limit that leaves no room even for the setting up. */
+static void explain_death(const struct launch *l, struct crun_error *err)
+{
+	struct cgroup_oom oom = {.scope = OOM_NONE};
+
+	if (l->cgroup)
+		cgroup_oom_read(l->cgroup, &oom);
+	if ((oom.scope == OOM_OWN || oom.scope == OOM_ABOVE) && oom.limit.known)
+		err_set(err, CODE_INIT_DIED, EPIPE,
+			"read from the init process: it was killed for lack of memory, as the "
+			"limit of cgroup `%s` is %llu bytes",
+			oom.path, (unsigned long long)oom.limit.value);
+	else
+		err_set(err, CODE_INIT_DIED, EPIPE,
+			"read from the init process: it ended without a word");
+}
+
 void launch_prefer_inits_word(struct launch *l, struct crun_error *err)
 {
 	struct crun_error word;
@@ -130,8 +148,7 @@ void launch_prefer_inits_word(struct launch *l, struct crun_error *err)
 	if (!channel_is_hung_up(&l->channel))
 		return;
 	if (channel_expect_eof(&l->channel, NULL, &word) == 0)
-		err_set(err, CODE_INIT_DIED, EPIPE,
-			"read from the init process: it ended without a word");
+		explain_death(l, err);
 	else if (word.kind != KIND_INTERNAL)
 		*err = word;
 }
