@@ -13,6 +13,7 @@ Steps (default: all, in this order):
   integration  the integration suite on the gcc build
   security     the attack corpus, its small rounds, on the gcc build
   hardened     a part of the integration suite on the build with sanitizers
+  faults       system calls, allocations and processes of the runtime fail, a sample of them
   vm           boot one distribution's kernel with systemd, and run a part of the suite there
   engines      container engines that are installed, a few scenarios of each
   engines-all  (not by default; --engines) every engine and scenario; newer ones are debootstrapped;
@@ -33,7 +34,7 @@ from pathlib import Path
 
 ORIGIN = Path(__file__).resolve().parent.parent
 STEPS = ["gates", "gcc", "clang", "analyzer", "sanitizers", "static", "dist", "integration",
-         "security", "hardened", "vm", "engines"]
+         "security", "hardened", "faults", "vm", "engines"]
 EXTRA = ["vm-matrix", "engines-all"]
 JOBS = str(os.cpu_count() or 1)
 # What the sanitizers' own memory, threads and exit work do not disturb.
@@ -235,7 +236,7 @@ class Runner:
             self.totals.fail("integration: there is no gcc build")
             return
         # Named one by one: the sentences of the specification lie in a folder of their own.
-        files = [str(path) for folder in ("tests/integration", "tests/oci-validation")
+        files = [str(path) for folder in ("tests/integration", "tests/oci-validation", "tests/fault")
                  for path in sorted((self.top / folder).glob("test_*.py"))]
         self.integration("integration", build, files)
 
@@ -257,6 +258,9 @@ class Runner:
         if not (build / "crun").exists() and not self.configure("gcc", cc="gcc"):
             return
         self.counted(name, [str(self.top / script), "--runtime", str(build / "crun"), *options])
+
+    def faults(self):
+        self.on_gcc_build("faults", "tests/fault/run.py")
 
     def vm(self):
         self.on_gcc_build("vm", "tests/vm/run.py", "--slice")

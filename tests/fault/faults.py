@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which faults there are: read from the record of an undisturbed run, named, and chosen from.
+
+A fault is named SCENARIO:PROCESS:PHASE:CALL:N:ACTION, as in "create:init:outside.mounts:move_mount:3:EPERM":
+the third move_mount of init's phase outside.mounts fails with EPERM.  ACTION is an errno, "eof" (the call
+returns 0), "kill" (SIGKILL at the beginning of the call) or "stop" (SIGSTOP there, SIGCONT a moment later).
+With the call "malloc" it is the N-th allocation of the process that fails.
+"""
+
+import collections
+import errno
+import os
+import random
+import re
+import subprocess
+
+# What a call may plausibly fail with; the first one is the first to be tried. EINTR must always be survived.
+ERRNOS = {
+    "openat": "EMFILE EACCES EIO", "openat2": "ENOMEM ENFILE EACCES EAGAIN", "close": "EIO EINTR",
+    "read": "EIO EINTR", "pread64": "EIO EINTR", "write": "ENOSPC EIO EINTR",
+    "pwrite64": "ENOSPC EINTR", "writev": "ENOSPC EINTR", "ftruncate": "EIO", "fsync": "EIO",
+    "getdents64": "EIO", "newfstatat": "ENOMEM EACCES", "statx": "ENOMEM EACCES",
+    "fstat": "ENOMEM", "fstatfs": "EIO EINTR", "statfs": "EIO EINTR", "readlinkat": "ENOMEM EACCES",
+    "readlink": "ENOMEM EACCES", "faccessat2": "EIO", "faccessat": "EIO",
+    "mkdirat": "ENOSPC EROFS EACCES", "mknodat": "ENOSPC EACCES", "symlinkat": "ENOSPC EACCES",
+    "linkat": "ENOSPC", "unlinkat": "EBUSY EIO", "unlink": "EIO", "rmdir": "EBUSY",
+    "renameat": "ENOSPC EIO", "renameat2": "ENOSPC EIO", "rename": "ENOSPC", "flock": "ENOLCK EINTR",
+    "fchmod": "EPERM EROFS", "fchmodat": "EPERM", "fchown": "EPERM", "fchownat": "EPERM EROFS",
+    "fsetxattr": "ENOSPC EPERM", "fchdir": "EACCES", "chdir": "EACCES", "getcwd": "ENOMEM",
+    "memfd_create": "ENOMEM EMFILE", "mmap": "ENOMEM", "dup": "EMFILE", "dup3": "EINTR EBUSY",
+    "pipe2": "EMFILE ENFILE", "signalfd4": "EMFILE", "eventfd2": "EMFILE", "timerfd_create": "EMFILE",
+    "epoll_create1": "EMFILE", "inotify_init1": "EMFILE",
+    "socket": "EMFILE ENOBUFS", "socketpair": "EMFILE ENOBUFS", "bind": "ENOSPC EACCES",
+    "listen": "ENOMEM", "connect": "ECONNREFUSED EAGAIN EINTR", "accept4": "EMFILE EINTR",
+    "sendto": "ENOBUFS EPIPE EINTR", "sendmsg": "ENOBUFS EPIPE EINTR",
+    "recvfrom": "ENOMEM ECONNRESET EINTR", "recvmsg": "ENOMEM ECONNRESET EINTR",
+    "poll": "ENOMEM EINTR", "ppoll": "ENOMEM EINTR",
+    "clone": "EAGAIN ENOMEM", "clone3": "EAGAIN ENOMEM ENOSPC", "fork": "EAGAIN", "vfork": "EAGAIN",
+    "execve": "ENOMEM EACCES", "execveat": "ENOMEM EACCES", "wait4": "EINTR", "waitid": "EINTR",
+    "kill": "EPERM", "pidfd_send_signal": "EPERM", "pidfd_open": "EMFILE ENOMEM",
+    "unshare": "ENOSPC EPERM", "setns": "EPERM ENOMEM",
+    "mount": "ENOMEM EPERM", "umount2": "EBUSY EPERM", "pivot_root": "EPERM ENOMEM",
+    "fsopen": "EMFILE EPERM", "fsconfig": "ENOMEM EPERM", "fsmount": "ENOMEM EMFILE EPERM",
+    "fspick": "EPERM", "open_tree": "EMFILE ENOMEM EPERM", "move_mount": "ENOMEM EPERM",
+    "mount_setattr": "ENOMEM EPERM", "chroot": "EPERM",
+    "sethostname": "EPERM", "setdomainname": "EPERM", "setresuid": "EAGAIN EPERM",
+    "setresgid": "EPERM", "setgroups": "EPERM ENOMEM", "capset": "EPERM", "capget": "EPERM",
+    "prctl": "EPERM", "prlimit64": "EPERM", "setpriority": "EACCES", "sched_setaffinity": "EINVAL",
+    "sched_setattr": "EPERM EBUSY", "ioprio_set": "EPERM", "seccomp": "ENOMEM EINVAL",
+    "keyctl": "EDQUOT ENOMEM", "bpf": "EPERM ENOMEM", "ioctl": "EIO", "setsid": "EPERM",
+    "personality": "EINVAL",
+}
+# They take place and report a failure all the same: a descriptor is closed whatever close(2) says.
+TAKE_PLACE = ("close", "fsync")
+READS = ("read", "recvmsg", "recvfrom")
+# Log lines are written with these in every phase; that the log fails is one case of many.
+ENDLESS = ("stop",)
+
+Fault = collections.namedtuple("Fault", "scenario process path phase call number action")
+
+
+def name_of(fault):
+    return ":".join(str(part) for part in (fault.scenario, fault.process, fault.phase, fault.call,
+                                           fault.number, fault.action))
+
+
+def system_calls():
+    """Number -> name, as the compiler's headers have it."""
+    compiler = os.environ.get("CC", "cc").split()
+    text = subprocess.run([*compiler, "-dM", "-E", "-"], input="#include <sys/syscall.h>\n",
+                          capture_output=True, text=True, check=True).stdout
+    return {int(number): name
+            for name, number in re.findall(r"#define __NR_(\w+) (\d+)$", text, re.M)}
+
+
+class Record:
+    """The calls of an undisturbed run, in their order."""
+
+    def __init__(self, path, calls):
+        self.calls = []   # (path, phase, name)
+        with open(path, encoding="ascii", errors="replace") as lines:
+            for line in lines:
+                process, phase, number = line.rstrip("\n").split("\t")
+                self.calls.append((process, phase, calls.get(int(number), number)))
+        self.names = self.name_processes()
+
+    def name_processes(self):
+        """Path -> name: who has phases of init is init; others have numbers, which are stable."""
+        names = {"0": "host"}
+        for path, phase, _call in self.calls:
+            if path not in names and "." in phase and not phase.startswith("undo."):
+                names[path] = "init"
+        others = sorted({path for path, _p, _c in self.calls if path not in names})
+        for path in others:
+            names[path] = "child" + path[1:]
+        return names
+
+    def candidates(self, scenario):
+        """All faults of system calls, and for each how soon a sample should have it (0 is first)."""
+        seen, last = collections.Counter(), {}
+        for key in self.calls:
+            last[key] = last.get(key, 0) + 1
+        phases, first = set(), set()
+        for key in self.calls:
+            path, phase, call = key
+            seen[key] += 1
+            errnos = ERRNOS.get(call, "").split()
+            actions = [(e, 1) for e in errnos] + [("eof", 1)] * (call in READS)
+            if actions:
+                actions += [("kill", 2), ("stop", 4)]
+            for position, (action, rank) in enumerate(actions):
+                if position == 0 and (path, call) not in first:
+                    rank = 0
+                elif seen[key] == 1 and action == "kill" and (path, phase) not in phases:
+                    rank = 0
+                elif seen[key] == 1 and action == "stop" and (path, phase, "stop") not in phases:
+                    rank = 1
+                elif seen[key] not in (1, last[key]):
+                    rank = 3
+                yield rank, Fault(scenario, self.names[path], path, phase, call, seen[key], action)
+                if action == "stop":
+                    phases.add((path, phase, "stop"))
+            if actions:
+                phases.add((path, phase))
+                first.add((path, call))
+
+
+def sample(candidates, size, seed):
+    """Deterministic: as many as SIZE, the most telling first, evenly over the record within a rank."""
+    chosen, order = [], random.Random(seed)
+    for rank in sorted({rank for rank, _fault in candidates}):
+        left = size - len(chosen)
+        if left <= 0:
+            break
+        same = [fault for r, fault in candidates if r == rank]
+        chosen += order.sample(same, min(left, len(same)))
+    return sorted(chosen, key=[fault for _r, fault in candidates].index)
+
+
+def number_of(action):
+    """ACTION as inject.c wants it."""
+    return str(getattr(errno, action)) if action.isupper() else action
