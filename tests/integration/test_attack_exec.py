@@ -44,6 +44,16 @@ def test_binary_is_shielded_from_a_container_that_hides_its_root(t):
     t.fails("exec", "--process", process, bundle.id, has="exec: permission denied")
 
 
+@flavors("root", "rootless")
+def test_oom_score_is_in_force_for_exec_too(t):
+    """The joining process is closed to ptrace, so that an ordinary user's runtime cannot write its score."""
+    bundle = running(t, mutate={"process": {"oomScoreAdj": 77}})
+    assert t.rt("exec", bundle.id, "cat", "/proc/self/oom_score_adj").out == "77\n"
+    process = t.file("score.json", json.dumps({"cwd": "/", "args": ["cat", "/proc/self/oom_score_adj"],
+                                               "oomScoreAdj": 99, "user": {"uid": 0, "gid": 0}}))
+    assert t.rt("exec", "--process", process, bundle.id).out == "99\n"
+
+
 def points(t, bundle):
     with open(f"/proc/{t.pid(bundle)}/mountinfo", encoding="utf-8") as table:
         return sorted(line.split()[4] for line in table)

@@ -195,7 +195,8 @@ static int give_birth(struct exec *x, struct crun_error *err)
 		.seccomp = l->seccomp,
 		.log_level = log_wants(LOG_LEVEL_DEBUG) ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
 	};
-	bool again;
+	char score[OOM_SCORE_SIZE];
+	bool again, lent;
 	int r = launch_share_progress(l, err);
 
 	if (r >= 0)
@@ -204,6 +205,7 @@ static int give_birth(struct exec *x, struct crun_error *err)
 		return r;
 	args.progress = l->progress;
 	args.channel = l->init_channel;
+	lent = limits_lend_score(l->plan, score);
 	do {
 		again = false;
 		l->pid = spawn(x, &args, err);
@@ -211,6 +213,8 @@ static int give_birth(struct exec *x, struct crun_error *err)
 		if (r < 0)
 			r = spawn_again(x, r, &again, err);
 	} while (again && r >= 0);
+	if (lent)
+		limits_take_score_back(score);
 	channel_close(&l->init_channel);
 	return r < 0 ? r : 0;
 }

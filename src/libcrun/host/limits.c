@@ -11,6 +11,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#define OWN_SCORE "/proc/self/oom_score_adj"
+
 /*
  * Inside a user namespace nobody has the CAP_SYS_RESOURCE that raising a hard limit takes; init lowers the limits itself, late.
  */
@@ -35,6 +37,25 @@ static int raise_hard_limits(const struct launch_plan *plan, pid_t pid, struct c
 		}
 	}
 	return 0;
+}
+
+bool limits_lend_score(const struct launch_plan *plan, char was[OOM_SCORE_SIZE])
+{
+	char value[OOM_SCORE_SIZE];
+
+	if (!plan->config->process->has_oom_score_adj || plan->facts.privileged ||
+	    io_read_file_at(AT_FDCWD, OWN_SCORE, was, OOM_SCORE_SIZE) < 0)
+		return false;
+	snprintf(value, sizeof(value), "%d", plan->config->process->oom_score_adj);
+	return strcmp(was, value) != 0 && io_write_file_at(AT_FDCWD, OWN_SCORE, value) >= 0;
+}
+
+void limits_take_score_back(const char *was)
+{
+	int r = io_write_file_at(AT_FDCWD, OWN_SCORE, was);
+
+	if (r < 0)
+		log_debug("our own OOM score is not %s again: %s", was, err_describe(-r));
 }
 
 static int set_oom_score(const struct launch_plan *plan, pid_t pid, struct crun_error *err)
