@@ -141,7 +141,7 @@ def standard_input_null_is_not_taken_from_the_image(c):
     """The image's /dev/null is a file of a volume: neither attached, nor changed."""
     shared = c.mkdir("shared")
     victim = c.file("shared/victim", host.TOKEN + "\n", 0o600)
-    for dev in ("link", "file", "block"):
+    for dev in ("link", "file", "block", "absent"):
         for user in (0, 1000):
             def change(conf, user=user):
                 conf["mounts"] = [m for m in conf["mounts"] if not
@@ -157,7 +157,7 @@ def standard_input_null_is_not_taken_from_the_image(c):
                 os.symlink("/mount/victim", place)
             elif dev == "block":
                 os.mknod(place, 0o60666, os.makedev(1, 3))
-            else:
+            elif dev == "file":
                 os.link(victim, place)
             before = os.lstat(victim)
             with open("/dev/null", "r+b", buffering=0) as null:

@@ -56,14 +56,21 @@ MUTANTS = {
 	if (o->null_fd < 0)
 		o->null_fd = outside_open_null(err);"""),
                   ("init/outside/masks.c", '#include "sys/mount.h"',
-                   '#include "sys/mount.h"\n#include <fcntl.h>')]},
+                   '#include "sys/mount.h"\n#include <fcntl.h>'),
+                  # Before that, what the image has for a default device is refused.
+                  ("init/outside/devices.c", """	if (!is_device(d, &st))
+		return err_set(err, KIND_SPEC, EEXIST,""", """	if (st.st_nlink == 0)
+		return err_set(err, KIND_SPEC, EEXIST,""")]},
     "cwd-unchecked": {
         "bug": "CVE-2024-21626: the working directory may be a descriptor of the host",
         "cases": r"fds\..*cwd",
         "edits": [("init/inside/cwd.c", "fd = inroot_open(in->root_fd, cwd, O_PATH | O_DIRECTORY);",
                    "fd = sys_openat(AT_FDCWD, cwd, O_PATH | O_DIRECTORY, 0);"),
                   ("init/inside/cwd.c", "if (r < 0 || now[0] != '/')",
-                   "if (r < 0 && now[0] == 1)")]},
+                   "if (r < 0 && now[0] == 1)"),
+                  ("init/fds.c", "	return close_fds(first, UINT_MAX);", "	return 0;"),
+                  ("init/fds.c", "			r = close_fds(first, fd - 1);",
+                   "			r = 0;")]},
     "descriptors-left-open": {
         "bug": "CVE-2024-21626, CVE-2016-9962: what the caller leaked is passed on",
         "cases": r"fds\.(inherited|preserved|program)",
