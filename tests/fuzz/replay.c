@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs a fuzz target over files and directories, so that a corpus is a test with any compiler.
+// Runs a fuzz target over files and directories, so that a corpus is a test with any compiler; with "-" over standard input, as AFL++ wants it.
 
 #include <dirent.h>
 #include <stdint.h>
@@ -7,6 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#define STDIN_MAX (1 << 20)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -65,6 +68,43 @@ static int replay(const char *path)
 	return r;
 }
 
+#ifdef __AFL_FUZZ_TESTCASE_LEN
+/* afl-clang-fast: inputs come in shared memory, many to one process. */
+__AFL_FUZZ_INIT();
+
+static int replay_stdin(void)
+{
+	const uint8_t *data;
+
+	__AFL_INIT();
+	data = __AFL_FUZZ_TESTCASE_BUF;
+	while (__AFL_LOOP(10000)) {
+		LLVMFuzzerTestOneInput(data, (size_t)__AFL_FUZZ_TESTCASE_LEN);
+		replayed++;
+	}
+	return 0;
+}
+#else
+static int replay_stdin(void)
+{
+	uint8_t *data = malloc(STDIN_MAX);
+	ssize_t n = 0;
+	size_t len = 0;
+
+	while (data && len < STDIN_MAX && (n = read(STDIN_FILENO, data + len, STDIN_MAX - len)) > 0)
+		len += (size_t)n;
+	if (!data || n < 0) {
+		perror("standard input");
+		free(data);
+		return -1;
+	}
+	LLVMFuzzerTestOneInput(data, len);
+	free(data);
+	replayed++;
+	return 0;
+}
+#endif
+
 int main(int argc, char **argv)
 {
 	const char *top = getenv("top_srcdir");
@@ -72,7 +112,7 @@ int main(int argc, char **argv)
 	int i;
 
 	for (i = 1; i < argc; i++)
-		if (replay(argv[i]) < 0)
+		if ((strcmp(argv[i], "-") == 0 ? replay_stdin() : replay(argv[i])) < 0)
 			return 1;
 	if (argc == 1) {
 		snprintf(corpus, sizeof(corpus), "%s/tests/fuzz/corpus/%s", top ? top : ".",

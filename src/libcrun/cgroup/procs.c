@@ -37,7 +37,7 @@ static int read_procs(int dirfd, struct cg_pids *pids)
 {
 	_cleanup_close_ int fd = sys_openat(dirfd, "cgroup.procs", O_RDONLY, 0);
 	char text[4096];
-	long pid = -1;
+	int64_t pid = -1;
 	int r = 0;
 
 	if (fd < 0)
@@ -49,10 +49,11 @@ static int read_procs(int dirfd, struct cg_pids *pids)
 			return (int)n;
 		for (ssize_t i = 0; r >= 0 && i < n; i++) {
 			if (text[i] >= '0' && text[i] <= '9') {
-				pid = (pid < 0 ? 0 : pid * 10) + (text[i] - '0');
+				if (pid <= INT32_MAX) /* what is beyond is nobody's */
+					pid = (pid < 0 ? 0 : pid * 10) + (text[i] - '0');
 				continue;
 			}
-			if (pid > 0)
+			if (pid > 0 && pid <= INT32_MAX)
 				r = add_pid(pids, (pid_t)pid);
 			pid = -1;
 		}
