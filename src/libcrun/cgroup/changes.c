@@ -113,31 +113,6 @@ static char *read_setting(const struct cg_dir *dir, const char *file, const char
 	return setting;
 }
 
-static int note_undo(struct cg_changes *c, const struct cg_dir *dir, const char *file,
-		     const char *value)
-{
-	struct cg_undo *u;
-
-	if (c->len == c->cap) {
-		size_t cap = c->cap ? 2 * c->cap : 16;
-
-		u = reallocarray(c->undo, cap, sizeof(*u));
-		if (!u)
-			return -ENOMEM;
-		c->undo = u;
-		c->cap = cap;
-	}
-	u = &c->undo[c->len];
-	*u = (struct cg_undo){.dir_fd = dir->fd, .path = str_printf("%s/%s", dir->path, file)};
-	if (!u->path)
-		return -ENOMEM;
-	c->len++;
-	u->name = u->path + strlen(dir->path) + 1;
-	if (value)
-		u->value = str_dup(value);
-	return value && !u->value ? -ENOMEM : 0;
-}
-
 static int no_file(const struct cg_dir *dir, const char *file, const char *at,
 		   struct crun_error *err)
 {
@@ -177,15 +152,16 @@ bool cg_write_is_slow(const char *file)
 }
 
 /* The kernel takes a limit first and makes it true then (memory_max_write), so that the former one has to be put back. */
-static int given_up(const struct cg_dir *dir, const char *file, const char *before, int reason,
-		    struct crun_error *err)
+static int given_up(const struct cg_dir *dir, const char *file, const char *at, const char *before,
+		    int reason, struct crun_error *err)
 {
-	int r = note_undo(dir->changes, dir, file, before);
+	int r = deadline_err(dir->changes->deadline, reason, err, "updating cgroup `%s`, file `%s`",
+			     dir->path, file);
 
-	if (r < 0)
-		return err_sys_code(err, CODE_LIMIT_REFUSED, r, "update `%s/%s`", dir->path, file);
-	return deadline_err(dir->changes->deadline, reason, err, "updating cgroup `%s`, file `%s`",
-			    dir->path, file);
+	r = failed(dir, at, file, before, err) < 0 ? -err->errnum : r;
+	if (cg_changes_note(dir->changes, dir, file, before) < 0)
+		err_and(err, "`%s/%s` may keep the new value", dir->path, file);
+	return r;
 }
 
 int cg_changes_write(const struct cg_dir *dir, const char *file, const char *value, const char *at,
@@ -213,7 +189,7 @@ int cg_changes_write(const struct cg_dir *dir, const char *file, const char *val
 		r = cg_write_is_slow(file) ? spawn_write_at(dir->fd, file, value, c->deadline)
 					   : io_write_file_at(dir->fd, file, value);
 		if (r == -ETIMEDOUT || r == -ECANCELED)
-			return given_up(dir, file, before, r, err);
+			return given_up(dir, file, at, before, r, err);
 		if (r < 0) {
 			err_sys_code(err, CODE_LIMIT_REFUSED, r, "write `%s` to `%s`", value, path);
 			return failed(dir, at, path, before, err);
@@ -225,7 +201,7 @@ int cg_changes_write(const struct cg_dir *dir, const char *file, const char *val
 	r = update_report_add(c->report, at, same ? UPDATE_UNCHANGED : UPDATE_APPLIED, path, before,
 			      same ? before : after, NULL);
 	if (r >= 0 && !same)
-		r = note_undo(c, dir, file, before);
+		r = cg_changes_note(c, dir, file, before);
 	return r < 0 ? err_sys_code(err, CODE_LIMIT_REFUSED, r, "update `%s`", path) : 0;
 }
 
@@ -253,30 +229,4 @@ int cg_changes_unsupported(struct cg_changes *c, const char *at, struct crun_err
 	if (!c->first.kind)
 		c->first = *err;
 	return 0;
-}
-
-void cg_changes_undo(struct cg_changes *c, struct crun_error *err)
-{
-	while (c->len > 0) {
-		struct cg_undo *u = &c->undo[--c->len];
-		int r = -ENODATA;
-
-		if (u->value)
-			r = io_write_file_at(u->dir_fd, u->name, u->value[0] ? u->value : "\n");
-		if (r < 0)
-			err_and(err, "`%s` cannot be put back and keeps its new value", u->path);
-		free(u->path);
-		free(u->value);
-	}
-}
-
-void cg_changes_done(struct cg_changes *c)
-{
-	for (size_t i = 0; i < c->len; i++) {
-		free(c->undo[i].path);
-		free(c->undo[i].value);
-	}
-	free(c->undo);
-	c->undo = NULL;
-	c->len = c->cap = 0;
 }

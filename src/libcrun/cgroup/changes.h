@@ -50,9 +50,17 @@ typedef int (*cg_key_fn)(void *data, const char *key, enum cg_controller c, stru
 int cg_each_key(const struct oci_linux_resources *res, cg_key_fn fn, void *data,
 		struct crun_error *err) CRUN_NODISCARD;
 
+/* ---- undo.c ---- */
+
+/* Takes down that FILE of DIR had VALUE (copied; NULL: nobody knows, so that it cannot be put back). Returns 0 or -ENOMEM. */
+int cg_changes_note(struct cg_changes *changes, const struct cg_dir *dir, const char *file,
+		    const char *value);
+
 /* Puts back what was written, the last first; appends to ERR the files for which that fails. */
 void cg_changes_undo(struct cg_changes *changes, struct crun_error *err);
 void cg_changes_done(struct cg_changes *changes);
+
+/* ---- changes.c ---- */
 
 /*
  * The part of TEXT, the content of FILE, that a write of VALUE is about: the line of its device or name ("8:0 rbps=1048576"), or the whole
