@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """AppArmor profiles and SELinux labels in force: for hosts whose kernel has one of them switched on."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -133,6 +134,33 @@ def test_apparmor_profile_that_forbids_our_signals(t):
             t.fails("kill", bundle.id, "KILL", has="the label of crun is `unconfined`")
     if not kills:
         t.kill(bundle, "KILL")
+
+
+def process_file(t, **members):
+    return t.file("process.json", json.dumps(dict({
+        "cwd": "/", "user": {"uid": 0, "gid": 0}, "env": ["PATH=/bin"]}, **members)))
+
+
+@timeout(180)
+def test_exec_takes_the_apparmor_profile_that_it_is_given(t):
+    script = ["sh", "-c", "cat /proc/self/attr/current; cat /secret"]
+    with profile(t) as name:
+        bundle = confined(t, None, ["sleep", "1000"])
+        t.run_container(bundle, "--detach")
+        path = process_file(t, args=script, apparmorProfile=name)
+        for args in (["--apparmor", name, bundle.id, *script], ["--process", path, bundle.id]):
+            result = t.rt("exec", *args, check=False)
+            assert result.out == f"{name} (enforce)\n", result
+            assert "Permission denied" in result.err, result
+        result = t.rt("exec", bundle.id, *script)
+        assert result.out.endswith("hidden\n") and name not in result.out, result
+        t.fails("exec", "--apparmor", "crun-test-no-such-profile", bundle.id, "true",
+                has="crun-test-no-such-profile", code="LSM_LABEL")
+        # The container's own, unless another is named.
+        bundle = confined(t, name, ["sleep", "1000"])
+        t.run_container(bundle, "--detach")
+        result = t.rt("exec", bundle.id, *script, check=False)
+        assert result.out == f"{name} (enforce)\n" and "hidden" not in result.out, result
 
 
 # ---- SELinux --------------------------------------------------------------------------------
