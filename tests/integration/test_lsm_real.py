@@ -238,3 +238,30 @@ def test_selinux_label_that_the_policy_does_not_know_fails_create(t):
     bundle = labelled(t, ["true"], label="system_u:system_r:no_such_type_t:s0")
     t.fails("create", "-b", bundle.path, bundle.id, has=["no_such_type_t", "/process/selinuxLabel"])
     t.assert_no_trace(bundle)
+
+
+@timeout(180)
+def test_exec_takes_the_selinux_label_that_it_is_given(t):
+    def label_of(*args):
+        child = t.popen("exec", *args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        out, err = child.communicate(timeout=100)
+        return out.strip("\0\n") or err
+
+    enforcing(t)
+    command = ["cat", "/proc/self/attr/current"]
+    bundle = labelled(t, ["sleep", "1000"])
+    bundle.config["process"].pop("selinuxLabel")
+    bundle.save()
+    t.create(bundle)
+    t.start(bundle)
+    path = process_file(t, args=command, selinuxLabel=LABEL)
+    assert label_of("--process-label", LABEL, bundle.id, *command) == LABEL
+    assert label_of("--process", path, bundle.id) == LABEL
+    assert LABEL not in label_of(bundle.id, *command)
+    t.fails("exec", "--process-label", "system_u:system_r:no_such_type_t:s0", bundle.id, "true",
+            has="no_such_type_t", code="LSM_LABEL")
+    # The container's own, unless another is named.
+    bundle = labelled(t, ["sleep", "1000"])
+    t.create(bundle)
+    t.start(bundle)
+    assert label_of(bundle.id, *command) == LABEL
