@@ -25,12 +25,13 @@ class Scenarios:
     @scenario()
     def files_of_layers_are_changed_and_committed(self):
         """Copied up, removed and replaced: what is a character device or a mark in the layer above."""
-        self.podman("run", "--name", "c", "--network", "none", self.image, "sh", "-c",
+        # A name that cannot be the beginning of an image's id, which `podman diff` prefers.
+        self.podman("run", "--name", "writer", "--network", "none", self.image, "sh", "-c",
                     "echo more >>/etc/passwd; rm /etc/group; rm -r /home; mkdir /home; touch /home/x")
-        changes = self.podman("diff", "c").out.split("\n")
+        changes = self.podman("diff", "writer").out.split("\n")
         assert {"C /etc/passwd", "D /etc/group", "A /home/x"} <= set(changes), changes
-        self.podman("commit", "--quiet", "c", "localhost/changed")
-        self.podman("rm", "c")
+        self.podman("commit", "--quiet", "writer", "localhost/changed")
+        self.podman("rm", "writer")
         done = self.podman("run", "--rm", "--network", "none", "localhost/changed", "sh", "-c",
                            "tail -n 1 /etc/passwd; ls /home; test -e /etc/group; echo $?")
         assert done.out.split() == ["more", "x", "1"], done
