@@ -41,7 +41,8 @@ struct command {
 extern const struct command command_create, command_run, command_start, command_state, command_kill,
 	command_delete, command_pause, command_resume, command_ps, command_events, command_stats,
 	command_update, command_list, command_spec, command_features, command_validate,
-	command_exec, command_checkpoint, command_restore, command_doctor, command_mounts;
+	command_exec, command_checkpoint, command_restore, command_doctor, command_mounts,
+	command_gc;
 
 /* Global options and commands, for the help. */
 extern const struct option_spec global_options[];

@@ -63,6 +63,7 @@ const struct command *const commands[] = {
 	&command_update,
 	&command_mounts,
 	&command_list,
+	&command_gc,
 	&command_spec,
 	&command_features,
 	&command_validate,

@@ -208,6 +208,22 @@ enum libcrun_list_format { LIBCRUN_LIST_TABLE, LIBCRUN_LIST_JSON, LIBCRUN_LIST_Q
 int libcrun_list(const struct libcrun_context *ctx, enum libcrun_list_format format, FILE *out,
 		 struct crun_error *err) CRUN_NODISCARD;
 
+enum libcrun_gc_format { LIBCRUN_GC_TEXT, LIBCRUN_GC_JSON };
+
+struct libcrun_gc_options {
+	size_t size;
+	enum libcrun_gc_format format;
+	bool dry_run; /* only say what would be removed */
+};
+
+/*
+ * Removes what killed commands left of containers of the state root: those that are half-made, half-deleted, or whose `run` would have removed
+ * them; nothing that is alive, and nothing that has merely stopped. Writes one entry for each to OUT; *ret_left is the number of those that could
+ * not be removed.
+ */
+int libcrun_gc(const struct libcrun_context *ctx, const struct libcrun_gc_options *opts, FILE *out,
+	       unsigned *ret_left, struct crun_error *err) CRUN_NODISCARD;
+
 /* Calls FN for every container id of the state root until it returns non-zero; returns that value. */
 int libcrun_each_id(const struct libcrun_context *ctx, int (*fn)(const char *id, void *data),
 		    void *data, struct crun_error *err) CRUN_NODISCARD;

@@ -163,6 +163,9 @@ static int await_payload(struct launch *l, struct crun_error *err)
 		if (r < 0)
 			return r;
 	}
+	/* Whoever looks for leftovers is to know that this one's end will be nobody's omission. */
+	if (l->opts->detach || l->opts->keep)
+		state_mark(&l->dir, STATE_MARK_BEGAN);
 	/* A hook may well call us about this container. */
 	state_unlock(&l->dir);
 	launch_hook_state(l, l->pid, &state);

@@ -76,6 +76,13 @@ static int end(struct container *c, struct crun_error *err)
 	return container_kill(c, err);
 }
 
+int container_remove(struct container *c, struct crun_error *err)
+{
+	int r = end(c, err);
+
+	return r < 0 ? r : destroy(c, false, err);
+}
+
 static int delete_known(struct container *c, bool force, struct crun_error *err)
 {
 	int r = force ? 0 : check_deletable(c, err);
@@ -118,6 +125,8 @@ static int delete_container(struct container *c, bool force, struct crun_error *
 {
 	int r = force ? 0 : check_deletable(c, err);
 
+	if (r == 0 && !c->cut_off)
+		state_mark(&c->dir, STATE_MARK_DELETING);
 	/* Before the lock, as a creation under way holds it for as long as its hooks take. */
 	if (r < 0)
 		return r;

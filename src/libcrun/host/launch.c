@@ -476,8 +476,9 @@ const struct host_phase host_phases[] = {
 	{.name = "ready", .run = launch_await_ready, .says = {EXPECTS(MSG_READY)}},
 	{.name = "delegate", .when = wants_delegate, .run = delegate_cgroup},
 	{.name = "deadline", .when = wants_deadline, .run = set_deadline},
-	{.name = "record", .when = wants_gate, .run = publish_create, .undo = undo_pid_file},
 	{.name = "settle", .when = settles_late, .run = settle, .says = {SENDS(MSG_SETTLED)}},
+	/* After SETTLED: a complete record whose init gave up for want of it would look like a container that was stopped. */
+	{.name = "record", .when = wants_gate, .run = publish_create, .undo = undo_pid_file},
 	{0},
 };
 
@@ -485,6 +486,9 @@ const struct host_phase host_phases[] = {
 
 static void undo_phases(struct launch *l, size_t n)
 {
+	/* Should we be killed on the way: a record that is complete by now does not say that it is going. */
+	if (l->dir.fd >= 0)
+		state_mark(&l->dir, STATE_MARK_DELETING);
 	while (n-- > 0) {
 		if (!host_phases[n].undo || (host_phases[n].when && !host_phases[n].when(l)))
 			continue;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The state record of a launch: an intent before anything is made, the whole once it is.
 #include "host/launch.h"
+#include "host/verbs.h"
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -105,6 +106,8 @@ int record_prepare(struct launch *l, struct crun_error *err)
 		.poststop = plan->config->hooks && plan->config->hooks->poststop_len,
 		.has_detached = true,
 		.detached = plan->detach,
+		.has_keep = true,
+		.keep = l->opts->keep,
 		.has_runtime_pid = true,
 		.runtime_pid = getpid(),
 		.has_runtime_pid_start_time = true,
@@ -112,6 +115,7 @@ int record_prepare(struct launch *l, struct crun_error *err)
 	r = process_start_time(getpid(), &rec->runtime_pid_start_time, &dead);
 	if (r < 0)
 		return err_sys(err, r, "read our own start time");
+	rec->has_pid_namespace = container_pid_namespace(&rec->pid_namespace) == 0;
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DEFAULT_ROOT "/run/crun"
@@ -55,23 +56,35 @@ static int open_recorded(bool has_pid, int32_t pid, bool has_time, uint64_t star
 	return has_pid && has_time ? process_open(pid, start_time) : -ESRCH;
 }
 
-/* True while somebody goes on with a creation that the record calls incomplete. */
-static bool creation_goes_on(const struct container *c)
+bool container_maker_lives(const struct container *c)
 {
 	const struct oci_record *rec = c->record;
-	int fd;
+	int fd = open_recorded(rec->has_runtime_pid, rec->runtime_pid,
+			       rec->has_runtime_pid_start_time, rec->runtime_pid_start_time);
 
-	/* The creating runtime holds the lock to the end. */
-	if (c->dir.locked)
-		return false;
-	if (!rec->has_runtime_pid)
-		return state_is_busy(&c->dir);
-	fd = open_recorded(rec->has_runtime_pid, rec->runtime_pid, rec->has_runtime_pid_start_time,
-			   rec->runtime_pid_start_time);
 	if (fd < 0)
 		return false;
 	close_fd(&fd);
 	return true;
+}
+
+int container_pid_namespace(uint64_t *ret)
+{
+	struct stat st;
+
+	if (stat("/proc/self/ns/pid", &st) < 0)
+		return -errno;
+	*ret = st.st_ino;
+	return 0;
+}
+
+/* True while somebody goes on with a creation that the record calls incomplete. */
+static bool creation_goes_on(const struct container *c)
+{
+	/* The creating runtime holds the lock to the end. */
+	if (c->dir.locked)
+		return false;
+	return c->record->has_runtime_pid ? container_maker_lives(c) : state_is_busy(&c->dir);
 }
 
 static bool is_frozen(const struct oci_record *record)

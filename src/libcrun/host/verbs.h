@@ -54,6 +54,12 @@ int container_lock(struct container *c, struct crun_error *err) CRUN_NODISCARD;
 /* Reads the record of the open directory and derives status, cut_off and pidfd. */
 int container_load(struct container *c, struct crun_error *err) CRUN_NODISCARD;
 
+/* The inode of our pid namespace, in which a record's pids mean something. Returns 0 or -errno. */
+int container_pid_namespace(uint64_t *ret) CRUN_NODISCARD;
+
+/* Whether the runtime that made the container, or is making it, is still there: `run` in the foreground is until the container's end. */
+bool container_maker_lives(const struct container *c);
+
 /*
  * For a command that changes a container and can take that back: from here to container_done, signals do not kill us, but end whatever is
  * waited for (interrupts.h).
@@ -83,6 +89,12 @@ int container_kill(struct container *c, struct crun_error *err) CRUN_NODISCARD;
  */
 int container_undo(const struct oci_record *record, struct cgroup *cg, int net_fd,
 		   struct crun_error *err) CRUN_NODISCARD;
+
+/*
+ * Kills what is left of it and removes all that the record knows of, the state directory last, as `delete` does. The lock must be held. Can be
+ * repeated after a failure.
+ */
+int container_remove(struct container *c, struct crun_error *err) CRUN_NODISCARD;
 
 /*
  * Runs the poststart hooks. When one fails the container is killed (runtime.md, lifecycle step 9: "generate an error, stop the

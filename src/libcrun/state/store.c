@@ -3,6 +3,7 @@
 #include "state/store.h"
 
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "sys/file.h"
 
@@ -18,6 +19,7 @@
 #define LOCK_WAIT_MS  30000
 #define LOCK_RETRY_MS 5
 #define RESERVE_TRIES 16
+#define REMOVE_TRIES  16
 
 static bool id_is_valid(const char *id)
 {
@@ -352,6 +354,21 @@ static int remove_plain_dir(const struct state_dir *dir, const char *name)
 	return sys_unlinkat(dir->fd, name, AT_REMOVEDIR);
 }
 
+void state_mark(const struct state_dir *dir, const char *mark)
+{
+	int r = sys_mknodat(dir->fd, mark, S_IFREG | 0600, 0);
+
+	if (r < 0 && r != -EEXIST)
+		log_debug("mark container `%s` as `%s`: %s", dir->id, mark, strerror(-r));
+}
+
+bool state_is_marked(const struct state_dir *dir, const char *mark)
+{
+	struct stat st;
+
+	return sys_fstatat(dir->fd, mark, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 static int remove_entry(const struct state_dir *dir, const char *name)
 {
 	int r = sys_unlinkat(dir->fd, name, 0);
@@ -360,6 +377,25 @@ static int remove_entry(const struct state_dir *dir, const char *name)
 	if (r == -EISDIR || r == -EPERM)
 		r = remove_plain_dir(dir, name);
 	return r == -ENOENT ? 0 : r;
+}
+
+/* The record, and the directory, from which by now everything else was removed. */
+static int remove_last(const struct state_dir *dir)
+{
+	int r = remove_entry(dir, STATE_RECORD_FILE);
+
+	for (int i = 0; r >= 0 && i < REMOVE_TRIES; i++) {
+		r = remove_entry(dir, STATE_MARK_DELETING);
+		if (r == 0)
+			r = still_linked(dir);
+		if (r <= 0)
+			break;
+		r = sys_unlinkat(dir->root_fd, dir->id, AT_REMOVEDIR);
+		/* Somebody else who begins to delete it sets the mark without the lock. */
+		if (r != -ENOTEMPTY)
+			break;
+	}
+	return r;
 }
 
 /* The files that ENTRIES names, LEN bytes of sys_getdents(). */
@@ -373,7 +409,8 @@ static int remove_entries(const struct state_dir *dir, const char *entries, size
 
 		e = (const struct dirent *)(entries + at);
 		/* The record goes last: when we are killed meanwhile, the next delete still knows what to undo. */
-		if (is_dot(e->d_name) || str_eq(e->d_name, STATE_RECORD_FILE))
+		if (is_dot(e->d_name) || str_eq(e->d_name, STATE_RECORD_FILE) ||
+		    str_eq(e->d_name, STATE_MARK_DELETING))
 			continue;
 		r = remove_entry(dir, e->d_name);
 		if (r < 0)
@@ -399,11 +436,7 @@ int state_remove(struct state_dir *dir, struct crun_error *err)
 	if (n < 0)
 		return err_sys_code(err, CODE_STATE_DIR, n,
 				    "read the state directory of container `%s`", dir->id);
-	r = remove_entry(dir, STATE_RECORD_FILE);
-	if (r == 0)
-		r = still_linked(dir);
-	if (r > 0)
-		r = sys_unlinkat(dir->root_fd, dir->id, AT_REMOVEDIR);
+	r = remove_last(dir);
 	if (r < 0 && r != -ENOENT)
 		return err_sys_code(err, CODE_STATE_DIR, r,
 				    "remove the state directory of container `%s`", dir->id);

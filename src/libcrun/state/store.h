@@ -17,6 +17,14 @@
 #define STATE_RECORD_FILE "state.json"
 
 /*
+ * Empty files next to the record, for what becomes true after the last time that it is written: one system call instead of a new record.
+ * They tell a container that is merely stopped, and its engine's to delete, from one that a killed command of ours left behind.
+ */
+#define STATE_MARK_BEGAN \
+	"began" /* a container that `run` leaves behind (--detach, --keep): its payload was executed */
+#define STATE_MARK_DELETING "deleting" /* somebody began to delete it, or to undo its creation */
+
+/*
  * All zero bytes, or closed, is an empty one. The lock is a
  * flock(2) of `fd`; the kernel drops it when its last holder dies, so a killed runtime leaves none. A child that inherits
  * `fd` holds the lock as well until it closes it.
@@ -78,6 +86,10 @@ int state_read_config(const struct state_dir *dir, struct oci_arena *arena, stru
 int state_write_filter(const struct state_dir *dir, const struct seccomp_area *area,
 		       struct crun_error *err);
 int state_read_filter(const struct state_dir *dir, struct seccomp_area *area) CRUN_NODISCARD;
+
+/* Sets a mark, which cannot be taken back. That it fails is for the debug log: whoever deletes must succeed on a full disk. */
+void state_mark(const struct state_dir *dir, const char *mark);
+bool state_is_marked(const struct state_dir *dir, const char *mark);
 
 /*
  * Removes ROOT/ID with everything in it, the record last. Symbolic links are removed, not followed. A directory in it is emptied

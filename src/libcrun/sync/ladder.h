@@ -12,7 +12,7 @@
  *                     <-------------------------  LISTENER {notification fd}  when plan->sync_listener
  *     SETTLED         ------------------------->    run: the record names init; without it init gives up
  *                     <-------------------------  READY {terminal master}    or FAILED {crun_error}
- *     SETTLED         ------------------------->    create: the same, said when the record is complete; run with SCHED_DEADLINE:
+ *     SETTLED         ------------------------->    create: the same; the complete record follows. run with SCHED_DEADLINE:
  *                                                   the scheduler is set
  *
  *   start                                         init (create only: over the gate socket)

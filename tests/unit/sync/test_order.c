@@ -30,6 +30,8 @@ static const struct rule host_rules[] = {
 	{"publish", "named", "with run, init goes on to the payload once its record names it"},
 	{"named", "ready", "with run, init goes on by itself"},
 	{"publish", "settle", "with create too the record names init before it may go on"},
+	{"settle", "record",
+	 "killed in between, a complete record would be that of an init which gave up"},
 	{"publish", "hooks", "a hook may ask for the state"},
 	{"seccomp.area", "seccomp.compile", "the program is compiled into the area"},
 	{"seccomp.compile", "filter", "FILTER says: the program is in the area"},
