@@ -16,7 +16,7 @@
 struct global {
 	const char *root, *log, *log_format, *log_level, *cgroup_manager, *rootless;
 	int64_t timeout_ms;
-	bool version;
+	bool version, self_audit;
 };
 
 #define GLOBAL(field) offsetof(struct global, field)
@@ -38,6 +38,8 @@ const struct option_spec global_options[] = {
 	 "the same as --cgroup-manager systemd"},
 	{"timeout", NULL, OPTION_DURATION, GLOBAL(timeout_ms), "SECONDS", NULL,
 	 "give up and undo everything when the command takes longer (each wait has its own limit)"},
+	{"self-audit", NULL, OPTION_FLAG, GLOBAL(self_audit), NULL, NULL,
+	 "compare a process with its configuration before its program is executed"},
 	{"rootless", NULL, OPTION_CHOICE, GLOBAL(rootless), "true|false|auto", NULL,
 	 "accepted and ignored: crun finds out by itself"},
 	{"version", "vV", OPTION_FLAG, GLOBAL(version), NULL, NULL,
@@ -221,6 +223,7 @@ static int run(struct log_target *log, struct invocation *inv, char *const *argv
 	inv->ctx.cgroup_manager = global.cgroup_manager;
 	inv->ctx.timeout_ms = global.timeout_ms;
 	inv->ctx.notify_socket = getenv("NOTIFY_SOCKET");
+	inv->ctx.self_audit = global.self_audit || getenv("CRUN_SELF_AUDIT");
 	r = run_command(inv, argv, at, err);
 	libcrun_set_log(NULL, NULL, LOG_LEVEL_ERROR);
 	return r;

@@ -31,6 +31,8 @@ struct libcrun_context {
 	 * the payload a socket of its own; start, and run when detached, wait until it has said so or has ended.
 	 */
 	const char *notify_socket;
+	/* --self-audit: before the payload is executed its process compares what it has become with what was asked for. */
+	bool self_audit;
 };
 
 /* Options of create, run and (later) restore. */

@@ -237,7 +237,7 @@ class Test:
         return head + [calls]
 
     def environment(self, env=None):
-        base = {"PATH": DEFAULT_PATH, "HOME": self.dir, "LC_ALL": "C"}
+        base = {"PATH": DEFAULT_PATH, "HOME": self.dir, "LC_ALL": "C", "CRUN_SELF_AUDIT": "1"}
         for name, value in os.environ.items():   # what sanitizer builds and coverage need
             if name.startswith(("ASAN_", "UBSAN_", "LSAN_", "LLVM_", "GCOV_")):
                 base[name] = value

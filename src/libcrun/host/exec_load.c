@@ -87,7 +87,11 @@ static int plan(struct exec *x, const struct oci_process *process, struct crun_e
 	r = facts_gather(&whole, &facts, err);
 	if (r < 0)
 		return r;
-	return plan_exec(x->config, process, &facts, &options, &x->l.arena, &x->l.plan, err);
+	r = plan_exec(x->config, process, &facts, &options, &x->l.arena, &x->l.plan, err);
+	if (r < 0)
+		return r;
+	x->l.plan->self_audit = x->l.ctx->self_audit;
+	return 0;
 }
 
 int exec_load(struct exec *x, struct crun_error *err)

@@ -120,5 +120,8 @@ int launch_load(struct launch *l, struct crun_error *err)
 	if (r < 0)
 		return r;
 	r = config_check(l->file.config, &facts, &options, &l->arena, &l->plan, err);
-	return r < 0 ? r : check_terminal(l, err);
+	if (r < 0)
+		return r;
+	l->plan->self_audit = l->ctx->self_audit;
+	return check_terminal(l, err);
 }

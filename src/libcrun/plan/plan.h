@@ -164,8 +164,9 @@ struct launch_plan {
 	bool new_keyring;
 	bool shield; /* the payload could write to our binary: init takes it out of its reach (sys/exe_shield.h) */
 	bool wants_label; /* an AppArmor profile or SELinux label must be set, and the host has that LSM */
-	bool detach; /* create, or run and exec with --detach: nobody waits for the payload */
-	bool exec;   /* a process is added to a container that is there (plan/exec.h) */
+	bool self_audit; /* init compares itself with this plan before it executes the payload */
+	bool detach;	 /* create, or run and exec with --detach: nobody waits for the payload */
+	bool exec;	 /* a process is added to a container that is there (plan/exec.h) */
 	/* A container that is there gets other mounts (plan/live_mounts.h): init ends when it has made or taken them away. */
 	enum plan_live_mounts { LIVE_MOUNTS_NONE, LIVE_MOUNTS_ADD, LIVE_MOUNTS_REMOVE } live_mounts;
 	/* exec: process.execCPUAffinity, before and after the process is in the container's cgroup. */

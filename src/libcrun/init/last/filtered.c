@@ -197,3 +197,8 @@ int filtered_execve(struct filtered *f, const struct last *last, struct crun_err
 			last->exec_path, f->start.page ? "" : " and futex");
 	return -f->result;
 }
+
+bool filtered_holds(const struct filtered *f, int fd)
+{
+	return fd == f->start.fd || fd == f->end.fd;
+}

@@ -28,3 +28,6 @@ int filtered_start(const struct last *last, struct filtered **ret,
  */
 int filtered_execve(struct filtered *f, const struct last *last,
 		    struct crun_error *err) CRUN_NODISCARD;
+
+/* Whether FD is one of those with which it waits; they are close-on-exec. */
+bool filtered_holds(const struct filtered *f, int fd);

@@ -27,6 +27,11 @@ static bool wants_start_container(const struct launch_plan *plan)
 	return plan->config->hooks && plan->config->hooks->start_container_len;
 }
 
+static bool wants_audit(const struct launch_plan *plan)
+{
+	return plan->self_audit;
+}
+
 static bool wants_limits(const struct launch_plan *plan)
 {
 	return plan->process.rlimits_len;
@@ -54,6 +59,7 @@ const struct last_phase last_phases[] = {
 	 .when = wants_start_container,
 	 .run = phase_start_container_hooks},
 	{.name = "limits", .when = wants_limits, .run = phase_limits, .code = CODE_RLIMIT},
+	{.name = "audit", .when = wants_audit, .run = phase_audit, .code = CODE_SELF_AUDIT},
 	{.name = "seccomp",
 	 .when = wants_late_filter,
 	 .run = phase_seccomp,
@@ -73,6 +79,7 @@ const struct last_phase exec_last_phases[] = {
 	 .says = {SENDS(MSG_LISTENER)}},
 	{.name = "ready", .run = phase_ready, .says = {SENDS(MSG_READY)}},
 	{.name = "limits", .when = wants_limits, .run = phase_limits, .code = CODE_RLIMIT},
+	{.name = "audit", .when = wants_audit, .run = phase_audit, .code = CODE_SELF_AUDIT},
 	{.name = "seccomp",
 	 .when = wants_late_filter,
 	 .run = phase_seccomp,
