@@ -433,7 +433,7 @@ int state_remove(struct state_dir *dir, struct crun_error *err)
 		if (r < 0)
 			return r;
 	}
-	if (n < 0)
+	if (n < 0 && n != -ENOENT) /* ENOENT: somebody else has removed it */
 		return err_sys_code(err, CODE_STATE_DIR, n,
 				    "read the state directory of container `%s`", dir->id);
 	r = remove_last(dir);
