@@ -36,7 +36,8 @@ static bool parse_stat(char *text, struct process *ret)
 	for (int field = 3; field <= 15; field++) {
 		char *word = strsep(&text, " ");
 
-		if (!word)
+		/* Of the state, a letter and nothing that a terminal would act upon. */
+		if (!word || (field == 3 && (*word < 'A' || *word > 'z')))
 			return false;
 		if (field == 3)
 			ret->state = word[0];
