@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 
-from harness import timeout
+from harness import flavors, timeout
 
 LABEL = "system_u:system_r:container_t:s0:c1,c2"
 FILES = "system_u:object_r:container_file_t:s0:c1,c2"
@@ -32,6 +32,28 @@ profile %s flags=(attach_disconnected,mediate_deleted) {
 def read(path):
     with open(path, encoding="ascii") as source:
         return source.read().strip("\0\n")
+
+
+@flavors("root", "rootless")
+def test_label_for_a_module_that_is_not_there_is_refused(t):
+    running = t.bundle("sleep 1000")
+    t.create(running)
+    t.start(running)
+    asked = (("apparmorProfile", "docker-default", "--apparmor", "AppArmor",
+              "/sys/kernel/security/apparmor"),
+             ("selinuxLabel", LABEL, "--process-label", "SELinux", "/sys/fs/selinux/enforce"))
+    for field, value, option, module, sign in asked:
+        if os.path.exists(sign):
+            continue
+        bundle = t.bundle("true", mutate={"process": {field: value}})
+        result = t.fails("create", "-b", bundle.path, bundle.id,
+                         has=f"/process/{field}: ")
+        assert f"{module} is not enabled on this host" in result.err, result
+        t.assert_no_trace(bundle)
+        result = t.fails("exec", option, value, running.id, "/bin/true", has="not enabled")
+        assert module in result.err, result
+    bundle = t.bundle("echo ran", mutate={"process": {"apparmorProfile": "unconfined"}})
+    assert t.run_container(bundle).out == "ran\n"
 
 
 # ---- AppArmor -------------------------------------------------------------------------------

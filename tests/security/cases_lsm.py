@@ -32,30 +32,21 @@ def must_fail(c, change, what):
 
 @case("CVE-2019-16884", "CVE-2015-1334", flavors=("root", "rootless"))
 def apparmor_profile_that_cannot_be_set(c):
-    if not apparmor():
-        c.skip("AppArmor is not enabled in this kernel")
     for name in ("no-such-profile-4f1d", "unconfined_no_such", "unconfined//x", "a\nb", "../x"):
         must_fail(c, {"process": {"apparmorProfile": name}}, f"AppArmor {name!r}")
 
 
 @case("CVE-2019-16884", "CVE-2015-1334")
 def selinux_label_that_cannot_be_set(c):
-    if not selinux():
-        c.skip("SELinux is not enabled in this kernel")
     for label in ("no:such:label:s0", "no-label", "system_u:system_r:no_such_t:s0", "a\nb"):
         must_fail(c, {"process": {"selinuxLabel": label}}, f"SELinux {label!r}")
 
 
 @case("CVE-2019-16884", "CVE-2015-1334")
 def label_of_exec_that_cannot_be_set(c):
-    if not apparmor() and not selinux():
-        c.skip("neither AppArmor nor SELinux is enabled in this kernel")
     bundle = c.bundle(["/bin/sleep", "1000"])
     c.start_detached(bundle)
-    for opts, there in ((["--apparmor", "no-such-profile-4f1d"], apparmor()),
-                        (["--process-label", "no:such:label:s0"], selinux())):
-        if not there:
-            continue
+    for opts in (["--apparmor", "no-such-profile-4f1d"], ["--process-label", "no:such:label:s0"]):
         result = c.rt("exec", *opts, bundle.id, "/bin/true")
         assert result.rc != 0 and result.err.strip(), f"{opts}: {result}"
         c.rows += 1

@@ -142,17 +142,9 @@ static void check_hooks(struct checks *c)
 	}
 }
 
-/* Engines send labels to hosts that have no such LSM: they have no effect then. */
+/* The kernel does not look at a mount option that it has no module for; the label of a process is an error (plan_check_labels). */
 static void check_labels(struct checks *c)
 {
-	const struct oci_process *p = c->plan->config->process;
-
-	snprintf(c->at, sizeof(c->at), "/process/apparmorProfile");
-	if (p->apparmor_profile && p->apparmor_profile[0] && !c->plan->facts.apparmor)
-		report(c, true, "has no effect: AppArmor is not enabled on this host");
-	snprintf(c->at, sizeof(c->at), "/process/selinuxLabel");
-	if (p->selinux_label && p->selinux_label[0] && !c->plan->facts.selinux)
-		report(c, true, "has no effect: SELinux is not enabled on this host");
 	snprintf(c->at, sizeof(c->at), "/linux/mountLabel");
 	if (c->plan->linux_->mount_label && c->plan->linux_->mount_label[0] &&
 	    !c->plan->facts.selinux)

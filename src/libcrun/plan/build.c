@@ -233,6 +233,8 @@ int plan_build(const struct oci_config *config, const struct host_facts *facts,
 	if (r < 0)
 		return r;
 	r = plan_check_linux(plan, err);
+	if (r >= 0)
+		r = plan_check_labels(config->process, facts, err);
 	if (r < 0)
 		return r;
 	r = plan_memory_policy(plan, arena, err);

@@ -270,3 +270,27 @@ int plan_check_linux(const struct launch_plan *plan, struct crun_error *err)
 	}
 	return 0;
 }
+
+/* A profile called "unconfined" asks for nothing. */
+static bool asks_for(const char *label)
+{
+	return label && label[0] && strcmp(label, "unconfined") != 0;
+}
+
+int plan_check_labels(const struct oci_process *p, const struct host_facts *facts,
+		      struct crun_error *err)
+{
+	if (asks_for(p->apparmor_profile) && !facts->apparmor) {
+		err_set(err, CODE_LSM_LABEL, ENOTSUP,
+			"profile `%s`: AppArmor is not enabled on this host; leave it out to run without it",
+			p->apparmor_profile);
+		return err_at(err, "/process/apparmorProfile");
+	}
+	if (p->selinux_label && p->selinux_label[0] && !facts->selinux) {
+		err_set(err, CODE_LSM_LABEL, ENOTSUP,
+			"label `%s`: SELinux is not enabled on this host; leave it out to run without it",
+			p->selinux_label);
+		return err_at(err, "/process/selinuxLabel");
+	}
+	return 0;
+}

@@ -145,7 +145,9 @@ int plan_exec(const struct oci_config *config, const struct oci_process *process
 	plan->uid_map_len = plan->linux_->uid_mappings_len;
 	plan->gid_map = plan->linux_->gid_mappings;
 	plan->gid_map_len = plan->linux_->gid_mappings_len;
-	r = plan_config(plan, config, process, arena, err);
+	r = plan_check_labels(process, facts, err);
+	if (r >= 0)
+		r = plan_config(plan, config, process, arena, err);
 	if (r >= 0)
 		r = plan_process(process, facts->last_cap, arena, &plan->process, err);
 	if (r >= 0)

@@ -69,6 +69,13 @@ int plan_seccomp(struct launch_plan *plan, const char *receiver, struct oci_aren
 /* hostname, domainname, sysctl, hooks: what needs a namespace has one. */
 int plan_check_linux(const struct launch_plan *plan, struct crun_error *err) CRUN_NODISCARD;
 
+/*
+ * The profile and the label of a process want their kernel module: a process must not run without the confinement that it was to have
+ * (config.md: a value that is not supported is an error).
+ */
+int plan_check_labels(const struct oci_process *p, const struct host_facts *facts,
+		      struct crun_error *err) CRUN_NODISCARD;
+
 /* linux.memoryPolicy, which plan_check_linux has found to be sane. */
 int plan_memory_policy(struct launch_plan *plan, struct oci_arena *arena,
 		       struct crun_error *err) CRUN_NODISCARD;

@@ -436,18 +436,19 @@ TEST(labels)
 {
 	struct host_facts lsm = root_facts;
 	struct parts both = {PROCESS("'apparmorProfile':'p','selinuxLabel':'l'")};
+	struct parts none = {PROCESS("'apparmorProfile':'unconfined','selinuxLabel':''")};
 	struct parts empty = {PROCESS("'apparmorProfile':'','selinuxLabel':''")};
 
-	CHECK_INT(build(&both, &lsm), 0);
+	CHECK_INT(build(&both, &lsm), -ENOTSUP);
+	CHECK_STR(err.at, "/process/apparmorProfile");
+	CHECK_INT(build(&none, &lsm), 0);
 	CHECK(!plan->wants_label);
 	lsm.apparmor = true;
-	CHECK_INT(build(&both, &lsm), 0);
-	CHECK(plan->wants_label);
-	lsm = root_facts;
+	CHECK_INT(build(&both, &lsm), -ENOTSUP);
+	CHECK_STR(err.at, "/process/selinuxLabel");
 	lsm.selinux = true;
 	CHECK_INT(build(&both, &lsm), 0);
 	CHECK(plan->wants_label);
-	lsm.apparmor = true;
 	CHECK_INT(build(&empty, &lsm), 0);
 	CHECK(!plan->wants_label);
 }
