@@ -184,20 +184,24 @@ int audit_process(const struct launch_plan *plan, struct crun_error *err)
 	return audit_limits(&plan->process, err);
 }
 
-int phase_audit(struct last *last, struct crun_error *err)
+int phase_audit_mounts(struct last *last, struct crun_error *err)
 {
 	_cleanup_close_ int root = FD_NONE;
-	int r = audit_fds(last, err);
 
-	if (r == 0)
-		r = audit_credentials(last->plan, err);
-	if (r == 0)
-		r = audit_process(last->plan, err);
 	/* exec joins a mount namespace that its processes may have changed since, as they please. */
-	if (r < 0 || last->plan->exec || !plan_ns_is_own(last->plan, NS_MNT))
-		return r;
+	if (last->plan->exec || !plan_ns_is_own(last->plan, NS_MNT))
+		return 0;
 	root = sys_openat(FD_NONE, "/", O_PATH | O_DIRECTORY, 0);
 	if (root < 0)
 		return err_sys(err, root, "self-audit: open the root");
 	return audit_mounts(last->plan, root, err);
+}
+
+int phase_audit(struct last *last, struct crun_error *err)
+{
+	int r = audit_fds(last, err);
+
+	if (r == 0)
+		r = audit_credentials(last->plan, err);
+	return r == 0 ? audit_process(last->plan, err) : r;
 }

@@ -24,6 +24,8 @@ int phase_gate(struct last *last, struct crun_error *err) CRUN_NODISCARD;
 int phase_start_container_hooks(struct last *last, struct crun_error *err) CRUN_NODISCARD;
 /* Those of the payload's limits that may be too low for what came before. */
 int phase_limits(struct last *last, struct crun_error *err) CRUN_NODISCARD;
+/* --self-audit: compares the mounts with the plan; before the payload's limit of descriptors, for it takes some. */
+int phase_audit_mounts(struct last *last, struct crun_error *err) CRUN_NODISCARD;
 /* --self-audit: compares all of the above with the plan; before the filter, which need not allow what that takes. */
 int phase_audit(struct last *last, struct crun_error *err) CRUN_NODISCARD;
 int phase_seccomp(struct last *last, struct crun_error *err) CRUN_NODISCARD;
