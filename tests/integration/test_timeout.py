@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whatever a command waits for has an end: --timeout, and signals, end it, and nothing is left."""
 
+import ctypes
 import fcntl
 import os
 import signal
 import socket
 import subprocess
 import termios
+import threading
 import time
 
 import hostside
@@ -17,8 +19,10 @@ HANG = "exec sleep 1000"
 # Seconds: enough for all that comes before what hangs; not a whole number, which is written otherwise.
 BRIEF = 0.4 * PATIENCE + 0.001
 STAGES_OF_CREATE = ("prestart", "createRuntime", "createContainer")
-# The hook stops init, which then never says another word.
-STOP_INIT = "kill -STOP $(sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/')"
+# The hook tells the process id of init, and waits.
+TELL_INIT = ("sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/' >{0}.new; mv {0}.new {0}; "
+             "while [ -e {0} ]; do sleep 0.01; done")
+PTRACE_SEIZE, PTRACE_INTERRUPT, WALL = 0x4206, 0x4207, 0x40000000
 
 
 def hook(script, **more):
@@ -29,6 +33,36 @@ def hanging(t, stage, script=HANG, args=None, **more):
     bundle = t.bundle(args or SLEEP)
     bundle.config["hooks"] = {stage: hook(script, **more)}
     return bundle.save()
+
+
+class Stopper:
+    """Stops the init of .bundle for good, as a debugger does: the runtime cannot continue it."""
+
+    def __init__(self, t):
+        self.path = t.path("init-pid")
+        self.bundle = hanging(t, "createRuntime", TELL_INIT.format(self.path))
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.libc.ptrace.argtypes = [ctypes.c_long, ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p]
+        self.thread = threading.Thread(target=self.work, daemon=True)
+
+    def work(self):
+        while not os.path.exists(self.path):
+            time.sleep(0.01)
+        with open(self.path, encoding="ascii") as source:
+            pid = int(source.read())
+        for request in PTRACE_SEIZE, PTRACE_INTERRUPT:
+            if self.libc.ptrace(request, pid, None, None) < 0:
+                raise OSError(ctypes.get_errno(), "ptrace")
+        os.waitpid(pid, WALL)
+        os.unlink(self.path)
+        os.waitpid(pid, WALL)   # its end, which its parent learns of only then
+
+    def __enter__(self):
+        self.thread.start()
+        return self.bundle
+
+    def __exit__(self, *_exception):
+        self.thread.join(30 * PATIENCE)
 
 
 def gives_up(t, *args, within=5, has=()):
@@ -52,25 +86,28 @@ def test_hook_without_a_timeout_ends_with_the_command(t):
 
 
 def test_error_names_the_phases(t):
-    def error(stage, **kwargs):
-        bundle = hanging(t, stage, **kwargs)
+    def error_of(bundle):
         result = gives_up(t, f"--timeout={BRIEF * 1000:.0f}ms", "run", "-b", bundle.path, bundle.id)
         t.assert_no_trace(bundle)
         return result.err
+
+    def error(stage):
+        return error_of(hanging(t, stage))
     text = error("createRuntime")
     assert "phase `hooks`" in text and "createRuntime hook 0 `/bin/sh`" in text, text
     text = error("createContainer")
     assert "phase `ready`, init in phase `outside.createContainer`" in text, text
     text = error("startContainer")
     assert "init in phase `last.startContainer`" in text, text
-    text = error("createRuntime", script=STOP_INIT)
+    with Stopper(t) as bundle:
+        text = error_of(bundle)
     assert "phase `ready`, init in phase `outside.hook_pause`" in text, text
 
 
 def test_init_that_stops_for_good_does_not_hang_create(t):
-    bundle = hanging(t, "createRuntime", STOP_INIT)
     for command in ("create", "run"):
-        gives_up(t, "--timeout", f"{BRIEF:g}s", command, "-b", bundle.path, bundle.id)
+        with Stopper(t) as bundle:
+            gives_up(t, "--timeout", f"{BRIEF:g}s", command, "-b", bundle.path, bundle.id)
         t.assert_no_trace(bundle)
 
 

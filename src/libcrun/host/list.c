@@ -93,7 +93,7 @@ static int list_one(const char *id, void *data)
 		if (why.kind != KIND_NOT_FOUND)
 			log_warning("%s", why.text);
 		/* Not the damaged ones, which never have a state to tell. */
-		if (why.kind == KIND_SYSTEM && !list->missing.kind)
+		if ((why.kind == KIND_SYSTEM || why.kind == KIND_PERMISSION) && !list->missing.kind)
 			list->missing = why;
 		return 0;
 	}

@@ -421,7 +421,8 @@ static int remove_entries(const struct state_dir *dir, const char *entries, size
 	return 0;
 }
 
-int state_remove(struct state_dir *dir, struct crun_error *err)
+/* All but the record and the mark of deletion. */
+static int remove_all(const struct state_dir *dir, struct crun_error *err)
 {
 	char entries[4096] __attribute__((aligned(__alignof__(struct dirent))));
 	int n, r;
@@ -436,7 +437,20 @@ int state_remove(struct state_dir *dir, struct crun_error *err)
 	if (n < 0 && n != -ENOENT) /* ENOENT: somebody else has removed it */
 		return err_sys_code(err, CODE_STATE_DIR, n,
 				    "read the state directory of container `%s`", dir->id);
-	r = remove_last(dir);
+	return 0;
+}
+
+int state_remove(struct state_dir *dir, struct crun_error *err)
+{
+	int r = -ENOTEMPTY;
+
+	/* Who marks a container, does so without the lock: something may be new after we have looked. */
+	for (int i = 0; r == -ENOTEMPTY && i < REMOVE_TRIES; i++) {
+		r = remove_all(dir, err);
+		if (r < 0)
+			return r;
+		r = remove_last(dir);
+	}
 	if (r < 0 && r != -ENOENT)
 		return err_sys_code(err, CODE_STATE_DIR, r,
 				    "remove the state directory of container `%s`", dir->id);
