@@ -107,8 +107,11 @@ def only_v2(t):
 
 def own_cgroup(t, name=""):
     """A cgroup of ours in v2, with what leads to it."""
-    point = hostside.cgroup_mounts().get("unified") or t.skip("no hierarchy of cgroup v2")
-    path = f"{point}/{t.prefix}{name}"
+    points = [point for point, kind, _o in hostside.mount_table().values() if kind == "cgroup2"]
+    if not points:
+        t.skip("no hierarchy of cgroup v2")
+    # The last, for only_v2() hides what was mounted below /sys/fs/cgroup.
+    path = f"{points[-1]}/{t.prefix}{name}"
     os.makedirs(path, exist_ok=True)
     return path
 
