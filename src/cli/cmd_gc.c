@@ -47,7 +47,7 @@ const struct command command_gc = {
 	.description =
 		"Removes the containers of the state directory that a killed create, run or delete left half-made\n"
 		"or half-deleted, with all that belongs to them, and lists them. Containers that live, or have\n"
-		"stopped and wait for their deletion, are left alone. The exit status is 0 if nothing is left.",
+		"stopped and wait for their deletion, are left alone. The exit status is 1 if one could not be removed.",
 	.options = options,
 	.options_size = sizeof(struct gc_options),
 	.run = run_gc,

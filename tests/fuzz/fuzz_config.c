@@ -2,19 +2,11 @@
 // Fuzz target: any bytes as any OCI document. What is accepted must come back the same from the
 // writer; what is refused must have one printable sentence and a place inside the text.
 
+#include "fuzz.h"
+
 #include <libocispec/oci.h>
 
 #include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define REQUIRE(condition)                \
-	do {                              \
-		if (!(condition))         \
-			__builtin_trap(); \
-	} while (0)
 
 static const struct oci_type *const types[] = {
 	&oci_config_type,   &oci_process_type, &oci_linux_resources_type,

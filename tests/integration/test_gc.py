@@ -275,7 +275,7 @@ def test_damaged_record_is_left_for_delete_force(t):
     t.wait_status(bundle, "stopped")
     damage(os.path.join(t.state_dir, bundle.id, "state.json"), "half")
     result = gc(t, check=False)
-    assert result.rc == 1 and result.out.startswith(f"left {bundle.id}: its state record is damaged")
+    assert result.rc == 1 and result.out.startswith(f"left {bundle.id}: its state cannot be read")
     entry = found_by(t, check=False)[bundle.id]
     assert not entry["removed"] and "damaged" in entry["error"], entry
     t.delete(bundle, force=True)

@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "spawn/writer.h"
 #include "sys/io.h"
 
 #include <errno.h>
@@ -35,15 +36,25 @@ int cg_changes_note(struct cg_changes *c, const struct cg_dir *dir, const char *
 	return value && !u->value ? -ENOMEM : 0;
 }
 
+static int put_back(const struct cg_changes *c, const struct cg_undo *u)
+{
+	const char *value = u->value;
+
+	if (!value)
+		return -ENODATA;
+	if (!value[0])
+		value = "\n"; /* a write of nothing is none */
+	/* The former value may be the lower one. */
+	return cg_write_is_slow(u->name) ? spawn_write_at(u->dir_fd, u->name, value, c->deadline)
+					 : io_write_file_at(u->dir_fd, u->name, value);
+}
+
 void cg_changes_undo(struct cg_changes *c, struct crun_error *err)
 {
 	while (c->len > 0) {
 		struct cg_undo *u = &c->undo[--c->len];
-		int r = -ENODATA;
 
-		if (u->value)
-			r = io_write_file_at(u->dir_fd, u->name, u->value[0] ? u->value : "\n");
-		if (r < 0)
+		if (put_back(c, u) < 0)
 			err_and(err, "`%s` cannot be put back and keeps its new value", u->path);
 		free(u->path);
 		free(u->value);

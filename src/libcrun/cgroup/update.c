@@ -230,6 +230,7 @@ void cgroup_update_undo(struct cgroup_update *u, struct crun_error *err)
 
 	u->undo = deadline_in(UNDO_MS);
 	u->cg->deadline = &u->undo;
+	u->changes.deadline = &u->undo;
 	if (cg_systemd_undo(u->cg, &why) < 0)
 		err_and(err, "the former properties of scope `%s` cannot be put back: %s",
 			u->cg->scope, why.text);

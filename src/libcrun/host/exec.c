@@ -160,7 +160,7 @@ static int spawn_again(struct exec *x, int r, bool *again, struct crun_error *er
 	}
 	if (cgroup_clone_fd(l->cgroup) < 0)
 		return r;
-	/* As much is allowed to who is moved later: but that says which cgroup, and why. */
+	/* A process that is moved later is not allowed more; but that failure names the cgroup, and says why. */
 	if (r == -ENOSYS || ((r == -EACCES || r == -EPERM) && cgroup_scope(l->cgroup))) {
 		cgroup_cannot_clone(l->cgroup);
 		l->plan->sync_go = *again = true;

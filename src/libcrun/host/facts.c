@@ -53,14 +53,21 @@ static int find_cgroup_layout(enum cgroup_layout *ret, struct crun_error *err)
 	}
 	if (fs.f_type == CGROUP2_SUPER_MAGIC_)
 		*ret = CGROUP_V2;
-	else if (fs.f_type == TMPFS_MAGIC_)
-		*ret = statfs(CGROUP_ROOT "/unified", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC_
-			       ? CGROUP_HYBRID
-			       : CGROUP_V1;
+	if (fs.f_type != TMPFS_MAGIC_)
+		return 0;
+	*ret = CGROUP_V1;
+	if (statfs(CGROUP_ROOT "/unified", &fs) < 0) {
+		if (errno == ENOENT || errno == ENOTDIR || errno == EACCES)
+			return 0;
+		return err_sys_code(err, CODE_CGROUP_MOUNT, -errno,
+				    "statfs " CGROUP_ROOT "/unified");
+	}
+	if (fs.f_type == CGROUP2_SUPER_MAGIC_)
+		*ret = CGROUP_HYBRID;
 	return 0;
 }
 
-/* A label that is asked for is left out where there is no LSM for it, so "none" must be certain. */
+/* A label is refused where its module is not enabled: a look that failed is another error, and must not be taken for that. */
 static int apparmor_is_enabled(bool *ret, struct crun_error *err)
 {
 	char text[8] = "";

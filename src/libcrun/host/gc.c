@@ -31,7 +31,7 @@ static const struct {
 	[CREATION] = {"creation", "its creation was cut off"},
 	[RUN] = {"run", "the `crun run` that made it was killed"},
 	[DELETION] = {"deletion", "its deletion was cut off"},
-	[DAMAGED] = {"damaged", "its state record is damaged"},
+	[DAMAGED] = {"damaged", "its state cannot be read"},
 	[ELSEWHERE] = {"elsewhere",
 		       "it cannot be told from here whether it is alive: it was made in another "
 		       "pid namespace, or by an older crun"},
@@ -189,15 +189,13 @@ static void clean(struct sweep *s, struct container *c, struct finding *f)
 	r = end_init(c, &f->why);
 	if (r == 0)
 		r = remove_locked(c, f, &f->why);
-	f->action = "removed";
+	f->action = r < 0 || f->reason == ELSEWHERE ? "left" : "removed";
 	if (r == 0)
 		f->why = (struct crun_error){0};
-	if (r < 0 && f->why.kind == KIND_NOT_FOUND) {
+	else if (f->why.kind == KIND_NOT_FOUND)
 		f->reason = NOT_GARBAGE; /* somebody else was quicker */
-	} else if (r < 0) {
-		f->action = "left";
+	else
 		s->failures++;
-	}
 }
 
 static void tell_text(struct sweep *s, const struct finding *f)

@@ -69,10 +69,13 @@ static int64_t init_limit(const struct launch *l)
 
 /*
  * kill(2) of the container's root reaches whoever is in its pid namespace, and so a process that joins it by exec, or that is born into one that
- * is shared: stopped, it would never say anything. Its word is waited for until D; in between it is continued, but not for ever.
+ * is shared: stopped, it would never say anything. Its word is waited for until D; in between it is continued, but not for ever. In a pid
+ * namespace that it begins itself there is nobody to stop it.
  */
 static int await_word(const struct launch *l, const struct deadline *d, struct crun_error *err)
 {
+	if (!l->plan->exec && plan_ns_is_own(l->plan, NS_PID))
+		return 0;
 	for (unsigned wakes = 0; wakes < MAX_WAKES;) {
 		struct deadline look = deadline_within(d, LOOK_MS);
 

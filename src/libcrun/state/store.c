@@ -379,23 +379,16 @@ static int remove_entry(const struct state_dir *dir, const char *name)
 	return r == -ENOENT ? 0 : r;
 }
 
-/* The record, and the directory, from which by now everything else was removed. */
+/* The record, the mark, and the directory, from which by now everything else was removed. */
 static int remove_last(const struct state_dir *dir)
 {
 	int r = remove_entry(dir, STATE_RECORD_FILE);
 
-	for (int i = 0; r >= 0 && i < REMOVE_TRIES; i++) {
+	if (r == 0)
 		r = remove_entry(dir, STATE_MARK_DELETING);
-		if (r == 0)
-			r = still_linked(dir);
-		if (r <= 0)
-			break;
-		r = sys_unlinkat(dir->root_fd, dir->id, AT_REMOVEDIR);
-		/* Somebody else who begins to delete it sets the mark without the lock. */
-		if (r != -ENOTEMPTY)
-			break;
-	}
-	return r;
+	if (r == 0)
+		r = still_linked(dir);
+	return r <= 0 ? r : sys_unlinkat(dir->root_fd, dir->id, AT_REMOVEDIR);
 }
 
 /* The files that ENTRIES names, LEN bytes of sys_getdents(). */
@@ -444,7 +437,7 @@ int state_remove(struct state_dir *dir, struct crun_error *err)
 {
 	int r = -ENOTEMPTY;
 
-	/* Who marks a container, does so without the lock: something may be new after we have looked. */
+	/* Another deletion sets its mark without the lock: the directory may have it again after we have looked. */
 	for (int i = 0; r == -ENOTEMPTY && i < REMOVE_TRIES; i++) {
 		r = remove_all(dir, err);
 		if (r < 0)
