@@ -12,6 +12,7 @@ struct invocation {
 	const struct command *command;
 	struct libcrun_context ctx;
 	void *options;	   /* the command's own struct, filled by the parser */
+	const char *trace; /* --trace or NULL */
 	char *const *args; /* what followed the options, NULL at the end */
 	int args_len;
 	int status; /* set by `run` on success when it is not 0: the payload's status */

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 struct global {
-	const char *root, *log, *log_format, *log_level, *cgroup_manager, *rootless;
+	const char *root, *log, *log_format, *log_level, *cgroup_manager, *rootless, *trace;
 	int64_t timeout_ms;
 	bool version, self_audit;
 };
@@ -40,6 +40,8 @@ const struct option_spec global_options[] = {
 	 "give up and undo everything when the command takes longer (each wait has its own limit)"},
 	{"self-audit", NULL, OPTION_FLAG, GLOBAL(self_audit), NULL, NULL,
 	 "compare a process with its configuration before its program is executed"},
+	{"trace", NULL, OPTION_TEXT, GLOBAL(trace), "FILE", NULL,
+	 "write to FILE how long each phase took, in the Chrome trace event format"},
 	{"rootless", NULL, OPTION_CHOICE, GLOBAL(rootless), "true|false|auto", NULL,
 	 "accepted and ignored: crun finds out by itself"},
 	{"version", "vV", OPTION_FLAG, GLOBAL(version), NULL, NULL,
@@ -185,7 +187,14 @@ static int run_command(struct invocation *inv, char *const *argv, int at, struct
 		return r;
 	if (inv->command->missing)
 		return command_is_missing(inv->command, err);
-	return inv->command->run(inv, err);
+	if (inv->trace) {
+		r = libcrun_trace_begin(inv->trace, inv->command->name, err);
+		if (r < 0)
+			return r;
+	}
+	r = inv->command->run(inv, err);
+	libcrun_trace_end(r);
+	return r;
 }
 
 static int run(struct log_target *log, struct invocation *inv, char *const *argv,
@@ -223,6 +232,7 @@ static int run(struct log_target *log, struct invocation *inv, char *const *argv
 	inv->ctx.cgroup_manager = global.cgroup_manager;
 	inv->ctx.timeout_ms = global.timeout_ms;
 	inv->ctx.notify_socket = getenv("NOTIFY_SOCKET");
+	inv->trace = global.trace;
 	inv->ctx.self_audit = global.self_audit || getenv("CRUN_SELF_AUDIT");
 	r = run_command(inv, argv, at, err);
 	libcrun_set_log(NULL, NULL, LOG_LEVEL_ERROR);

@@ -84,6 +84,17 @@ const char *libcrun_status_name(enum libcrun_status status);
 /* Registers where messages go; SINK may be called from any command until the next registration. */
 void libcrun_set_log(log_sink sink, void *data, enum crun_log_level max);
 
+/*
+ * From here to libcrun_trace_end() the phases of a command are measured, those of the process that it makes, too: then FILE, which is opened now,
+ * gets them as a JSON array in the Chrome trace event format (Perfetto, chrome://tracing), in microseconds of CLOCK_MONOTONIC. A file that
+ * exists is emptied; symbolic links and what is no regular file are refused. COMMAND is a word. Both strings are borrowed until the end.
+ */
+int libcrun_trace_begin(const char *file, const char *command,
+			struct crun_error *err) CRUN_NODISCARD;
+
+/* RESULT: what the command returned. Without a beginning it does nothing. */
+void libcrun_trace_end(int result);
+
 /* The state root that CTX stands for, in BUF: --root, then $XDG_RUNTIME_DIR/crun (if not empty), then /run/crun. */
 int libcrun_state_root(const struct libcrun_context *ctx, char *buf, size_t size,
 		       struct crun_error *err);

@@ -6,6 +6,7 @@
 #include "host/lifecycle_hooks.h"
 #include "host/payload.h"
 #include "host/run_wait.h"
+#include "host/trace.h"
 #include "host/verbs.h"
 #include "sys/exe_shield.h"
 #include "sys/pidfd.h"
@@ -127,7 +128,7 @@ static int launch(struct launch *l, struct run_wait *wait, struct crun_error *er
 		if (r < 0)
 			return r;
 	}
-	r = launch_load(l, err);
+	r = TRACED("load", launch_load(l, err));
 	if (r < 0)
 		return launch_locate(l, err);
 	r = launch_hold_signals(l, wait, !l->opts->no_subreaper, err);
@@ -202,7 +203,7 @@ static int wait_in_foreground(struct launch *l, struct run_wait *wait, int *exit
 		.console_size = l->plan->process.spec->console_size != NULL,
 		.notify = l->notify.fd >= 0 ? &l->notify : NULL,
 	};
-	int r = run_wait(wait, &args, exit_status, err);
+	int r = TRACED("wait", run_wait(wait, &args, exit_status, err));
 
 	if (r < 0) {
 		/* Nobody would wait for the payload any more. */
@@ -212,7 +213,7 @@ static int wait_in_foreground(struct launch *l, struct run_wait *wait, int *exit
 	}
 	if (l->opts->keep)
 		return 0;
-	return remove_container(l, err);
+	return TRACED("remove", remove_container(l, err));
 }
 
 /*
@@ -235,7 +236,7 @@ static void undo_run(struct launch *l)
 static int run_container(struct launch *l, struct run_wait *wait, int *exit_status,
 			 struct crun_error *err)
 {
-	int r = await_payload(l, err);
+	int r = TRACED("payload", await_payload(l, err));
 
 	if (r < 0) {
 		launch_name_phase(l, "payload", err);

@@ -6,6 +6,7 @@
 #include "cgroup/cgroup.h"
 #include "host/intelrdt.h"
 #include "host/netdev_return.h"
+#include "host/trace.h"
 
 #include <errno.h>
 
@@ -30,7 +31,7 @@ static int check_deletable(const struct container *c, struct crun_error *err)
 int container_undo(const struct oci_record *record, struct cgroup *cg, int net_fd,
 		   struct crun_error *err)
 {
-	int r = cg ? cgroup_destroy(cg, err) : 0;
+	int r = cg ? TRACED("cgroup.remove", cgroup_destroy(cg, err)) : 0;
 
 	if (r == 0)
 		r = intelrdt_remove(record, err);
@@ -65,7 +66,7 @@ static int destroy(struct container *c, bool force, struct crun_error *err)
 	if (r < 0)
 		return r;
 	container_poststop(c);
-	return state_remove(&c->dir, err);
+	return TRACED("state.remove", state_remove(&c->dir, err));
 }
 
 /* SIGKILL; what was moved into its network namespace can still be got out, although nobody else keeps that. */
@@ -73,7 +74,7 @@ static int end(struct container *c, struct crun_error *err)
 {
 	if (c->pidfd >= 0 && c->net_fd < 0 && c->record->net_devices_len)
 		c->net_fd = netdevs_hold(c->record->pid);
-	return container_kill(c, err);
+	return TRACED("kill", container_kill(c, err));
 }
 
 int container_remove(struct container *c, struct crun_error *err)

@@ -12,6 +12,7 @@
 #include "host/run_wait.h"
 #include "host/sched.h"
 #include "host/seccomp_compile.h"
+#include "host/trace.h"
 #include "init/init_main.h"
 #include "spawn/spawn.h"
 #include "sys/exe_shield.h"
@@ -363,7 +364,8 @@ static int run_phases(struct exec *x, struct crun_error *err)
 		if (exec_phases[i].when && !exec_phases[i].when(x))
 			continue;
 		log_debug("host: exec %s", exec_phases[i].name);
-		r = exec_phases[i].run(x, err);
+		r = TRACED(exec_phases[i].name, exec_phases[i].run(x, err));
+		trace_birth(x->l.pid);
 		if (r >= 0)
 			continue;
 		err_code_of_step(err, exec_phases[i].code);
@@ -371,8 +373,13 @@ static int run_phases(struct exec *x, struct crun_error *err)
 		launch_name_phase(&x->l, exec_phases[i].name, err);
 		launch_begin_undo(&x->l);
 		while (i-- > 0) {
-			if (exec_phases[i].undo)
-				exec_phases[i].undo(x);
+			size_t span;
+
+			if (!exec_phases[i].undo)
+				continue;
+			span = trace_begin_undo(exec_phases[i].name);
+			exec_phases[i].undo(x);
+			trace_end(span, 0);
 		}
 		return -err->errnum;
 	}
@@ -440,7 +447,7 @@ static int reexec(const struct libcrun_context *ctx, struct crun_error *err)
 static int launch(struct exec *x, struct run_wait *wait, struct crun_error *err)
 {
 	struct launch *l = &x->l;
-	int r = exec_load(x, err);
+	int r = TRACED("load", exec_load(x, err));
 
 	if (r < 0)
 		return exec_locate(x, err);
@@ -471,7 +478,7 @@ static int wait_in_foreground(struct exec *x, struct run_wait *wait, int *exit_s
 	/* From here on signals are the process's, and its time is not ours. */
 	l->deadline = deadline_none();
 	interrupts_end(&l->interrupts);
-	r = run_wait(wait, &args, exit_status, err);
+	r = TRACED("wait", run_wait(wait, &args, exit_status, err));
 	/* Nobody would wait for it any more. */
 	if (r < 0)
 		launch_kill_init(l);

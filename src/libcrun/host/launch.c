@@ -11,6 +11,7 @@
 #include "host/pidfile.h"
 #include "host/sched.h"
 #include "host/seccomp_compile.h"
+#include "host/trace.h"
 #include "init/init_main.h"
 #include "spawn/spawn.h"
 #include "state/gate.h"
@@ -490,10 +491,14 @@ static void undo_phases(struct launch *l, size_t n)
 	if (l->dir.fd >= 0)
 		state_mark(&l->dir, STATE_MARK_DELETING);
 	while (n-- > 0) {
+		size_t span;
+
 		if (!host_phases[n].undo || (host_phases[n].when && !host_phases[n].when(l)))
 			continue;
 		log_debug("undo: %s", host_phases[n].name);
+		span = trace_begin_undo(host_phases[n].name);
 		host_phases[n].undo(l);
+		trace_end(span, 0);
 	}
 }
 
@@ -505,7 +510,8 @@ int launch_run_phases(struct launch *l, struct crun_error *err)
 		if (host_phases[i].when && !host_phases[i].when(l))
 			continue;
 		log_debug("host: %s", host_phases[i].name);
-		r = host_phases[i].run(l, err);
+		r = TRACED(host_phases[i].name, host_phases[i].run(l, err));
+		trace_birth(l->pid);
 		if (r < 0) {
 			err_code_of_step(err, host_phases[i].code);
 			launch_prefer_inits_word(l, err);

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cgroup/stats.h"
+#include "host/trace.h"
 #include "host/verbs.h"
 #include "init/init_main.h"
 #include "sys/pidfd.h"
@@ -108,7 +109,10 @@ int launch_expect_eof(struct launch *l, struct crun_error *err)
 	struct deadline d = deadline_or(&l->deadline, init_limit(l));
 	int r = await_word(l, &d, err);
 
-	return r < 0 ? r : channel_expect_eof(&l->channel, &d, err);
+	if (r >= 0)
+		r = channel_expect_eof(&l->channel, &d, err);
+	trace_execve();
+	return r;
 }
 
 void launch_name_phase(const struct launch *l, const char *phase, struct crun_error *err)

@@ -8,6 +8,7 @@
 #include "fs/procfs.h"
 #include "host/facts.h"
 #include "host/mounts_file.h"
+#include "host/trace.h"
 #include "init/init_main.h"
 #include "plan/live_mounts.h"
 #include "spawn/spawn.h"
@@ -150,7 +151,7 @@ static int give_birth(struct exec *x, struct crun_error *err)
 static int await_change(struct exec *x, struct crun_error *err)
 {
 	struct launch *l = &x->l;
-	int r = launch_expect(l, MSG_READY, NULL, err);
+	int r = TRACED("ready", launch_expect(l, MSG_READY, NULL, err));
 
 	if (r < 0) {
 		launch_prefer_inits_word(l, err);
@@ -167,13 +168,14 @@ static int await_change(struct exec *x, struct crun_error *err)
 static int make_change(struct change *c, const char *path, struct crun_error *err)
 {
 	struct launch *l = &c->x.l;
-	int r = load(c, path, err);
+	int r = TRACED("load", load(c, path, err));
 
 	if (r < 0 || !l->plan->mounts_len)
 		return r;
 	r = launch_hold_signals(l, NULL, false, err);
 	if (r >= 0)
-		r = give_birth(&c->x, err);
+		r = TRACED("spawn", give_birth(&c->x, err));
+	trace_birth(l->pid);
 	return r < 0 ? r : await_change(&c->x, err);
 }
 

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "host/notify.h"
 #include "host/payload.h"
+#include "host/trace.h"
 #include "state/gate.h"
 #include "sync/channel.h"
 
@@ -83,7 +84,7 @@ static int open_gate(struct container *c, struct crun_error *err)
 	_cleanup_(channel_close) struct channel ch = {.fd = FD_NONE, .peer = "the init process"};
 	int r;
 
-	ch.fd = gate_connect(&c->dir, err);
+	ch.fd = TRACED("gate", gate_connect(&c->dir, err));
 	if (ch.fd < 0)
 		return ch.fd;
 	/*
@@ -96,7 +97,7 @@ static int open_gate(struct container *c, struct crun_error *err)
 	r = channel_send(&ch, MSG_START, FD_NONE, err);
 	if (r < 0)
 		return r;
-	r = await_execve(c, &ch, err);
+	r = TRACED("execve", await_execve(c, &ch, err));
 	if (r < 0)
 		return r;
 	return payload_check_began(c->record->pid, err);
@@ -155,6 +156,6 @@ int libcrun_start(const struct libcrun_context *ctx, const char *id, struct crun
 	state_unlock(&c.dir);
 	if (r < 0)
 		return r;
-	r = container_poststart(&c, err);
+	r = TRACED("poststart", container_poststart(&c, err));
 	return r < 0 || n.fd < 0 ? r : await_ready(&c, &n, err);
 }

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "cgroup/cgroup.h"
+#include "host/trace.h"
 #include "state/gate.h"
 #include "state/liveness.h"
 
@@ -166,19 +167,19 @@ int container_open(const struct libcrun_context *ctx, const char *id, struct con
 	c->deadline = command_deadline(ctx);
 	if (r < 0)
 		return r;
-	r = state_open(root, id, false, &c->dir, err);
+	r = TRACED("open", state_open(root, id, false, &c->dir, err));
 	if (r < 0)
 		return r;
-	return container_load(c, err);
+	return TRACED("record", container_load(c, err));
 }
 
 int container_lock(struct container *c, struct crun_error *err)
 {
-	int r = state_lock(&c->dir, &c->deadline, err);
+	int r = TRACED("lock", state_lock(&c->dir, &c->deadline, err));
 
 	if (r < 0)
 		return r;
-	return container_load(c, err);
+	return TRACED("record", container_load(c, err));
 }
 
 int container_interruptible(struct container *c, struct crun_error *err)

@@ -9,6 +9,7 @@
 #include "init/fds.h"
 #include "init/outside/phase.h"
 #include "sync/ladder.h"
+#include "sync/trace.h"
 #include "sys/file.h"
 #include "sys/process.h"
 
@@ -24,12 +25,14 @@ static void send_log(void *data, enum crun_log_level level, const char *text)
 	(void)channel_send_log(channel, level, text);
 }
 
-/* The progress word: the domain, and the number of the phase counted from 1. */
-enum domain { DOMAIN_OUTSIDE = 1, DOMAIN_INSIDE, DOMAIN_LAST };
+/* The progress word: the domain, and the number of the phase counted from 1; 0 is the domain as a whole, in spans of time only. */
+enum domain { DOMAIN_OUTSIDE = 1, DOMAIN_INSIDE, DOMAIN_LAST, DOMAIN_ALL };
 #define DOMAIN_SHIFT 8
 
-static const char *const domain_names[] = {
-	[DOMAIN_OUTSIDE] = "outside", [DOMAIN_INSIDE] = "inside", [DOMAIN_LAST] = "last"};
+static const char *const domain_names[] = {[DOMAIN_OUTSIDE] = "outside",
+					   [DOMAIN_INSIDE] = "inside",
+					   [DOMAIN_LAST] = "last",
+					   [DOMAIN_ALL] = "init"};
 
 /* Progress words of a process that exec adds, and of one that changes mounts. */
 #define EXEC_BIT   (1U << 16)
@@ -50,6 +53,10 @@ bool init_phase_name(uint32_t progress, char *buf, size_t size)
 	const char *name = NULL;
 
 	/* The word is init's to write, so anything may be in it. */
+	if (number == 0 && domain < ARRAY_LEN(domain_names) && domain_names[domain]) {
+		snprintf(buf, size, "%s", domain_names[domain]);
+		return true;
+	}
 	if (mounts)
 		FIND_PHASE(live_mounts_phases, number, name);
 	else if (domain == DOMAIN_OUTSIDE)
@@ -63,7 +70,8 @@ bool init_phase_name(uint32_t progress, char *buf, size_t size)
 	return name != NULL;
 }
 
-static void tell_progress(const struct init_args *args, enum domain domain, size_t phase)
+/* Returns the span of time that the phase begins. */
+static size_t tell_progress(const struct init_args *args, enum domain domain, size_t phase)
 {
 	uint32_t word = (uint32_t)domain << DOMAIN_SHIFT | (uint32_t)(phase + 1);
 
@@ -72,18 +80,26 @@ static void tell_progress(const struct init_args *args, enum domain domain, size
 	if (args->plan->live_mounts)
 		word |= MOUNTS_BIT;
 	__atomic_store_n(args->progress, word, __ATOMIC_RELAXED);
+	return trace_init_begin(word);
+}
+
+static size_t enter_domain(enum domain domain)
+{
+	return trace_init_begin((uint32_t)domain << DOMAIN_SHIFT);
 }
 
 #define RUN_PHASES(table, context, domain, args, err)                                   \
 	({                                                                              \
 		const char *in_ = domain_names[domain];                                 \
+		size_t span_;                                                           \
 		int r_ = 0;                                                             \
 		for (size_t i_ = 0; r_ >= 0 && (table)[i_].name; i_++) {                \
 			if ((table)[i_].when && !(table)[i_].when((context)->plan))     \
 				continue;                                               \
-			tell_progress((args), (domain), i_);                            \
+			span_ = tell_progress((args), (domain), i_);                    \
 			log_debug("init: %s.%s", in_, (table)[i_].name);                \
 			r_ = (table)[i_].run((context), (err));                         \
+			trace_init_end(span_, r_);                                      \
 			if (r_ < 0)                                                     \
 				err_code_of_step((err), (table)[i_].code);              \
 			if (r_ < 0)                                                     \
@@ -223,28 +239,47 @@ static void become_last(struct inside *in, struct last *last)
 	close_fd(&in->null_fd);
 }
 
+static int run_inside(const struct init_args *args, struct outside *o, struct inside *in,
+		      struct crun_error *err)
+{
+	int r = become_inside(o, in, err);
+
+	if (r < 0)
+		return r;
+	return RUN_PHASES(args->plan->exec ? exec_inside_phases : inside_phases, in, DOMAIN_INSIDE,
+			  args, err);
+}
+
+static int run_last(const struct init_args *args, struct inside *in, struct crun_error *err)
+{
+	struct last last;
+
+	become_last(in, &last);
+	return RUN_PHASES(args->plan->exec ? exec_last_phases : last_phases, &last, DOMAIN_LAST,
+			  args, err);
+}
+
 static int run_all(const struct init_args *args, struct channel *channel, struct crun_error *err)
 {
 	static struct inside in; /* large, and there is only one init */
 	struct outside o = {.channel = channel};
-	struct last last;
-	int r;
+	size_t span = enter_domain(DOMAIN_OUTSIDE);
+	int r = run_outside(args, &o, err);
 
-	r = run_outside(args, &o, err);
+	trace_init_end(span, r);
 	if (r < 0)
 		return r;
 	if (args->plan->live_mounts)
-		_exit(0);
-	r = become_inside(&o, &in, err);
+		return 0;
+	span = enter_domain(DOMAIN_INSIDE);
+	r = run_inside(args, &o, &in, err);
+	trace_init_end(span, r);
 	if (r < 0)
 		return r;
-	r = RUN_PHASES(args->plan->exec ? exec_inside_phases : inside_phases, &in, DOMAIN_INSIDE,
-		       args, err);
-	if (r < 0)
-		return r;
-	become_last(&in, &last);
-	return RUN_PHASES(args->plan->exec ? exec_last_phases : last_phases, &last, DOMAIN_LAST,
-			  args, err);
+	span = enter_domain(DOMAIN_LAST);
+	r = run_last(args, &in, err);
+	trace_init_end(span, r);
+	return r;
 }
 
 void init_main(void *data)
@@ -252,13 +287,21 @@ void init_main(void *data)
 	const struct init_args *args = data;
 	struct channel channel = args->channel;
 	struct crun_error err = {0};
+	size_t span;
+	int r;
 
+	if (args->birth->join_after & (1U << NS_TIME) || args->plan->ns[NS_TIME].action == NS_NEW)
+		trace_leave_clock();
+	span = enter_domain(DOMAIN_ALL);
 	umask(0);
 	(void)sys_prctl(PR_SET_NAME, (unsigned long)INIT_COMM, 0);
 	/* The runtime may be killed at any time: what it has not finished must not live on (cleared once READY was said). */
 	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
 	log_set_sink(send_log, &channel, (enum crun_log_level)args->log_level);
-	(void)run_all(args, &channel, &err);
+	r = run_all(args, &channel, &err);
+	trace_init_end(span, r);
+	if (r >= 0)
+		_exit(0);
 	(void)channel_send_error(&channel, &err);
 	_exit(1);
 }
