@@ -57,13 +57,13 @@ static bool is_thread(pid_t pid)
 {
 	char path[64], line[128];
 	FILE *status;
-	int leader = pid;
+	long leader = pid;
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	status = fopen(path, "re");
 	while (status && fgets(line, sizeof(line), status))
-		if (sscanf(line, "Tgid: %d", &leader) == 1)
-			break;
+		if (!strncmp(line, "Tgid:", 5))
+			leader = strtol(line + 5, NULL, 10);
 	if (status)
 		fclose(status);
 	return leader != pid;
