@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "cgroup/stats.h"
+#include "host/payload.h"
 #include "host/trace.h"
 #include "host/verbs.h"
 #include "init/init_main.h"
@@ -119,7 +120,8 @@ void launch_name_phase(const struct launch *l, const char *phase, struct crun_er
 {
 	char name[64];
 
-	if (err->kind != KIND_TIMEOUT && err->kind != KIND_INTERRUPTED)
+	if (err->kind != KIND_TIMEOUT && err->kind != KIND_INTERRUPTED &&
+	    err->code != CODE_INIT_DIED)
 		return;
 	if (l->pid > 0 && l->progress &&
 	    init_phase_name(__atomic_load_n(l->progress, __ATOMIC_RELAXED), name, sizeof(name)))
@@ -132,6 +134,7 @@ void launch_name_phase(const struct launch *l, const char *phase, struct crun_er
 static void explain_death(const struct launch *l, struct crun_error *err)
 {
 	struct cgroup_oom oom = {.scope = OOM_NONE};
+	struct deadline d = deadline_in(DEADLINE_PROCESS_MS);
 
 	if (l->cgroup)
 		cgroup_oom_read(l->cgroup, &oom);
@@ -140,19 +143,38 @@ static void explain_death(const struct launch *l, struct crun_error *err)
 			"read from the init process: it was killed for lack of memory, as the "
 			"limit of cgroup `%s` is %llu bytes",
 			oom.path, (unsigned long long)oom.limit.value);
+	else if (l->pidfd >= 0 && sys_pidfd_wait(&d, l->pidfd) == 0 && sys_child_killed(l->pid) > 0)
+		err_set(err, CODE_INIT_DIED, EPIPE,
+			"read from the init process: it was killed by signal %d",
+			sys_child_killed(l->pid));
 	else
 		err_set(err, CODE_INIT_DIED, EPIPE,
 			"read from the init process: it ended without a word");
+}
+
+/* EPIPE may be another socket's: init is well then, and waits for us. Its files in /proc go before the channel is hung up. */
+static bool init_is_gone(const struct launch *l, int errnum)
+{
+	switch (errnum) {
+	case EPIPE:
+	case ECONNRESET:
+		return channel_is_hung_up(&l->channel);
+	case ESRCH:
+	case ENOENT:
+	case EACCES:
+	case EPERM:
+		return payload_died_before(l->pid);
+	default:
+		return false;
+	}
 }
 
 void launch_prefer_inits_word(struct launch *l, struct crun_error *err)
 {
 	struct crun_error word;
 
-	if (l->pid <= 0 || l->channel.fd < 0 || err->errnum != EPIPE)
-		return;
-	/* EPIPE may be another socket's: init is well then, and waits for us. */
-	if (!channel_is_hung_up(&l->channel))
+	if (l->pid <= 0 || l->channel.fd < 0 || l->channel.heard_failure ||
+	    err->kind == KIND_HOOK || !init_is_gone(l, err->errnum))
 		return;
 	if (channel_expect_eof(&l->channel, NULL, &word) == 0)
 		explain_death(l, err);

@@ -20,7 +20,7 @@
  * Whether the process died as init. Its files were closed, by execve or by death: then the name is no longer init's, or execve is
  * about to change it and cannot fail any more, or the process is marked as exiting. So one look tells.
  */
-static bool died_as_init(pid_t pid)
+bool payload_died_before(pid_t pid)
 {
 	static const char name[] = "(" INIT_COMM ") ";
 	char path[64], text[2048];
@@ -45,7 +45,7 @@ static bool died_as_init(pid_t pid)
 
 int payload_check_began(pid_t pid, struct crun_error *err)
 {
-	if (!died_as_init(pid))
+	if (!payload_died_before(pid))
 		return 0;
 	return err_set(
 		err, CODE_INIT_DIED, EPIPE,

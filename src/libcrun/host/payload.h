@@ -4,6 +4,7 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 /*
@@ -12,6 +13,9 @@
  * for) when it died before the payload.
  */
 int payload_check_began(pid_t pid, struct crun_error *err) CRUN_NODISCARD;
+
+/* The same as a question. True from the moment in which it cannot say a word any more, although it may not be a zombie yet. */
+bool payload_died_before(pid_t pid);
 
 /*
  * The second thread of init, which becomes the payload when a seccomp filter has a listener (init/last/filtered.h). Returns its number as

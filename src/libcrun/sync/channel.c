@@ -120,6 +120,21 @@ static int take_passed_fd(struct msghdr *mh)
 	return kept;
 }
 
+/* For want of memory the kernel leaves the message where it is: a moment later there may be some. */
+#define LACK_TRIES    20
+#define LACK_PAUSE_MS 50
+
+static bool may_try_again(int error, unsigned *tries)
+{
+	struct deadline forever = deadline_none();
+
+	if (error == EINTR)
+		return true;
+	if ((error != ENOMEM && error != ENOBUFS) || ++*tries > LACK_TRIES)
+		return false;
+	return deadline_pause(&forever, LACK_PAUSE_MS) == 0;
+}
+
 /* Receives one message; 0 bytes is end of file. Returns its length or a negative errno. */
 static ssize_t receive(int sock, struct message *msg, int *ret_fd)
 {
@@ -131,14 +146,17 @@ static ssize_t receive(int sock, struct message *msg, int *ret_fd)
 		.msg_control = control.buf,
 		.msg_controllen = sizeof(control.buf),
 	};
+	unsigned tries = 0;
 	ssize_t n;
+	int error;
 
 	memset(msg, 0, MESSAGE_HEAD);
-	do
+	do {
 		n = recvmsg(sock, &mh, MSG_CMSG_CLOEXEC);
-	while (n < 0 && errno == EINTR);
+		error = errno;
+	} while (n < 0 && may_try_again(error, &tries));
 	if (n < 0)
-		return errno == ECONNRESET ? 0 : -errno;
+		return error == ECONNRESET ? 0 : -error;
 	*ret_fd = take_passed_fd(&mh);
 	/* A kind that was not sent whole is none; a text that was sent without its end gets one. */
 	if (n > 0 && n < (ssize_t)MESSAGE_HEAD)
@@ -198,8 +216,10 @@ static int next_message(struct channel *ch, const struct deadline *d, struct mes
 		if (n == 0)
 			return 0;
 		r = common_message(ret, n, err);
-		if (r < 0)
+		if (r < 0) {
+			ch->heard_failure = true;
 			return r;
+		}
 		if (r > 0)
 			continue;
 		*ret_fd = take_fd(&fd);

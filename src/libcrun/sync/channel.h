@@ -29,7 +29,8 @@ enum message_kind {
 
 struct channel {
 	int fd;
-	const char *peer; /* "the init process" or "the runtime", for errors */
+	const char *peer;   /* "the init process" or "the runtime", for errors */
+	bool heard_failure; /* MSG_FAILED came: the peer has said why it ended */
 };
 
 /* Makes a pair: HOST keeps its end as ->fd of *host, INIT the other. Both close-on-exec. */

@@ -66,6 +66,17 @@ int sys_child_stopped(pid_t pid)
 	return r < 0 ? r : info.si_pid == pid;
 }
 
+int sys_child_killed(pid_t pid)
+{
+	siginfo_t info = {.si_pid = 0};
+	int r;
+
+	SYS_RETRY(r, waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT | WNOHANG | __WALL));
+	if (r < 0 || info.si_pid != pid)
+		return r;
+	return info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED ? info.si_status : 0;
+}
+
 int sys_prctl(int option, unsigned long arg2, unsigned long arg3)
 {
 	return SYS_RET(prctl(option, arg2, arg3, 0, 0));

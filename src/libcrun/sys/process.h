@@ -20,6 +20,8 @@ int sys_ns_type(int fd);
 pid_t sys_waitpid(pid_t pid, int *status, int flags);
 /* Whether a signal has stopped the child PID since this was asked last: 1, 0 or -errno. A child that ended is not waited for. */
 int sys_child_stopped(pid_t pid);
+/* The signal that killed the child PID, which stays to be reaped: 0 when it lives, or exited, or -errno. */
+int sys_child_killed(pid_t pid);
 int sys_prctl(int option, unsigned long arg2, unsigned long arg3);
 int sys_setsid(void);
 /* execveat(2) of the file FD itself. Returns only on failure. */

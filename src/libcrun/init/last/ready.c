@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "sync/ladder.h"
+#include "sys/deadline.h"
 #include "sys/process.h"
 
 #include <errno.h>
@@ -40,17 +41,49 @@ int phase_settled(struct last *last, struct crun_error *err)
 	return channel_expect(last->channel, MSG_SETTLED, NULL, NULL, err);
 }
 
+/* How often, in milliseconds, what the machine lacked is asked for again once somebody waits to be accepted. */
+#define ACCEPT_PAUSE_MS 100
+
+static bool is_lack(int r)
+{
+	return r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -ENOBUFS;
+}
+
+/*
+ * accept(2) takes the new descriptor first and waits then, so that it may fail although nobody comes for hours. A created container must
+ * not end for what the machine was short of meanwhile: without somebody to tell, `start` would only find it stopped.
+ */
+static int accept_start(int gate_fd)
+{
+	struct deadline forever = deadline_none();
+	int r;
+
+	for (;;) {
+		r = accept4(gate_fd, NULL, NULL, SOCK_CLOEXEC);
+		if (r >= 0)
+			return r;
+		r = -errno;
+		if (r == -EINTR || r == -ECONNABORTED)
+			continue;
+		if (!is_lack(r))
+			return r;
+		r = deadline_wait_in(&forever, gate_fd);
+		if (r >= 0)
+			r = deadline_pause(&forever, ACCEPT_PAUSE_MS);
+		if (r < 0)
+			return r;
+	}
+}
+
 int phase_gate(struct last *last, struct crun_error *err)
 {
 	int fd;
 
 	/* The runtime waits for the end of file to know that nobody holds its end any more. */
 	channel_close(last->channel);
-	do
-		fd = accept4(last->gate_fd, NULL, NULL, SOCK_CLOEXEC);
-	while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+	fd = accept_start(last->gate_fd);
 	if (fd < 0)
-		return err_sys(err, -errno, "wait for start");
+		return err_sys(err, fd, "wait for start");
 	/* Whoever comes second finds nobody listening. */
 	close_fd(&last->gate_fd);
 	*last->channel = (struct channel){.fd = fd, .peer = "start"};
