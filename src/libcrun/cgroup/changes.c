@@ -164,6 +164,16 @@ static int given_up(const struct cg_dir *dir, const char *file, const char *at, 
 	return r;
 }
 
+/* What cannot be noted cannot be undone later. */
+static int note(const struct cg_dir *dir, const char *file, const char *before)
+{
+	int r = cg_changes_note(dir->changes, dir, file, before);
+
+	if (r < 0 && before)
+		(void)io_write_file_at(dir->fd, file, before);
+	return r;
+}
+
 int cg_changes_write(const struct cg_dir *dir, const char *file, const char *value, const char *at,
 		     struct crun_error *err)
 {
@@ -197,11 +207,11 @@ int cg_changes_write(const struct cg_dir *dir, const char *file, const char *val
 		after = read_setting(dir, file, value);
 		same = before && after && str_eq(before, after);
 	}
+	r = same ? 0 : note(dir, file, before);
 	/* A kernel may round what it is given: what it says counts. */
-	r = update_report_add(c->report, at, same ? UPDATE_UNCHANGED : UPDATE_APPLIED, path, before,
-			      same ? before : after, NULL);
-	if (r >= 0 && !same)
-		r = cg_changes_note(c, dir, file, before);
+	if (r >= 0)
+		r = update_report_add(c->report, at, same ? UPDATE_UNCHANGED : UPDATE_APPLIED, path,
+				      before, same ? before : after, NULL);
 	return r < 0 ? err_sys_code(err, CODE_LIMIT_REFUSED, r, "update `%s`", path) : 0;
 }
 

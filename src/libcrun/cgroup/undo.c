@@ -26,14 +26,19 @@ int cg_changes_note(struct cg_changes *c, const struct cg_dir *dir, const char *
 		c->cap = cap;
 	}
 	u = &c->undo[c->len];
-	*u = (struct cg_undo){.dir_fd = dir->fd, .path = str_printf("%s/%s", dir->path, file)};
-	if (!u->path)
+	*u = (struct cg_undo){
+		.dir_fd = dir->fd,
+		.path = str_printf("%s/%s", dir->path, file),
+		.value = value ? str_dup(value) : NULL,
+	};
+	if (!u->path || (value && !u->value)) {
+		free(u->path);
+		free(u->value);
 		return -ENOMEM;
-	c->len++;
+	}
 	u->name = u->path + strlen(dir->path) + 1;
-	if (value)
-		u->value = str_dup(value);
-	return value && !u->value ? -ENOMEM : 0;
+	c->len++;
+	return 0;
 }
 
 static int put_back(const struct cg_changes *c, const struct cg_undo *u)
