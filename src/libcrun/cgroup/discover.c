@@ -133,7 +133,7 @@ static int discover_dirs(struct cgroup *cg, struct crun_error *err)
 		return errno == ENOENT
 			       ? 0
 			       : err_sys_code(err, CODE_CGROUP_MOUNT, -errno, "open `" CG_ROOT "`");
-	while ((e = readdir(dir))) {
+	while (errno = 0, (e = readdir(dir))) {
 		char root[sizeof(CG_ROOT) + 256];
 
 		if (e->d_name[0] == '.' || e->d_type == DT_LNK || e->d_type == DT_REG)
@@ -143,7 +143,7 @@ static int discover_dirs(struct cgroup *cg, struct crun_error *err)
 		if (r < 0)
 			return r;
 	}
-	return 0;
+	return errno ? err_sys_code(err, CODE_CGROUP_MOUNT, -errno, "read `" CG_ROOT "`") : 0;
 }
 
 /*
@@ -182,6 +182,9 @@ static int discover_mountinfo(struct cgroup *cg, struct crun_error *err)
 		line[strcspn(line, "\n")] = '\0';
 		r = mountinfo_line(cg, line, err);
 	}
+	if (r >= 0 && !feof(f))
+		r = err_sys_code(err, CODE_PROC_MISSING, errno ? -errno : -EIO,
+				 "read /proc/self/mountinfo");
 	fclose(f);
 	return r < 0 ? r : 0;
 }

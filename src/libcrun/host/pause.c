@@ -98,6 +98,8 @@ int libcrun_resume(const struct libcrun_context *ctx, const char *id, struct cru
 	struct cgroup *cg = NULL;
 	int r = container_open(ctx, id, &c, err);
 
+	if (r >= 0)
+		r = container_check_doubt(&c, err);
 	if (r < 0)
 		return r;
 	if (c.status != LIBCRUN_PAUSED && c.status != LIBCRUN_STOPPED)

@@ -21,6 +21,9 @@ int libcrun_state(const struct libcrun_context *ctx, const char *id, FILE *out,
 
 	if (r < 0)
 		return r;
+	r = container_check_doubt(&c, err);
+	if (r < 0)
+		return r;
 	container_state(&c, &state);
 	r = oci_state_write(&state, &json);
 	if (r == 0)

@@ -88,35 +88,46 @@ static bool creation_goes_on(const struct container *c)
 	return c->record->has_runtime_pid ? container_maker_lives(c) : state_is_busy(&c->dir);
 }
 
-static bool is_frozen(const struct oci_record *record)
+/* A container whose freezer nobody can look at must be killed and deleted all the same; who has to know asks for c->doubt. */
+static bool is_frozen(struct container *c)
 {
 	struct crun_error err;
 	struct cgroup *cg = NULL;
 	bool frozen = false;
 
-	if (!record->cgroup_path)
+	if (!c->record->cgroup_path)
 		return false;
-	if (cgroup_open(record, &cg, &err) < 0 || cgroup_is_frozen(cg, &frozen, &err) < 0)
-		log_debug("container `%s`: whether it is frozen: %s", record->id, err.text);
+	if (cgroup_open(c->record, &cg, &err) < 0 || cgroup_is_frozen(cg, &frozen, &err) < 0) {
+		err_in(&err, "container `%s`: whether it is frozen", c->dir.id);
+		log_debug("%s", err.text);
+		/* What an ordinary user may not see is no news. */
+		if (err.kind != KIND_PERMISSION)
+			c->doubt = err;
+	}
 	if (cg)
 		cgroup_free(cg);
 	return frozen;
 }
 
-static enum libcrun_status derive_status(struct container *c)
+/* Returns an enum libcrun_status or -errno. */
+static int derive_status(struct container *c, struct crun_error *err)
 {
 	bool alive = c->pidfd >= 0;
+	int r;
 
 	switch (c->record->phase) {
 	case OCI_RECORD_PHASE_CREATED:
 	case OCI_RECORD_PHASE_RUNNING:
 		if (!alive)
 			return LIBCRUN_STOPPED;
-		if (is_frozen(c->record))
+		if (is_frozen(c))
 			return LIBCRUN_PAUSED;
-		if (c->record->phase == OCI_RECORD_PHASE_CREATED && gate_exists(&c->dir))
-			return LIBCRUN_CREATED;
-		return LIBCRUN_RUNNING;
+		if (c->record->phase != OCI_RECORD_PHASE_CREATED)
+			return LIBCRUN_RUNNING;
+		r = gate_exists(&c->dir, err);
+		if (r < 0)
+			return r;
+		return r ? LIBCRUN_CREATED : LIBCRUN_RUNNING;
 	case OCI_RECORD_PHASE_INTENT:
 	case OCI_RECORD_PHASE_CREATING:
 	case OCI_RECORD_PHASE_UNSET:
@@ -135,6 +146,7 @@ int container_load(struct container *c, struct crun_error *err)
 	oci_arena_free(&c->arena);
 	c->record = NULL;
 	c->cut_off = false;
+	c->doubt.kind = KIND_NONE;
 	r = state_read_record(&c->dir, &c->arena, &c->record, err);
 	if (r < 0)
 		return r;
@@ -149,7 +161,10 @@ int container_load(struct container *c, struct crun_error *err)
 	}
 	if (c->pidfd < 0)
 		c->pidfd = FD_NONE;
-	c->status = derive_status(c);
+	r = derive_status(c, err);
+	if (r < 0)
+		return r;
+	c->status = (enum libcrun_status)r;
 	return 0;
 }
 
@@ -188,6 +203,14 @@ int container_interruptible(struct container *c, struct crun_error *err)
 
 	c->deadline.cancel_fd = c->interrupts.fd;
 	return r;
+}
+
+int container_check_doubt(const struct container *c, struct crun_error *err)
+{
+	if (c->doubt.kind == KIND_NONE)
+		return 0;
+	*err = c->doubt;
+	return -err->errnum;
 }
 
 void container_done(struct container *c)

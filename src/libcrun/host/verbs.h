@@ -30,6 +30,8 @@ struct container {
 	 * nevertheless, for that is all that can be said about it; without one it is `stopped`.
 	 */
 	bool cut_off;
+	struct crun_error
+		doubt; /* why `running` or `created` may be `paused` in truth; KIND_NONE: there is no doubt */
 	int pidfd;  /* of the init process while it is alive, else FD_NONE */
 	int net_fd; /* delete: its network namespace from before it was killed, or FD_NONE */
 	struct deadline deadline;     /* until when the command may wait, by --timeout */
@@ -53,6 +55,9 @@ int container_lock(struct container *c, struct crun_error *err) CRUN_NODISCARD;
 
 /* Reads the record of the open directory and derives status, cut_off and pidfd. */
 int container_load(struct container *c, struct crun_error *err) CRUN_NODISCARD;
+
+/* For a command that must not take a paused container for a running one, whose freezer could not be read: -errno then. */
+int container_check_doubt(const struct container *c, struct crun_error *err) CRUN_NODISCARD;
 
 /* The inode of our pid namespace, in which a record's pids mean something. Returns 0 or -errno. */
 int container_pid_namespace(uint64_t *ret) CRUN_NODISCARD;

@@ -84,11 +84,15 @@ int gate_connect(const struct state_dir *dir, struct crun_error *err)
 	return take_fd(&fd);
 }
 
-bool gate_exists(const struct state_dir *dir)
+int gate_exists(const struct state_dir *dir, struct crun_error *err)
 {
 	struct stat st;
+	int r = sys_fstatat(dir->fd, GATE_NAME, &st);
 
-	return sys_fstatat(dir->fd, GATE_NAME, &st) == 0 && S_ISSOCK(st.st_mode);
+	if (r < 0 && r != -ENOENT)
+		return err_sys_code(err, CODE_STATE_DIR, r,
+				    "look for the start gate of container `%s`", dir->id);
+	return r == 0 && S_ISSOCK(st.st_mode);
 }
 
 int gate_remove(const struct state_dir *dir)

@@ -13,5 +13,6 @@ int gate_listen(const struct state_dir *dir, struct crun_error *err) CRUN_NODISC
 /* Connects to the gate. KIND_STATE when it is gone (started already) or when init is dead. Returns the socket. */
 int gate_connect(const struct state_dir *dir, struct crun_error *err) CRUN_NODISCARD;
 
-bool gate_exists(const struct state_dir *dir);
+/* 1, 0, or -errno when nobody can tell. */
+int gate_exists(const struct state_dir *dir, struct crun_error *err) CRUN_NODISCARD;
 int gate_remove(const struct state_dir *dir);

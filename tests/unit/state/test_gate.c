@@ -17,12 +17,12 @@ TEST(it_exists_from_listen_to_remove)
 	int fd;
 
 	CHECK_INT(state_reserve(t.path, "web", &dir, &err), 0);
-	CHECK(!gate_exists(&dir));
+	CHECK(gate_exists(&dir, &err) == 0);
 	fd = gate_listen(&dir, &err);
-	CHECK(fd >= 0 && gate_exists(&dir));
+	CHECK(fd >= 0 && gate_exists(&dir, &err) == 1);
 	CHECK(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 	CHECK_INT(gate_remove(&dir), 0);
-	CHECK(!gate_exists(&dir));
+	CHECK(gate_exists(&dir, &err) == 0);
 	CHECK_INT(gate_remove(&dir), 0);
 	close(fd);
 	state_close(&dir);
@@ -35,7 +35,7 @@ TEST(a_file_of_that_name_is_no_gate)
 
 	CHECK_INT(state_reserve(t.path, "web", &dir, &err), 0);
 	CHECK_INT(put_file(in_dir(t.path, "web/start"), ""), 0);
-	CHECK(!gate_exists(&dir));
+	CHECK(gate_exists(&dir, &err) == 0);
 	CHECK(gate_connect(&dir, &err) < 0);
 	CHECK(gate_listen(&dir, &err) < 0);
 	state_close(&dir);
@@ -88,7 +88,7 @@ TEST(a_dead_listener_is_an_error_and_not_a_wait)
 	fd = gate_listen(&dir, &err);
 	CHECK(fd >= 0);
 	close(fd);
-	CHECK(gate_exists(&dir));
+	CHECK(gate_exists(&dir, &err) == 1);
 	alarm(5);
 	CHECK(gate_connect(&dir, &err) < 0);
 	alarm(0);

@@ -29,6 +29,12 @@ int phase_cwd(struct inside *in, struct crun_error *err)
 	}
 	/* The kernel puts "(unreachable)" in front of a directory that is not below our root; libc may hide it. */
 	r = (int)syscall(SYS_getcwd, now, sizeof(now));
+	r = r < 0 ? -errno : 0;
+	if (r < 0 && r != -ENOENT) {
+		err_sys_code(err, CODE_CWD_REFUSED, r, "chdir to `%s`: find out where that is",
+			     cwd);
+		return err_at(err, "/process/cwd");
+	}
 	if (r < 0 || now[0] != '/')
 		return err_set(
 			err, CODE_CWD_REFUSED, EPERM,
