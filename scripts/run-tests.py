@@ -13,7 +13,7 @@ Steps (default: all, in this order):
   integration  the integration suite on the gcc build
   security     the attack corpus, its small rounds, on the gcc build
   hardened     a part of the integration suite on the build with sanitizers
-  faults       (not by default: the sample changes with the code) system calls, allocations and processes of the runtime fail
+  faults       system calls, allocations and processes of the runtime fail: a sample of each command
   vm           boot one distribution's kernel with systemd, and run a part of the suite there
   engines      container engines that are installed, a few scenarios of each
   engines-all  (not by default; --engines) every engine and scenario; newer ones are debootstrapped;
@@ -34,8 +34,8 @@ from pathlib import Path
 
 ORIGIN = Path(__file__).resolve().parent.parent
 STEPS = ["gates", "gcc", "clang", "analyzer", "sanitizers", "static", "dist", "integration",
-         "security", "hardened", "vm", "engines"]
-EXTRA = ["faults", "vm-matrix", "engines-all"]
+         "security", "faults", "hardened", "vm", "engines"]
+EXTRA = ["vm-matrix", "engines-all"]
 JOBS = str(os.cpu_count() or 1)
 # What the sanitizers' own memory, threads and exit work do not disturb.
 HARDENED = ["test_cli.py", "test_errors.py", "test_kill.py", "test_lifecycle.py", "test_log.py",

@@ -9,8 +9,8 @@ With the call "malloc" it is the N-th allocation of the process that fails.
 
 import collections
 import errno
+import hashlib
 import os
-import random
 import re
 import subprocess
 
@@ -65,6 +65,14 @@ KNOWN = (
     "pause:host:begin:pread64:1:EINTR",          # given up
     "run:host:cgroup.select:fstatfs:1:EIO",      # a hierarchy was taken for missing
     "create-rich:host:begin:statfs:1:EIO",
+    "create:host:cgroup.select:getdents64:1:EIO",
+    "create:init:last.ready:recvmsg:1:ENOMEM",   # init gave up after `create` had succeeded
+    "create:init:last.ready:accept4:1:EMFILE",
+    "update:host:-:malloc:91:ENOMEM",            # half an update
+    "start:host:begin:newfstatat:7:ENOMEM",      # a wrong reason
+    "resume:host:begin:fstatfs:1:EIO",
+    "run:init:inside.cwd:getcwd:1:ENOMEM",
+    "run-hooks:init:birth:openat:1:EMFILE",
 )
 
 Fault = collections.namedtuple("Fault", "scenario process path phase call number action")
@@ -137,17 +145,18 @@ class Record:
 
 
 def sample(candidates, size, seed):
-    """Deterministic: as many as SIZE, the most telling first, evenly over the record within a rank."""
-    chosen = [fault for _rank, fault in candidates if name_of(fault) in KNOWN]
-    candidates = [(rank, fault) for rank, fault in candidates if fault not in chosen]
-    order, known = random.Random(seed), list(chosen)
-    for rank in sorted({rank for rank, _fault in candidates}):
-        left = size - len(chosen)
-        if left <= 0:
-            break
-        same = [fault for r, fault in candidates if r == rank]
-        chosen += order.sample(same, min(left, len(same)))
-    return known + sorted(chosen[len(known):], key=[fault for _r, fault in candidates].index)
+    """
+    As many as SIZE, the most telling first, in the order of the record. Within a rank chance decides, by the name of a fault: so a
+    change of the runtime changes the sample in that place alone.
+    """
+    known = [fault for _rank, fault in candidates if name_of(fault) in KNOWN]
+
+    def lot(number):
+        rank, fault = candidates[number]
+        return rank, hashlib.sha256(f"{seed} {name_of(fault)}".encode()).digest()
+    others = [n for n, (_rank, fault) in enumerate(candidates) if fault not in known]
+    chosen = sorted(sorted(others, key=lot)[:max(size - len(known), 0)])
+    return known + [candidates[number][1] for number in chosen]
 
 
 def number_of(action):

@@ -171,7 +171,7 @@ static void read_memory(pid_t pid, uint64_t address, char *buf, size_t size)
 		memset(buf, 0, size);
 }
 
-/* What the runtime logs is how we know where it is: "host: PHASE", "init: DOMAIN.PHASE", "undo: PHASE". */
+/* What the runtime logs is how we know where it is: "host: PHASE", "host: exec PHASE", "init: DOMAIN.PHASE", "undo: PHASE". */
 static void look_for_phase(struct process *p, const char *text, size_t len)
 {
 	static const char *const words[] = {"host: ", "undo: ", "init: "};
@@ -185,6 +185,8 @@ static void look_for_phase(struct process *p, const char *text, size_t len)
 		if (!at || host == (w == 2))
 			continue;
 		at += 6;
+		if (text + len - at > 5 && memcmp(at, "exec ", 5) == 0)
+			at += 5;
 		while (at + n < text + len && n < PHASE_SIZE - 6 && at[n] > ' ' && at[n] != '"')
 			n++;
 		if (at + n < text + len && at[n] == ' ')

@@ -26,14 +26,13 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "integration"))
 
 import faults       # noqa: E402  pylint: disable=wrong-import-position
 import harness      # noqa: E402  pylint: disable=wrong-import-position
+import messages     # noqa: E402  pylint: disable=wrong-import-position
 import hostside     # noqa: E402  pylint: disable=wrong-import-position
 import run as integration   # noqa: E402  pylint: disable=wrong-import-position
 import scenarios    # noqa: E402  pylint: disable=wrong-import-position
 
 FLAVORS = ("root", "v2", "rootless")
 LIMIT = 30   # seconds for a command, which takes a hundredth
-LOG = ("--log", "/dev/null", "--log-level", "debug")
-FIRST_LINE = re.compile(r"^crun: .{10}", re.MULTILINE)
 COUNTS = "=QQQ"
 
 
@@ -51,27 +50,38 @@ class Lab:
         self.record = t.path("record")
         self.report = t.path("report")
         self.counts = t.path("counts")
-        for path in (self.record, self.report, self.counts):
+        self.log = t.path("log")
+        for path in (self.record, self.report, self.counts, self.log):
             t.file(path, mode=0o666)
         self.facts = self.clean = None
 
     # ---- running ----
 
     def command(self):
-        return [self.t.runtime, "--root", self.t.state_dir, *LOG, *self.scenario.argv()]
+        """With the log in a file: inject.c reads the phases when they are written there."""
+        os.truncate(self.log, 0)
+        return [self.t.runtime, "--root", self.t.state_dir, "--log", self.log, "--log-format", "json",
+                "--log-level", "debug", *self.scenario.argv()]
+
+    def run(self, argv, **options):
+        """Its result, with the warnings that the log has."""
+        result = self.t.rt(argv=argv, check=False, timeout=LIMIT, **options)
+        with open(self.log, encoding="utf-8", errors="replace") as lines:
+            result.warnings = [line for line in lines if '"level":"warning"' in line]
+        return result
 
     def inject(self, *options):
         """The command below inject.c, which root runs also for an ordinary user."""
         who = ["--user", f"{self.t.uid}:{self.t.gid}"] if self.t.rootless else []
         argv = [os.path.join(self.tools, "inject"), *who, *options, *self.command()]
         drop = {"user": None, "group": None, "extra_groups": None} if self.t.rootless else {}
-        return self.t.rt(argv=argv, check=False, timeout=LIMIT, **drop)
+        return self.run(argv, **drop)
 
     def allocate(self, **which):
         self.t.file(self.counts, bytes(struct.calcsize(COUNTS)), mode=0o666)
         env = {"LD_PRELOAD": os.path.join(self.tools, "preload.so"), "FAULT_COUNTS": self.counts}
         env.update(which)
-        return self.t.rt(argv=self.command(), check=False, timeout=LIMIT, env=env)
+        return self.run(self.command(), env=env)
 
     def read_counts(self):
         with open(self.counts, "rb") as source:
@@ -193,8 +203,10 @@ class Lab:
             payload = fault.process == "init" and fault.phase.startswith("last.")
             if fault.action != "kill" or not (fault.process == "host" or payload):
                 raise Misbehaviour(f"dies of signal {result.rc - 128}: {result.err.strip()}")
-        elif not FIRST_LINE.search(result.err):
-            raise Misbehaviour(f"exit status {result.rc} without a message: {result.err!r}")
+        else:
+            missing = messages.missing(fault, result.err)
+            if missing:
+                raise Misbehaviour(f"{missing}: {result.err.strip()!r}")
         hurt = self.scenario.hurt(result)
         if hurt:
             raise Misbehaviour(hurt)
