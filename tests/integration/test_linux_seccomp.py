@@ -273,3 +273,49 @@ def test_plugins_are_refused_and_not_ignored(t):
     t.fails("run", "-b", bundle.path, bundle.id, code="UNSUPPORTED",
             has=["/annotations/run.oci.seccomp.plugins", "listenerPath"])
     t.assert_no_trace(bundle)
+
+
+def cache_entries(t):
+    """The compiled filters that are kept, by path. A runtime that keeps none has nothing to be tested here."""
+    cache = os.path.join(t.state_dir, ".seccomp")
+    if not os.path.isdir(cache):
+        t.skip("this runtime keeps no compiled filters below its state root")
+    return {os.path.join(cache, name): open(os.path.join(cache, name), "rb").read()
+            for name in sorted(os.listdir(cache))}
+
+
+@flavors("root", "rootless")
+def test_kept_filters_are_used_by_the_same_profile_only(t):
+    bundle = filtered(t, "mkdir /tmp/x; rmdir /tmp/y", rule(MKDIR, "SCMP_ACT_ERRNO", errno=ENOSYS))
+    for _ in range(2):
+        assert "Function not implemented" in t.run_container(bundle, check=False).err
+        kept = cache_entries(t)
+        assert len(kept) == 1, kept
+    other = filtered(t, "mkdir /tmp/x", rule(MKDIR, "SCMP_ACT_ERRNO", errno=ECHILD))
+    assert "No child" in t.run_container(other, check=False).err
+    assert len(cache_entries(t)) == 2
+    assert "Function not implemented" in t.run_container(bundle, check=False).err
+    t.assert_no_trace(bundle)
+
+
+def test_kept_filter_that_is_damaged_is_compiled_again(t):
+    bundle = filtered(t, "mkdir /tmp/x", rule(MKDIR, "SCMP_ACT_ERRNO", errno=ENOSYS))
+    t.run_container(bundle, check=False)
+    (path, whole), = cache_entries(t).items()
+    allow = (0x7fff0000 << 32 | 0x06).to_bytes(8, "little")   # "return SCMP_ACT_ALLOW"
+    for bad in (b"", whole[:-8], whole[:len(whole) // 2], whole + b"\0" * 8,
+                whole[:-8] + allow, whole[:-80] + allow * 10):
+        with open(path, "wb") as file:
+            file.write(bad)
+        result = t.run_container(bundle, check=False)
+        assert "Function not implemented" in result.err, (len(bad), result)
+        assert cache_entries(t) == {path: whole}
+
+
+def test_kept_filter_that_others_may_write_to_is_not_used(t):
+    bundle = filtered(t, "mkdir /tmp/x", rule(MKDIR, "SCMP_ACT_ERRNO", errno=ENOSYS))
+    t.run_container(bundle, check=False)
+    (path, _), = cache_entries(t).items()
+    os.chmod(path, 0o622)
+    assert "Function not implemented" in t.run_container(bundle, check=False).err
+    assert os.stat(path).st_mode & 0o777 == 0o600

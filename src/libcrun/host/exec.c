@@ -11,7 +11,7 @@
 #include "host/pidfile.h"
 #include "host/run_wait.h"
 #include "host/sched.h"
-#include "host/seccomp_compile.h"
+#include "host/seccomp_cache.h"
 #include "host/trace.h"
 #include "init/init_main.h"
 #include "spawn/spawn.h"
@@ -110,7 +110,7 @@ static int load_filter(struct exec *x, struct crun_error *err)
 		return 0;
 	log_debug("the compiled seccomp filter of container `%s` cannot be used, compiling it: %s",
 		  l->id, err_describe(-r));
-	return seccomp_compile(&l->plan->seccomp, l->seccomp, err);
+	return seccomp_compile_cached(&l->plan->seccomp, x->c.dir.root_fd, l->seccomp, err);
 }
 
 /* ---- birth ---- */

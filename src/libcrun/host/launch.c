@@ -10,7 +10,7 @@
 #include "host/limits.h"
 #include "host/pidfile.h"
 #include "host/sched.h"
-#include "host/seccomp_compile.h"
+#include "host/seccomp_cache.h"
 #include "host/trace.h"
 #include "init/init_main.h"
 #include "spawn/spawn.h"
@@ -333,7 +333,7 @@ static int publish(struct launch *l, struct crun_error *err)
 
 static int compile_seccomp(struct launch *l, struct crun_error *err)
 {
-	return seccomp_compile(&l->plan->seccomp, l->seccomp, err);
+	return seccomp_compile_cached(&l->plan->seccomp, l->dir.root_fd, l->seccomp, err);
 }
 
 static bool wants_hooks(const struct launch *l)

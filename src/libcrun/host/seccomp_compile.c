@@ -54,7 +54,7 @@ struct compiler {
 	struct seccomp_library lib;
 	scmp_filter_ctx ctx;
 	uint32_t default_action;
-	bool strict;
+	bool strict, warned;
 	uint32_t archs[OCI_SECCOMP_ARCH_LAST +
 		       1]; /* tokens: the native one and those that were added */
 	size_t archs_len;
@@ -223,6 +223,7 @@ static int add_archs(struct compiler *c, const struct oci_linux_seccomp *profile
 		if (r == -EINVAL || r == -EDOM) {
 			log_warning("seccomp: libseccomp does not know %s here, it is left out",
 				    oci_seccomp_arch_name(arch));
+			c->warned = true;
 			continue;
 		}
 		err_sys_code(err, CODE_SECCOMP_PROFILE, r, "add %s to the seccomp filter",
@@ -364,6 +365,7 @@ static int compile_profile(const struct plan_seccomp *plan, struct seccomp_area 
 	}
 	r = compile(&c, plan, area, err);
 	c.lib.release(c.ctx);
+	area->warned = c.warned;
 	return r < 0 ? err_at(err, "/linux/seccomp") : 0;
 }
 
@@ -390,6 +392,12 @@ static uint32_t flags_of(const struct plan_seccomp *plan)
 	return flags;
 }
 
+void seccomp_set_flags(const struct plan_seccomp *plan, struct seccomp_area *area)
+{
+	area->flags = flags_of(plan);
+	area->listener = plan->listener != NULL;
+}
+
 int seccomp_compile(const struct plan_seccomp *plan, struct seccomp_area *area,
 		    struct crun_error *err)
 {
@@ -403,7 +411,6 @@ int seccomp_compile(const struct plan_seccomp *plan, struct seccomp_area *area,
 		if (r < 0)
 			return r;
 	}
-	area->flags = flags_of(plan);
-	area->listener = plan->listener != NULL;
+	seccomp_set_flags(plan, area);
 	return 0;
 }

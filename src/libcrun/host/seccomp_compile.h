@@ -18,3 +18,6 @@
  */
 int seccomp_compile(const struct plan_seccomp *plan, struct seccomp_area *area,
 		    struct crun_error *err) CRUN_NODISCARD;
+
+/* What of *AREA is not the program: how it is to be loaded. Part of seccomp_compile(). */
+void seccomp_set_flags(const struct plan_seccomp *plan, struct seccomp_area *area);

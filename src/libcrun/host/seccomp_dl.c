@@ -8,6 +8,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <link.h>
 #include <string.h>
 
 #ifdef STATIC_BINARY
@@ -26,6 +27,12 @@ int seccomp_library_load(struct seccomp_library *lib, struct crun_error *err)
 		.rule_add_array = seccomp_rule_add_array,
 		.export_bpf = seccomp_export_bpf,
 	};
+	return 0;
+}
+
+int seccomp_library_path(const char **ret)
+{
+	*ret = NULL;
 	return 0;
 }
 
@@ -63,6 +70,22 @@ int seccomp_library_load(struct seccomp_library *lib, struct crun_error *err)
 		/* POSIX wants dlsym's result read as what it is, C has no cast for it. */
 		memcpy(symbols[i].pointer, &symbol, sizeof(symbol));
 	}
+	return 0;
+}
+
+int seccomp_library_path(const char **ret)
+{
+	void *handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
+	struct link_map *map = NULL;
+
+	if (!handle)
+		return -ENOENT;
+	if (dlinfo(handle, RTLD_DI_LINKMAP, &map) < 0)
+		map = NULL;
+	dlclose(handle); /* the one of seccomp_library_load() keeps it */
+	if (!map || map->l_name[0] != '/')
+		return -ENOENT;
+	*ret = map->l_name;
 	return 0;
 }
 

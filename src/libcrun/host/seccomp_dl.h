@@ -25,3 +25,6 @@ struct seccomp_library {
 
 /* Fills *LIB; the library stays loaded. Returns 0 or -EOPNOTSUPP (KIND_UNSUPPORTED). */
 int seccomp_library_load(struct seccomp_library *lib, struct crun_error *err) CRUN_NODISCARD;
+
+/* The file of the loaded library, valid while it is; NULL when it is linked in. Returns 0 or -ENOENT. */
+int seccomp_library_path(const char **ret) CRUN_NODISCARD;

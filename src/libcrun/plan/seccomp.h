@@ -36,6 +36,7 @@ struct seccomp_area {
 	uint32_t len;	  /* number of instructions */
 	uint32_t flags;	  /* SECCOMP_FILTER_FLAG_* */
 	uint8_t listener; /* the profile notifies: load with SECCOMP_FILTER_FLAG_NEW_LISTENER */
-	uint8_t pad[7];
+	uint8_t warned;	  /* something of the profile is left out, of which the user was told */
+	uint8_t pad[6];
 	uint64_t insns[SECCOMP_AREA_MAX]; /* struct sock_filter */
 };
