@@ -54,12 +54,10 @@ def ratio(row, key):
     return f"{row[key]:.2f}" + (f" ({interval[0]:.2f}–{interval[1]:.2f})" if interval else "")
 
 
-def head_lines(host, runtimes, rounds):
+def head_line(host, rounds):
     private = " (private mount namespace)" if host["private_v2"] else ""
-    yield (f"Linux {host['kernel']} {host['machine']}, {host['cpus']} CPUs, cgroup {host['cgroup']}"
-           f"{private}, {rounds} rounds, load {host['load']:.1f}, {host['date']}")
-    for runtime in runtimes:
-        yield f"  {runtime['name']}: {runtime['path']} ({runtime['version']})"
+    return (f"Linux {host['kernel']} {host['machine']}, {host['cpus']} CPUs, cgroup {host['cgroup']}"
+            f"{private}, {rounds} rounds, load {host['load']:.1f}, {host['date']}")
 
 
 def left_out(skipped):
@@ -72,8 +70,9 @@ def left_out(skipped):
 
 def print_table(document):
     rows, base = document["results"], document["base"]
-    for line in head_lines(document["host"], document["runtimes"], document["rounds"]):
-        print(line)
+    print(head_line(document["host"], document["rounds"]))
+    for runtime in document["runtimes"]:
+        print(f"  {runtime['name']}: {runtime['path']} ({runtime['version']})")
     width = max([len(r["runtime"]) for r in rows] + [7])
     form = "{:<26} {:<%d} {:>10} {:>10} {:>10} {:>5} {:>17} {:>17}" % width
     print()
@@ -97,8 +96,9 @@ def print_markdown(document):
     rows, base = document["results"], document["base"]
     names = [r["name"] for r in document["runtimes"]]
     first = names[0] if names else None
-    for line in head_lines(document["host"], document["runtimes"], document["rounds"]):
-        print(("- " if line.startswith("  ") else "") + line.strip() + ("" if line.startswith("  ") else "\n"))
+    host = dict(document["host"], kernel=document["host"]["kernel"].split("-")[0])
+    print(head_line(host, document["rounds"]) + ".")
+    print("; ".join(f"{r['name']}: {r['version']}" for r in document["runtimes"]) + ".")
     print()
     print("| work | " + " | ".join(names) + f" | {first} / {base} | {first} / floor |")
     print("|---|" + "---|" * (len(names) + 2))
