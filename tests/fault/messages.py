@@ -13,13 +13,13 @@ NAME = re.compile(r"`[^`]+`|(^|[ (])/\S|\bprocess \d")
 THINGS = re.compile(
     r"\b(the init process|the runtime|the old root|our own code|init's progress|the seccomp program|"
     r"the terminal|session keyring|loopback interface|namespaces?|the new mount namespace|the options|"
-    r"the configuration|the list|the state|the container's root|list of processes|"
-    r"the start gate|the log|the device filter|the helper|sysctls?|hooks?|the record)\b")
+    r"the empty directory|the configuration|the list|the state|the container's root|list of processes|"
+    r"the start gate|the log|device rules|set [A-Z_]+|the device filter|the helper|sysctls?|hooks?|the record)\b")
 # Where more can be said than the errno does: the end of a process, the usual reason, a state of the container.
 BETTER = re.compile(
     r"read from the (init process|runtime): |newuidmap|newgidmap|no more namespaces: |"
     r"its init process does not wait for a start|it is being started already|"
-    r"was killed by signal|hook \d+ `\S+` failed|is damaged: |container does not exist: |"
+    r"out of memory|can be seen|was killed by signal|hook \d+ `\S+` failed|is damaged: |container does not exist: |"
     r"cannot start container|the helper that joins namespaces for it was killed")
 
 

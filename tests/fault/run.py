@@ -102,7 +102,9 @@ class Lab:
                 groups += hostside.cgroup_tree(place) if os.path.isdir(place) else []
         groups = [g for g in groups if os.path.basename(g) != t.prefix]
         files = [name for name in os.listdir(t.dir) if not name.startswith(".")]
+        filters = [f"{g} {number}" for g in groups for number in scenarios.device_filters(g)]
         return {"mounts": mounts.splitlines(), "cgroups": groups, "files": files,
+                "device filters": filters,
                 "state": os.listdir(t.state_dir), "temporary": self.in_common_places()}
 
     def in_common_places(self):

@@ -6,6 +6,7 @@ text that must be the same as after the undisturbed run. A container that only s
 is used again for the next fault, unless the last one hurt it.
 """
 
+import ctypes
 import json
 import os
 import re
@@ -19,6 +20,7 @@ SLEEP = ["sleep", "1000"]
 # Of /proc/self/status; the rest changes from run to run.
 STATUS = re.compile(r"(Uid|Gid|Groups|Cap\w+|NoNewPrivs|Seccomp|Seccomp_filters|Sig(Blk|Ign|Cgt)):")
 LIMITS = {"pids": {"limit": 77}}
+RULES = [{"allow": False, "access": "rwm"}]
 FILTER = {"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [
     {"names": ["acct", "swapon"], "action": "SCMP_ACT_ERRNO"}]}
 
@@ -36,6 +38,27 @@ def facts_of_probe(text, t):
         lines.append(re.sub(r"(socket|pipe|mnt|net|pid|uts|ipc|cgroup|user|time):\[\d+\]|c\d+$|"
                             r"\d{9,}|\.\d+\.(?=out|err)", "N", line))
     return "\n".join(lines)
+
+
+class BpfQuery(ctypes.Structure):
+    """union bpf_attr of BPF_PROG_QUERY."""
+
+    _fields_ = [(name, ctypes.c_uint32) for name in ("fd", "attach_type", "flags", "attach_flags")] + \
+               [("ids", ctypes.c_uint64), ("count", ctypes.c_uint32), ("more", ctypes.c_uint32 * 16)]
+
+
+def device_filters(path):
+    """The numbers of the device filters that are attached to a cgroup; none where there cannot be any."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return []
+    ids = (ctypes.c_uint32 * 64)()
+    query = BpfQuery(fd=fd, attach_type=6, ids=ctypes.addressof(ids), count=64)   # BPF_CGROUP_DEVICE
+    call = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
+    result = hostside.LIBC.syscall(call, 16, ctypes.byref(query), ctypes.sizeof(query))
+    os.close(fd)
+    return ids[:query.count] if result == 0 else []
 
 
 def hook(command):
@@ -426,6 +449,54 @@ class Update(Serving):
         return f"half an update: {self.values()}"
 
 
+class UpdateDevices(Serving):
+    """In a cgroup that was there before, where a filter that nobody takes away would stay."""
+
+    flavors = ("v2",)
+
+    def mutate(self, config):
+        self.path = f"/{self.t.prefix}/prepared"
+        os.makedirs(f"/sys/fs/cgroup{self.path}")
+        config["linux"]["cgroupsPath"] = self.path
+        config["linux"]["resources"] = {"devices": RULES}
+        self.wider = self.t.file("wider.json", json.dumps({"devices": [
+            *RULES, {"allow": True, "type": "c", "major": 1, "minor": 11, "access": "r"}]}))
+        self.former = None
+
+    def argv(self):
+        return ["update", "--resources", self.t.path("wider.json"), self.bundle.id]
+
+    def filters(self):
+        return device_filters(f"/sys/fs/cgroup{self.path}")
+
+    def before(self):
+        super().before()
+        if self.filters() == self.former:
+            return
+        self.t.file("narrow.json", json.dumps({"devices": RULES}))
+        self.t.rt("update", "--resources", self.t.path("narrow.json"), self.bundle.id)
+        self.former = self.filters()
+        assert len(self.former) == 1, self.former
+
+    def facts(self, _result):
+        found = self.filters()
+        return f"{len(found)} other filters" if found != self.former else "the former filter"
+
+    def hurt(self, result):
+        """All or nothing; whoever is killed may leave both, for the next update or the deletion."""
+        found = self.filters()
+        if result.rc > 128 or found == self.former:
+            return super().hurt(result)
+        return f"half an update: {found}, was {self.former}"
+
+
+class CreateReused(Create):
+    """The same while it is created."""
+
+    flavors = ("v2",)
+    mutate = UpdateDevices.mutate
+
+
 class Pause(Serving):
     args = ("pause",)
 
@@ -461,7 +532,8 @@ SCENARIOS = {
     "create-terminal": CreateTerminal, "create-userns": CreateUserns,
     "create-ranges": RootlessRanges, "run-netdev": RunNetdev, "start": Start, "kill": Kill,
     "delete": Delete, "delete-force": DeleteForce, "exec": Exec, "state": State, "list": List,
-    "ps": Ps, "update": Update, "pause": Pause, "resume": Resume,
+    "ps": Ps, "update": Update, "update-devices": UpdateDevices,
+    "create-reused": CreateReused, "pause": Pause, "resume": Resume,
 }
 for rootful in (Pause, Resume):
     rootful.flavors = ("root", "v2")

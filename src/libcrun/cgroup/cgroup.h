@@ -63,9 +63,6 @@ const char *const *cgroup_planned(const struct cgroup *cg);
  */
 const char *const *cgroup_used(const struct cgroup *cg);
 
-/* The id of the device filter that cgroup_create attached to one of those, where it does not go with the directory; or 0. */
-uint32_t cgroup_device_program(const struct cgroup *cg);
-
 /*
  * Makes the directories and writes every limit and the device filter, before a process is in it. EEXIST on the container's own
  * directory is a failure: somebody else made it meanwhile (a shared parent may come and go with other containers). On failure

@@ -177,8 +177,7 @@ int cg_open_record(const struct oci_record *record, struct cgroup **ret, struct 
 		r = open_recorded(cg, record->cgroup_created[i], true, err);
 	for (size_t i = 0; r >= 0 && cg->path && i < record->cgroup_used_len; i++)
 		r = open_recorded(cg, record->cgroup_used[i], false, err);
-	if (record->has_device_program)
-		cg->device_program = record->device_program;
+	cg_name_filter(cg, record->id, record->runtime_pid);
 	if (r < 0) {
 		cgroup_free(cg);
 		return r;
@@ -347,7 +346,7 @@ static int destroy_dirs(struct cgroup *cg, struct crun_error *err)
 	struct deadline d = deadline_or(cg->deadline, CG_DESTROY_MS);
 	int first = 0;
 
-	cg_detach_device_program(cg);
+	cg_detach_filters(cg);
 	warn_of_left(cg);
 	/* v2 first: its cgroup.kill leaves no process to hunt for in the v1 hierarchies. */
 	for (int v1 = 0; v1 <= 1; v1++) {

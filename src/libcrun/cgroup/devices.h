@@ -54,11 +54,15 @@ int cg_devices_compile(const struct cg_rules *rules, struct bpf_insn **ret,
 
 /* ---- v2/devices_attach.c ---- */
 
-/* The name of our programs: an update knows them by it. A service manager has others on the same cgroup. */
-#define CG_DEVICE_PROGRAM "crun_devices"
+/*
+ * The name of our programs at the directory of H: an update knows them by it. A service manager has others on the same cgroup, and in a
+ * directory that was there before the container those of other containers may have stayed.
+ */
+const char *cg_v2_filter_name(const struct cgroup *cg, const struct cg_hier *h);
 
-/* Compiles and loads the rules; returns the program's fd. */
-int cg_v2_devices_load(const struct cg_rules *rules, struct crun_error *err) CRUN_NODISCARD;
+/* Compiles and loads the rules as a program called NAME; returns its fd. */
+int cg_v2_devices_load(const struct cg_rules *rules, const char *name,
+		       struct crun_error *err) CRUN_NODISCARD;
 int cg_v2_devices(struct cgroup *cg, const struct cg_hier *h, const struct cg_rules *rules,
 		  struct crun_error *err) CRUN_NODISCARD;
 

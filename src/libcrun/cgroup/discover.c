@@ -95,7 +95,7 @@ static bool is_not_for_us(const struct cgroup *cg, const char *root, int r)
 
 	if (r != -EACCES)
 		return false;
-	return cg->plan->unprivileged || statfs(root, &fs) < 0 ||
+	return cg->plan->unprivileged || sys_statfs(root, &fs) < 0 ||
 	       (fs.f_type != CGROUP2_SUPER_MAGIC_ && fs.f_type != CGROUP_SUPER_MAGIC_);
 }
 

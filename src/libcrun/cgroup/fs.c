@@ -310,7 +310,7 @@ static int create_all(struct cgroup *cg, struct crun_error *err)
 
 static void undo_create(struct cgroup *cg)
 {
-	cg_detach_device_program(cg);
+	cg_detach_filters(cg);
 	for (size_t i = 0; i < cg->hier_len; i++)
 		drop_hier(cg, i);
 }

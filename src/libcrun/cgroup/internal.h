@@ -83,8 +83,11 @@ struct cgroup {
 	size_t hier_len;
 	char **planned; /* NULL-terminated */
 	char **used;	/* the same, of directories with hier.used */
-	uint32_t
-		device_program; /* id of our filter at a used directory, which would outlive us there; or 0 */
+	/*
+	 * What our device filter at a used directory is called, where it would outlive us: it can be told from others without an id that
+	 * somebody may be killed before writing down.
+	 */
+	char filter_name[16];
 	const struct deadline
 		*deadline; /* the command's, or NULL: deadline_or(cg->deadline, CG_..._MS) */
 	bool adopt; /* this kernel lets nobody be born in a cgroup: as on v1, init is moved there */
@@ -125,6 +128,9 @@ int cg_discover(struct cgroup *cg, enum cgroup_layout layout,
 
 /* Sets cg->path, ends and depth from a path that must be normal: "/a/b" or "a/b". POINTER goes into the error. */
 int cg_set_path(struct cgroup *cg, const char *path, struct crun_error *err) CRUN_NODISCARD;
+
+/* The same for the same text at any time: for names that have to be found again. */
+uint64_t cg_hash(const char *text);
 
 /* Writes the relative path of the first N components ("a/b") into BUF. */
 void cg_prefix(const struct cgroup *cg, size_t n, char buf[CG_PATH_SIZE]);
@@ -211,9 +217,10 @@ int cg_check_reuse(const struct cgroup *cg, const struct cg_hier *h, const char 
 int cg_check_thawed(const struct cg_hier *h, int dirfd, const char *dir,
 		    struct crun_error *err) CRUN_NODISCARD;
 
-/* Keeps the id of a device filter that was attached to a used directory of H, for cg_detach_device_program. Returns 0 or -errno. */
-int cg_note_device_program(struct cgroup *cg, const struct cg_hier *h, int prog_fd);
-void cg_detach_device_program(struct cgroup *cg);
+/* Sets cg->filter_name: one for each container, from what its record has from the beginning. */
+void cg_name_filter(struct cgroup *cg, const char *id, int runtime_pid);
+/* Takes our device filters off the used directories: they would not go with these. */
+void cg_detach_filters(const struct cgroup *cg);
 
 /* ---- rootless.c ---- */
 

@@ -143,40 +143,43 @@ int cg_check_reuse(const struct cgroup *cg, const struct cg_hier *h, const char 
 	return r < 0 ? r : 0;
 }
 
-int cg_note_device_program(struct cgroup *cg, const struct cg_hier *h, int prog_fd)
+void cg_name_filter(struct cgroup *cg, const char *id, int runtime_pid)
 {
-	struct bpf_prog_info info;
-	int r;
+	uint64_t hash = cg_hash(id) ^ (uint64_t)(unsigned)runtime_pid * 0x9e3779b97f4a7c15;
 
-	if (!h->used)
-		return 0;
-	r = sys_bpf_prog_info(prog_fd, &info);
-	if (r >= 0)
-		cg->device_program = info.id;
-	return r;
+	/* The 15 characters that the kernel keeps of a name. */
+	snprintf(cg->filter_name, sizeof(cg->filter_name), "crun_%010llx",
+		 (unsigned long long)(hash & 0xffffffffff));
 }
 
-/* Found among those that are attached: the number alone may be another's by now. */
-void cg_detach_device_program(struct cgroup *cg)
+static int detach_if_ours(const struct cgroup *cg, const struct cg_hier *h, uint32_t id)
+{
+	_cleanup_close_ int fd = sys_bpf_prog_open(id);
+	struct bpf_prog_info info;
+	int r = fd < 0 ? fd : sys_bpf_prog_info(fd, &info);
+
+	if (r < 0 || !str_eq(info.name, cg->filter_name))
+		return r == -ENOENT ? 0 : r;
+	return sys_bpf_prog_detach(h->dir_fd, fd, BPF_CGROUP_DEVICE);
+}
+
+void cg_detach_filters(const struct cgroup *cg)
 {
 	uint32_t ids[MAX_PROGRAMS];
 
-	for (size_t i = 0; cg->device_program && i < cg->hier_len; i++) {
+	for (size_t i = 0; i < cg->hier_len; i++) {
 		const struct cg_hier *h = &cg->hier[i];
+		/* Without the power to ask, nothing could be attached. */
 		int n = h->used && h->v2 && h->dir_fd >= 0
 				? sys_bpf_prog_ids(h->dir_fd, BPF_CGROUP_DEVICE, ids, MAX_PROGRAMS)
 				: 0;
 
 		for (int k = 0; k < n; k++) {
-			_cleanup_close_ int fd = FD_NONE;
+			int r = detach_if_ours(cg, h, ids[k]);
 
-			if (ids[k] != cg->device_program)
-				continue;
-			fd = sys_bpf_prog_open(ids[k]);
-			if (fd < 0 || sys_bpf_prog_detach(h->dir_fd, fd, BPF_CGROUP_DEVICE) < 0)
-				log_warning("the device filter %u stays at cgroup `%s%s`", ids[k],
-					    h->root, cg->path);
+			if (r < 0)
+				log_warning("the device filter %u may stay at cgroup `%s%s`: %s",
+					    ids[k], h->root, cg->path, err_describe(-r));
 		}
 	}
-	cg->device_program = 0;
 }

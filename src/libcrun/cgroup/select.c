@@ -131,6 +131,15 @@ static int set_path_below(struct cgroup *cg, const char *base, const char *name,
 	return cg_set_path(cg, path, err);
 }
 
+uint64_t cg_hash(const char *text)
+{
+	uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
+
+	for (const char *p = text; *p; p++)
+		hash = (hash ^ (unsigned char)*p) * 0x100000001b3;
+	return hash;
+}
+
 /*
  * The path of a container whose configuration names none: one directory right below the root or what was delegated to us, so that no parent is shared with other
  * containers. An id may be longer than a file name; ':' is in no id.
@@ -138,12 +147,10 @@ static int set_path_below(struct cgroup *cg, const char *base, const char *name,
 static int default_path(struct cgroup *cg, const char *id, struct crun_error *err)
 {
 	char name[NAME_MAX + 1], base[CG_PATH_SIZE];
-	uint64_t hash = 0xcbf29ce484222325; /* FNV-1a */
+	uint64_t hash = cg_hash(id);
 	int r;
 
 	cg_delegated_base(cg, base);
-	for (const char *p = id; *p; p++)
-		hash = (hash ^ (unsigned char)*p) * 0x100000001b3;
 	for (int i = 1; i <= DEFAULT_NAMES; i++) {
 		if (strlen(id) > 200)
 			snprintf(name, sizeof(name), "crun-%.200s:%016llx", id,
@@ -289,6 +296,8 @@ int cgroup_select(const struct plan_cgroup *plan, const struct deadline *deadlin
 		return err_sys(err, -ENOMEM, "cgroup of container `%s`", plan->id);
 	cg->plan = plan;
 	cg->deadline = deadline;
+	if (plan->id)
+		cg_name_filter(cg, plan->id, getpid());
 	if (plan->manager == CGROUP_MANAGER_CGROUPFS)
 		r = select_dirs(cg, err);
 	else if (plan->manager == CGROUP_MANAGER_SYSTEMD)
@@ -333,11 +342,6 @@ const char *const *cgroup_planned(const struct cgroup *cg)
 const char *const *cgroup_used(const struct cgroup *cg)
 {
 	return list_of(cg, cg->used);
-}
-
-uint32_t cgroup_device_program(const struct cgroup *cg)
-{
-	return cg->device_program;
 }
 
 bool cgroup_exists(const struct cgroup *cg)

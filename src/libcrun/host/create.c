@@ -184,7 +184,6 @@ static int remove_container(struct launch *l, struct crun_error *err)
 		return 0;
 	if (r < 0)
 		return r;
-	record_refresh(l);
 	r = container_undo(&l->record, l->cgroup, FD_NONE, err);
 	if (r < 0)
 		return r;
@@ -228,8 +227,6 @@ static void undo_run(struct launch *l)
 		launch_kill_init(l);
 		return;
 	}
-	if (r >= 0)
-		record_refresh(l);
 	launch_undo(l);
 }
 

@@ -44,24 +44,23 @@ static int find_last_cap(unsigned *ret, struct crun_error *err)
 static int find_cgroup_layout(enum cgroup_layout *ret, struct crun_error *err)
 {
 	struct statfs fs;
+	int r = sys_statfs(CGROUP_ROOT, &fs);
 
 	*ret = CGROUP_NONE;
-	if (statfs(CGROUP_ROOT, &fs) < 0) {
-		if (errno == ENOENT || errno == ENOTDIR || errno == EACCES)
-			return 0; /* the mount table may know another place */
-		return err_sys_code(err, CODE_CGROUP_MOUNT, -errno, "statfs " CGROUP_ROOT);
-	}
+	if (r == -ENOENT || r == -ENOTDIR || r == -EACCES)
+		return 0; /* the mount table may know another place */
+	if (r < 0)
+		return err_sys_code(err, CODE_CGROUP_MOUNT, r, "statfs " CGROUP_ROOT);
 	if (fs.f_type == CGROUP2_SUPER_MAGIC_)
 		*ret = CGROUP_V2;
 	if (fs.f_type != TMPFS_MAGIC_)
 		return 0;
 	*ret = CGROUP_V1;
-	if (statfs(CGROUP_ROOT "/unified", &fs) < 0) {
-		if (errno == ENOENT || errno == ENOTDIR || errno == EACCES)
-			return 0;
-		return err_sys_code(err, CODE_CGROUP_MOUNT, -errno,
-				    "statfs " CGROUP_ROOT "/unified");
-	}
+	r = sys_statfs(CGROUP_ROOT "/unified", &fs);
+	if (r == -ENOENT || r == -ENOTDIR || r == -EACCES)
+		return 0;
+	if (r < 0)
+		return err_sys_code(err, CODE_CGROUP_MOUNT, r, "statfs " CGROUP_ROOT "/unified");
 	if (fs.f_type == CGROUP2_SUPER_MAGIC_)
 		*ret = CGROUP_HYBRID;
 	return 0;

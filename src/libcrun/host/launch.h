@@ -132,11 +132,6 @@ int namespaces_open(struct launch *l, struct crun_error *err) CRUN_NODISCARD;
 int record_prepare(struct launch *l, struct crun_error *err) CRUN_NODISCARD;
 int record_write(struct launch *l, enum oci_record_phase phase,
 		 struct crun_error *err) CRUN_NODISCARD;
-/*
- * With the lock that we have taken again: `update` may have given the cgroup another device filter, which is the one to take back then. What
- * cannot be read stays as we know it.
- */
-void record_refresh(struct launch *l);
 
 /* ---- host/launch_sockets.c: the sockets of our caller ---- */
 

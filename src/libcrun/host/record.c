@@ -136,8 +136,6 @@ static void describe_cgroup(struct launch *l)
 	rec->cgroup_used_len = 0;
 	while (used && used[rec->cgroup_used_len])
 		rec->cgroup_used_len++;
-	rec->device_program = cgroup_device_program(l->cgroup);
-	rec->has_device_program = rec->device_program != 0;
 }
 
 int record_write(struct launch *l, enum oci_record_phase phase, struct crun_error *err)
@@ -158,24 +156,4 @@ int record_write(struct launch *l, enum oci_record_phase phase, struct crun_erro
 		rec->has_pid_start_time = true;
 	}
 	return state_write_record(&l->dir, rec, err);
-}
-
-void record_refresh(struct launch *l)
-{
-	struct oci_record *rec;
-	struct cgroup *cgroup;
-	struct crun_error err;
-
-	if (state_read_record(&l->dir, &l->arena, &rec, &err) < 0 ||
-	    rec->device_program == l->record.device_program)
-		return;
-	if (cgroup_open(rec, &cgroup, &err) < 0) {
-		log_debug("%s", err.text);
-		return;
-	}
-	cgroup_set_deadline(cgroup, &l->deadline);
-	/* The old record's texts are partly the old cgroup's. */
-	cgroup_free(l->cgroup);
-	l->cgroup = cgroup;
-	l->record = *rec;
 }

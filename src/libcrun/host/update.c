@@ -111,30 +111,13 @@ static int check_schemata(struct update *u, const struct container *c, struct cr
 	return r < 0 ? r : 0;
 }
 
-/* In a cgroup that the container only uses, the record says which device filter is the container's. */
-static int record_program(const struct update *u, struct container *c, struct crun_error *err)
+static void undo_cgroup(struct update *u, struct crun_error *err)
 {
-	uint32_t id = cgroup_device_program(u->cgroup);
-
-	if (id == c->record->device_program)
-		return 0;
-	c->record->device_program = id;
-	c->record->has_device_program = id != 0;
-	return state_write_record(&c->dir, c->record, err);
-}
-
-static void undo_cgroup(struct update *u, struct container *c, struct crun_error *err)
-{
-	struct crun_error why;
-
 	cgroup_update_undo(u->done, err);
 	update_report_undone(&u->report);
-	/* It names the filter that was in force for a moment. */
-	if (record_program(u, c, &why) < 0)
-		err_and(err, "%s", why.text);
 }
 
-static int change_schemata(struct update *u, struct container *c, struct crun_error *err)
+static int change_schemata(struct update *u, struct crun_error *err)
 {
 	int r;
 
@@ -142,7 +125,7 @@ static int change_schemata(struct update *u, struct container *c, struct crun_er
 		return 0;
 	r = intelrdt_update(&u->rdt, u->opts->l3_cache_schema, u->opts->mem_bw_schema, err);
 	if (r < 0)
-		undo_cgroup(u, c, err);
+		undo_cgroup(u, err);
 	if (report_schemata(u, r < 0 ? UPDATE_FAILED : UPDATE_APPLIED, r < 0 ? err->text : NULL) <
 	    0)
 		log_debug("no memory for the report");
@@ -162,13 +145,7 @@ static int change(struct update *u, struct container *c, struct crun_error *err)
 	cgroup_set_deadline(u->cgroup, &c->deadline);
 	u->request.resources = u->resources;
 	r = cgroup_update(u->cgroup, &u->request, &u->report, &u->done, err);
-	if (r < 0)
-		return r;
-	r = record_program(u, c, err);
-	if (r >= 0)
-		return change_schemata(u, c, err);
-	undo_cgroup(u, c, err);
-	return r;
+	return r < 0 ? r : change_schemata(u, err);
 }
 
 static void note_unknown(void *data, const char *pointer)

@@ -4,10 +4,13 @@
 
 #include "sys/ret.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define MAX_LOADS 10
 
 static int bpf_call(int cmd, union bpf_attr *attr)
 {
@@ -30,7 +33,13 @@ int sys_bpf_prog_load(uint32_t type, const char *name, const struct bpf_insn *in
 		attr.log_size = (uint32_t)log_size;
 		attr.log_level = 1;
 	}
-	return bpf_call(BPF_PROG_LOAD, &attr);
+	/* kernel/bpf/verifier.c, do_check(): a signal that is pending, SIGCONT for one, ends the check with EAGAIN. */
+	for (int tries = 0;; tries++) {
+		int r = bpf_call(BPF_PROG_LOAD, &attr);
+
+		if (r != -EAGAIN || tries == MAX_LOADS)
+			return r;
+	}
 }
 
 int sys_bpf_prog_attach(int cgroup_fd, int prog_fd, uint32_t attach_type, uint32_t flags)

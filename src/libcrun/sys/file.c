@@ -86,6 +86,14 @@ int sys_fstatat(int dirfd, const char *name, struct stat *st)
 	return SYS_RET(fstatat(dirfd, name, st, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH));
 }
 
+int sys_statfs(const char *path, struct statfs *st)
+{
+	int r;
+
+	SYS_RETRY(r, statfs(path, st));
+	return r;
+}
+
 int sys_fstatfs(int fd, struct statfs *st)
 {
 	int r;

@@ -34,6 +34,7 @@ int sys_readlinkat(int dirfd, const char *name, char *buf, size_t size);
 int sys_getdents(int fd, void *buf, size_t size);
 /* stat of NAME without following a final symbolic link; an empty NAME means DIRFD itself. */
 int sys_fstatat(int dirfd, const char *name, struct stat *st);
+int sys_statfs(const char *path, struct statfs *st);
 int sys_fstatfs(int fd, struct statfs *st);
 int sys_fchmod(int fd, mode_t mode);
 /* chmod of NAME below DIRFD, following a final symbolic link: only for names that nobody else can replace. */

@@ -13,21 +13,20 @@
 #define LOG_SIZE (64 * 1024)
 
 /* Until 5.11 a program counts against RLIMIT_MEMLOCK, whose usual value is too small; the container must not inherit the change. */
-static int load_with_memlock(const struct bpf_insn *insns, size_t len)
+static int load_with_memlock(const char *name, const struct bpf_insn *insns, size_t len)
 {
 	struct rlimit old, infinite = {RLIM_INFINITY, RLIM_INFINITY};
 	int r;
 
 	if (getrlimit(RLIMIT_MEMLOCK, &old) < 0 || setrlimit(RLIMIT_MEMLOCK, &infinite) < 0)
 		return -EPERM;
-	r = sys_bpf_prog_load(BPF_PROG_TYPE_CGROUP_DEVICE, CG_DEVICE_PROGRAM, insns, len, LICENSE,
-			      NULL, 0);
+	r = sys_bpf_prog_load(BPF_PROG_TYPE_CGROUP_DEVICE, name, insns, len, LICENSE, NULL, 0);
 	setrlimit(RLIMIT_MEMLOCK, &old);
 	return r;
 }
 
 /* A refused program is our bug: what the verifier said about it goes to the debug log, not into the error. */
-static void log_verifier(const struct bpf_insn *insns, size_t len)
+static void log_verifier(const char *name, const struct bpf_insn *insns, size_t len)
 {
 	_cleanup_free_ char *text = NULL;
 	_cleanup_close_ int fd = FD_NONE;
@@ -37,24 +36,28 @@ static void log_verifier(const struct bpf_insn *insns, size_t len)
 	text = calloc(1, LOG_SIZE);
 	if (!text)
 		return;
-	fd = sys_bpf_prog_load(BPF_PROG_TYPE_CGROUP_DEVICE, CG_DEVICE_PROGRAM, insns, len, LICENSE,
-			       text, LOG_SIZE);
+	fd = sys_bpf_prog_load(BPF_PROG_TYPE_CGROUP_DEVICE, name, insns, len, LICENSE, text,
+			       LOG_SIZE);
 	log_debug("device filter of %zu instructions: %s", len, text);
 }
 
-static int load(const struct bpf_insn *insns, size_t len)
+static int load(const char *name, const struct bpf_insn *insns, size_t len)
 {
-	int r = sys_bpf_prog_load(BPF_PROG_TYPE_CGROUP_DEVICE, CG_DEVICE_PROGRAM, insns, len,
-				  LICENSE, NULL, 0);
+	int r = sys_bpf_prog_load(BPF_PROG_TYPE_CGROUP_DEVICE, name, insns, len, LICENSE, NULL, 0);
 
 	if (r == -EPERM)
-		r = load_with_memlock(insns, len);
+		r = load_with_memlock(name, insns, len);
 	if (r == -EINVAL || r == -EACCES)
-		log_verifier(insns, len);
+		log_verifier(name, insns, len);
 	return r;
 }
 
-int cg_v2_devices_load(const struct cg_rules *rules, struct crun_error *err)
+const char *cg_v2_filter_name(const struct cgroup *cg, const struct cg_hier *h)
+{
+	return h->used ? cg->filter_name : "crun_devices";
+}
+
+int cg_v2_devices_load(const struct cg_rules *rules, const char *name, struct crun_error *err)
 {
 	_cleanup_free_ struct bpf_insn *insns = NULL;
 	size_t len;
@@ -62,7 +65,7 @@ int cg_v2_devices_load(const struct cg_rules *rules, struct crun_error *err)
 
 	if (r < 0)
 		return err_sys_code(err, CODE_DEVICE_FILTER, r, "compile the device filter");
-	r = load(insns, len);
+	r = load(name, insns, len);
 	if (r < 0)
 		return err_sys_code(err, CODE_DEVICE_FILTER, r,
 				    "load the device filter (bpf, BPF_PROG_TYPE_CGROUP_DEVICE)");
@@ -83,7 +86,7 @@ int cg_v2_devices(struct cgroup *cg, const struct cg_hier *h, const struct cg_ru
 	/* Filters above ours hold in any case: a program that allows everything would change nothing. */
 	if (cg_rules_allow_all(rules))
 		return 0;
-	prog = cg_v2_devices_load(rules, err);
+	prog = cg_v2_devices_load(rules, cg_v2_filter_name(cg, h), err);
 	if (prog < 0)
 		return prog;
 	/* MULTI: filters that are attached above or later by a service manager go on working. */
@@ -91,11 +94,5 @@ int cg_v2_devices(struct cgroup *cg, const struct cg_hier *h, const struct cg_ru
 	if (r < 0)
 		return err_sys_code(err, CODE_DEVICE_FILTER, r,
 				    "attach the device filter to cgroup `%s%s`", h->root, cg->path);
-	r = cg_note_device_program(cg, h, prog);
-	if (r < 0) {
-		(void)sys_bpf_prog_detach(h->dir_fd, prog, BPF_CGROUP_DEVICE);
-		return err_sys_code(err, CODE_DEVICE_FILTER, r,
-				    "ask for the id of the device filter");
-	}
 	return 0;
 }

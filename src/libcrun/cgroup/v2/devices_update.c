@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-/* Opens the programs of ours that are attached. A service manager's own are left alone, as they hold besides ours. */
+/* Opens the programs of ours that are attached: more than one where a former update was killed half-way. Those of others hold besides. */
 static int find_ours(struct cg_device_change *c)
 {
 	uint32_t ids[CG_DEVICE_PROGRAMS];
@@ -22,9 +22,7 @@ static int find_ours(struct cg_device_change *c)
 
 		if (r < 0)
 			return r;
-		/* In a directory that was there before the container, those of others may have stayed. */
-		if (c->h->used ? info.id == c->cg->device_program
-			       : str_eq(info.name, CG_DEVICE_PROGRAM))
+		if (str_eq(info.name, cg_v2_filter_name(c->cg, c->h)))
 			c->old[c->old_len++] = take_fd(&fd);
 	}
 	return n;
@@ -48,63 +46,79 @@ int cg_v2_devices_prepare(struct cg_device_change *c, struct crun_error *err)
 				    c->cg->path);
 	if (cg_rules_allow_all(&c->rules))
 		return c->old_len > 0;
-	c->prog = cg_v2_devices_load(&c->rules, err);
+	c->prog = cg_v2_devices_load(&c->rules, cg_v2_filter_name(c->cg, c->h), err);
 	if (c->prog < 0)
 		return c->prog;
 	return !(c->old_len == 1 && same_program(c->old[0], c->prog));
 }
 
-/* Kernels without BPF_F_REPLACE: both hold for a moment, and what either denies is denied. */
+static int attach(int dir_fd, int prog)
+{
+	return sys_bpf_prog_attach(dir_fd, prog, BPF_CGROUP_DEVICE, BPF_F_ALLOW_MULTI);
+}
+
+static int detach(int dir_fd, int prog)
+{
+	return sys_bpf_prog_detach(dir_fd, prog, BPF_CGROUP_DEVICE);
+}
+
+/* Kernels without BPF_F_REPLACE: both hold for a moment, and what either denies is denied. All or nothing. */
 static int replace(int dir_fd, int prog, int old)
 {
 	int r = sys_bpf_prog_replace(dir_fd, prog, old, BPF_CGROUP_DEVICE);
 
 	if (r != -EINVAL)
 		return r;
-	r = sys_bpf_prog_attach(dir_fd, prog, BPF_CGROUP_DEVICE, BPF_F_ALLOW_MULTI);
+	r = attach(dir_fd, prog);
 	if (r < 0)
 		return r;
-	return sys_bpf_prog_detach(dir_fd, old, BPF_CGROUP_DEVICE);
+	r = detach(dir_fd, old);
+	if (r < 0)
+		(void)detach(dir_fd, prog);
+	return r;
 }
 
-/* PROG (or FD_NONE) is the filter now: in a directory that stays behind, `delete` has to find it. */
-static int note(const struct cg_device_change *c, int prog)
+/* Takes the new program back, and attaches the first GONE of the former ones again, which are not there any more. */
+static int put_back(const struct cg_device_change *c, size_t gone)
 {
-	c->cg->device_program = 0;
-	return prog < 0 ? 0 : cg_note_device_program(c->cg, c->h, prog);
+	int dir_fd = c->h->dir_fd, result = 0, r;
+
+	/* While the new one still holds: at no moment there is none. */
+	for (size_t i = c->prog >= 0; i < gone; i++) {
+		r = attach(dir_fd, c->old[i]);
+		result = result < 0 ? result : r;
+	}
+	if (c->prog < 0)
+		return result;
+	r = gone ? replace(dir_fd, c->old[0], c->prog) : detach(dir_fd, c->prog);
+	return result < 0 ? result : r;
 }
 
 int cg_v2_devices_change(const struct cg_device_change *c, struct crun_error *err)
 {
 	int dir_fd = c->h->dir_fd, r = 0;
-	size_t first = 0;
+	size_t gone = 0;
+	bool began = false;
 
-	if (c->prog >= 0 && c->old_len) {
-		first = 1;
-		r = replace(dir_fd, c->prog, c->old[0]);
-	} else if (c->prog >= 0) {
-		r = sys_bpf_prog_attach(dir_fd, c->prog, BPF_CGROUP_DEVICE, BPF_F_ALLOW_MULTI);
+	if (c->prog >= 0) {
+		r = c->old_len ? replace(dir_fd, c->prog, c->old[0]) : attach(dir_fd, c->prog);
+		began = r >= 0;
+		gone = began && c->old_len;
 	}
-	for (size_t i = first; r >= 0 && i < c->old_len; i++)
-		r = sys_bpf_prog_detach(dir_fd, c->old[i], BPF_CGROUP_DEVICE);
+	while (r >= 0 && gone < c->old_len) {
+		r = detach(dir_fd, c->old[gone]);
+		gone += r >= 0;
+	}
 	if (r >= 0)
-		r = note(c, c->prog);
-	if (r < 0)
-		return err_sys_code(err, CODE_DEVICE_FILTER, r,
-				    "replace the device filter of cgroup `%s%s`", c->h->root,
-				    c->cg->path);
-	return 0;
+		return 0;
+	err_sys_code(err, CODE_DEVICE_FILTER, r, "replace the device filter of cgroup `%s%s`",
+		     c->h->root, c->cg->path);
+	if ((began || gone) && put_back(c, gone) < 0)
+		err_and(err, "the former device filter cannot be put back");
+	return -err->errnum;
 }
 
 int cg_v2_devices_undo(const struct cg_device_change *c)
 {
-	int dir_fd = c->h->dir_fd, r;
-
-	if (c->prog < 0)
-		r = sys_bpf_prog_attach(dir_fd, c->old[0], BPF_CGROUP_DEVICE, BPF_F_ALLOW_MULTI);
-	else if (c->old_len)
-		r = replace(dir_fd, c->old[0], c->prog);
-	else
-		r = sys_bpf_prog_detach(dir_fd, c->prog, BPF_CGROUP_DEVICE);
-	return r < 0 ? r : note(c, c->old_len ? c->old[0] : FD_NONE);
+	return put_back(c, c->old_len);
 }
