@@ -67,6 +67,7 @@ static int await_execve(struct container *c, struct channel *ch, struct crun_err
 		if (r == 0)
 			r = channel_expect_eof(ch, &limit, err);
 	}
+	trace_execve();
 	if (r >= 0 || err->kind != KIND_TIMEOUT)
 		return r;
 	c->deadline = deadline_none();
@@ -77,6 +78,15 @@ static int await_execve(struct container *c, struct channel *ch, struct crun_err
 		"start container `%s`: neither its startContainer hooks nor the execve of the "
 		"payload came to an end, it was killed",
 		c->dir.id);
+}
+
+/* Somebody who wants to know what init does from here on sends the memory along into which it writes that. */
+static int send_start(struct channel *ch, pid_t init, struct crun_error *err)
+{
+	_cleanup_close_ int trace_fd = trace_area ? trace_lend() : FD_NONE;
+
+	trace_birth(init);
+	return channel_send(ch, MSG_START, trace_fd, err);
 }
 
 static int open_gate(struct container *c, struct crun_error *err)
@@ -94,7 +104,7 @@ static int open_gate(struct container *c, struct crun_error *err)
 	r = gate_remove(&c->dir);
 	if (r < 0)
 		return err_sys(err, r, "remove the start gate of container `%s`", c->dir.id);
-	r = channel_send(&ch, MSG_START, FD_NONE, err);
+	r = send_start(&ch, c->record->pid, err);
 	if (r < 0)
 		return r;
 	r = TRACED("execve", await_execve(c, &ch, err));

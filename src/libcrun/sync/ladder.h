@@ -16,7 +16,7 @@
  *                                                   the scheduler is set
  *
  *   start                                         init (create only: over the gate socket)
- *     START           ------------------------->
+ *     START           ------------------------->    with --trace: {memory for init's spans}
  *                     <-------------------------  end of file: execve succeeded; or FAILED {crun_error}
  *
  * `run` has no gate: after READY init goes on, and end of file on the same channel is the execve.

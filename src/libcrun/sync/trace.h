@@ -41,11 +41,19 @@ int trace_share(void) CRUN_NODISCARD;
 void trace_unshare(void);
 
 /*
+ * For an init that is there already, and is told by a message: puts a new area in the place of ours, which the descriptor leads to that is
+ * returned, or -errno. Init maps it with trace_adopt(), which closes FD; without success nothing is written.
+ */
+int trace_lend(void);
+void trace_adopt(int fd);
+
+/*
  * For an init that is about to enter a time namespace, where CLOCK_MONOTONIC says something else: from here on the time is read from
  * CLOCK_REALTIME, which is everywhere the same, and moved by what the two differ now.
  */
 void trace_leave_clock(void);
 
+/* The values are not 0, which stands for a span that nobody wants to know about. */
 size_t trace_span_begin(uint32_t phase);
 void trace_span_end(size_t span, int result);
 

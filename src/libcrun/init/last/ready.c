@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "sync/ladder.h"
+#include "sync/trace.h"
 #include "sys/deadline.h"
 #include "sys/process.h"
 
@@ -77,7 +78,7 @@ static int accept_start(int gate_fd)
 
 int phase_gate(struct last *last, struct crun_error *err)
 {
-	int fd;
+	int trace_fd = FD_NONE, fd, r;
 
 	/* The runtime waits for the end of file to know that nobody holds its end any more. */
 	channel_close(last->channel);
@@ -87,5 +88,8 @@ int phase_gate(struct last *last, struct crun_error *err)
 	/* Whoever comes second finds nobody listening. */
 	close_fd(&last->gate_fd);
 	*last->channel = (struct channel){.fd = fd, .peer = "start"};
-	return channel_expect(last->channel, MSG_START, NULL, NULL, err);
+	r = channel_expect(last->channel, MSG_START, NULL, &trace_fd, err);
+	if (trace_fd >= 0)
+		trace_adopt(trace_fd);
+	return r;
 }
