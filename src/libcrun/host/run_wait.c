@@ -9,6 +9,7 @@
 #include "sys/process.h"
 
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -214,21 +215,39 @@ static int wait_for_end(struct watch *w, struct crun_error *err)
 	return 0;
 }
 
+/* Its buffers are 32 KiB that only a container with a terminal pays for. */
+static int begin_terminal(struct watch *w, struct crun_error *err)
+{
+	static const int stdio[3] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
+	int master = w->args->master;
+
+	w->terminal = calloc(1, sizeof(*w->terminal));
+	if (!w->terminal) {
+		close_fd(&master);
+		return err_sys(err, -ENOMEM, "proxy the terminal");
+	}
+	return terminal_begin(w->terminal, master, stdio, w->args->console_size, err);
+}
+
+static void end_terminal(struct watch *w)
+{
+	if (w->terminal)
+		terminal_done(w->terminal);
+	free(w->terminal);
+	w->terminal = NULL;
+}
+
 int run_wait(struct run_wait *w, const struct run_wait_args *args, int *ret_status,
 	     struct crun_error *err)
 {
-	static const int stdio[3] = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO};
-	_cleanup_terminal_ struct terminal terminal = {0};
 	struct watch watch = {.self = w, .args = args};
-	int r;
+	int r = 0;
 
-	if (args->master >= 0) {
-		r = terminal_begin(&terminal, args->master, stdio, args->console_size, err);
-		if (r < 0)
-			return r;
-		watch.terminal = &terminal;
-	}
-	r = wait_for_end(&watch, err);
+	if (args->master >= 0)
+		r = begin_terminal(&watch, err);
+	if (r >= 0)
+		r = wait_for_end(&watch, err);
+	end_terminal(&watch);
 	if (r < 0)
 		return r;
 	/* Its last words. */
