@@ -63,10 +63,14 @@ static int prepare(const struct probe *p, uid_t uid, gid_t gid, char text[PROBE_
 	return r;
 }
 
+/* PARENT: a handle of it, made before the child was, or a negative errno. In a new pid namespace getppid(2) says 0 whatever happens. */
 static void __attribute__((noreturn))
-child(const struct probe *p, uid_t uid, gid_t gid, struct outcome *shared)
+child(const struct probe *p, uid_t uid, gid_t gid, int parent, struct outcome *shared)
 {
 	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0);
+	/* One that died before sends no signal any more, and whatever hangs would hang for ever. */
+	if (parent >= 0 && sys_pidfd_has_ended(parent))
+		_exit(0);
 	shared->result = prepare(p, uid, gid, shared->text);
 	if (shared->result >= 0)
 		shared->result = p->run(p->arg, shared->text);
@@ -98,6 +102,7 @@ int probe_run(const struct probe *p, char text[PROBE_TEXT])
 	int64_t limit = p->limit_ms ? p->limit_ms : PROBE_LIMIT_MS;
 	uid_t uid = geteuid();
 	gid_t gid = getegid();
+	_cleanup_close_ int self = sys_pidfd_open(getpid());
 	struct outcome *shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
 				      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	pid_t pid;
@@ -112,7 +117,7 @@ int probe_run(const struct probe *p, char text[PROBE_TEXT])
 	}
 	pid = sys_clone3(&args);
 	if (pid == 0)
-		child(p, uid, gid, shared);
+		child(p, uid, gid, self, shared);
 	r = pid < 0 ? pid : reap(pid, limit);
 	if (pid < 0) {
 		snprintf(text, PROBE_TEXT, "clone3");

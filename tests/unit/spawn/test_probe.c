@@ -58,6 +58,43 @@ TEST(what_hangs_is_killed)
 	CHECK_INT(errno, ECHILD);
 }
 
+static int reports_and_hangs(const void *arg, char text[PROBE_TEXT])
+{
+	const int *fd = arg;
+	pid_t self = getpid();
+
+	if (write(*fd, &self, sizeof(self)) != sizeof(self))
+		return -EIO;
+	return hangs(NULL, text);
+}
+
+/* Its end of file: the pipe's last writer is gone. */
+TEST(it_dies_with_who_made_it)
+{
+	const struct probe p = {.cgroup_fd = FD_NONE, .limit_ms = 60000, .run = reports_and_hangs};
+	char text[PROBE_TEXT], byte;
+	pid_t maker, pid;
+	int fds[2];
+
+	CHECK_INT(pipe(fds), 0);
+	maker = fork();
+	if (maker == 0) {
+		struct probe q = p;
+
+		q.arg = &fds[1];
+		close(fds[0]);
+		_exit(probe_run(&q, text) == 0);
+	}
+	close(fds[1]);
+	CHECK_INT(read(fds[0], &pid, sizeof(pid)), sizeof(pid));
+	CHECK_INT(kill(maker, SIGKILL), 0);
+	CHECK_INT(waitpid(maker, NULL, 0), maker);
+	alarm(30);
+	CHECK_INT(read(fds[0], &byte, 1), 0);
+	alarm(0);
+	close(fds[0]);
+}
+
 static int dies(const void *arg, char text[PROBE_TEXT])
 {
 	snprintf(text, PROBE_TEXT, "never read");
