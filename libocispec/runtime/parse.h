@@ -51,6 +51,11 @@ __attribute__((warn_unused_result)) int oci_parse_fd(const struct oci_type *type
 						     struct oci_text *text, void **ret,
 						     struct oci_parse_error *err);
 
+/* Only reads fd to its end, for a document that is not parsed as it is. Returns 0 with *text set, in the arena, or as oci_parse_fd(). */
+__attribute__((warn_unused_result)) int oci_read_fd(int fd, const char *name,
+						    struct oci_arena *arena, struct oci_text *text,
+						    struct oci_parse_error *err);
+
 /* Takes the JSON pointer of a member that the type does not have; without its own name when that has escapes in it. */
 typedef void (*oci_unknown_fn)(void *data, const char *pointer);
 

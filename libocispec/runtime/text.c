@@ -74,6 +74,14 @@ static int read_text(int fd, struct oci_arena *arena, size_t room, struct oci_te
 	return 0;
 }
 
+int oci_read_fd(int fd, const char *name, struct oci_arena *arena, struct oci_text *text,
+		struct oci_parse_error *err)
+{
+	int r = read_text(fd, arena, FIRST_READ, text);
+
+	return r < 0 ? fail(err, name, -r) : 0;
+}
+
 int oci_parse_fd(const struct oci_type *type, int fd, const char *name, struct oci_arena *arena,
 		 struct oci_text *text, void **ret, struct oci_parse_error *err)
 {

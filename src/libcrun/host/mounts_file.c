@@ -2,11 +2,9 @@
 // Reading a list of mounts: see mounts_file.h.
 #include "host/mounts_file.h"
 
-#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "sys/file.h"
-#include "sys/io.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -17,46 +15,26 @@
 #define PREFIX "{\"mounts\":"
 #define SUFFIX "}"
 
-static int read_all(int fd, struct oci_arena *arena, struct oci_text *text)
-{
-	size_t size = 4096;
-
-	for (;;) {
-		char *data = oci_arena_alloc(arena, size + sizeof(PREFIX SUFFIX));
-		size_t have = text->len;
-		ssize_t n;
-
-		if (!data)
-			return -ENOMEM;
-		if (have)
-			memcpy(data, text->data, have);
-		n = io_read_full(fd, data + have, size - have);
-		if (n < 0)
-			return (int)n;
-		text->data = data;
-		text->len = have + (size_t)n;
-		if (text->len < size)
-			return 0;
-		if (size > OCI_MAX_TEXT)
-			return -EFBIG;
-		size *= 2;
-	}
-}
-
-static void wrap(struct mounts_file *f)
+/* Returns 0 or -ENOMEM. */
+static int wrap(struct mounts_file *f, struct oci_arena *arena)
 {
 	const size_t n = strlen(PREFIX);
 	size_t at = 0;
+	char *object;
 
 	while (at < f->text.len && isspace((unsigned char)f->text.data[at]))
 		at++;
 	f->is_array = at < f->text.len && f->text.data[at] == '[';
 	if (!f->is_array)
-		return;
-	memmove(f->text.data + n, f->text.data, f->text.len);
-	memcpy(f->text.data, PREFIX, n);
-	memcpy(f->text.data + n + f->text.len, SUFFIX, sizeof(SUFFIX));
-	f->text.len += strlen(PREFIX SUFFIX);
+		return 0;
+	object = oci_arena_alloc(arena, f->text.len + sizeof(PREFIX SUFFIX));
+	if (!object)
+		return -ENOMEM;
+	memcpy(object, PREFIX, n);
+	memcpy(object + n, f->text.data, f->text.len);
+	memcpy(object + n + f->text.len, SUFFIX, sizeof(SUFFIX));
+	f->text = (struct oci_text){object, f->text.len + strlen(PREFIX SUFFIX)};
+	return 0;
 }
 
 static unsigned real_column(const struct mounts_file *f, unsigned line, unsigned column)
@@ -94,10 +72,11 @@ int mounts_file_read(struct mounts_file *f, const char *path, struct oci_arena *
 			       : sys_openat(AT_FDCWD, path, O_RDONLY, 0);
 	if (fd < 0)
 		return err_sys_code(err, CODE_CONFIG_MISSING, fd, "open `%s`", path);
-	r = read_all(fd, arena, &f->text);
+	r = oci_read_fd(fd, path, arena, &f->text, &why);
 	if (r < 0)
-		return err_sys_code(err, CODE_CONFIG_MISSING, r, "read `%s`", path);
-	wrap(f);
+		return err_set(err, CODE_CONFIG_MISSING, why.errnum, "%s", why.text);
+	if (wrap(f, arena) < 0)
+		return err_sys(err, -ENOMEM, "read `%s`", path);
 	r = oci_mount_list_parse(path, f->text.data, f->text.len, arena, ret, &why);
 	return r < 0 ? refuse(f, path, &why, r, err) : 0;
 }
