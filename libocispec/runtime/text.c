@@ -42,6 +42,22 @@ static ssize_t read_full(int fd, char *data, size_t size)
 	return (ssize_t)used;
 }
 
+/* A regular file is done with when as many bytes as it has were read: no second call to hear that there is no more. */
+static int read_whole(int fd, struct oci_arena *arena, size_t size, struct oci_text *text)
+{
+	char *data = oci_arena_bytes(arena, size + 1);
+	ssize_t n;
+
+	if (!data)
+		return -ENOMEM;
+	n = read_full(fd, data, size);
+	if (n < 0)
+		return (int)n;
+	data[n] = '\0';
+	*text = (struct oci_text){.data = data, .len = (size_t)n};
+	return 0;
+}
+
 /* Grows the text by doubling until the end is in it. What is outgrown stays in the arena. */
 static int read_text(int fd, struct oci_arena *arena, size_t room, struct oci_text *text)
 {
@@ -97,13 +113,16 @@ int oci_parse_fd(const struct oci_type *type, int fd, const char *name, struct o
 	if (S_ISREG(st.st_mode)) {
 		if (st.st_size > (off_t)OCI_MAX_TEXT)
 			return fail(err, name, EFBIG);
-		/* One more, so that a single pass sees the end. */
+		/* One more, should it grow or be one of procfs, which have no size. */
 		room = (size_t)st.st_size + 1;
 		/* Text and document in one piece of memory. */
 		if (oci_arena_reserve(arena, 3 * room + 8192) < 0)
 			return fail(err, name, ENOMEM);
 	}
-	r = read_text(fd, arena, room, &own);
+	if (S_ISREG(st.st_mode) && st.st_size > 0)
+		r = read_whole(fd, arena, (size_t)st.st_size, &own);
+	else
+		r = read_text(fd, arena, room, &own);
 	if (r < 0)
 		return fail(err, name, -r);
 	if (text)

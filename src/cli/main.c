@@ -6,9 +6,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <stdnoreturn.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <unistd.h>
@@ -101,6 +103,11 @@ int finish_output(struct crun_error *err)
 /* A closed 0, 1 or 2 would be the number of the next file that we open, and the payload would write into it. */
 static int hold_stdio(void)
 {
+	struct pollfd fds[] = {{.fd = STDIN_FILENO}, {.fd = STDOUT_FILENO}, {.fd = STDERR_FILENO}};
+
+	/* One call for the three that are nearly always there. */
+	if (poll(fds, STDERR_FILENO + 1, 0) == 0)
+		return 0;
 	for (int fd = 0; fd <= STDERR_FILENO; fd++) {
 		int null;
 
@@ -119,8 +126,9 @@ static int hold_stdio(void)
  */
 static int refuse_borrowed_rights(struct crun_error *err)
 {
-	if (getuid() == geteuid() && getgid() == getegid() &&
-	    (getuid() == 0 || getauxval(AT_SECURE) == 0))
+	/* The ids with which we were executed, as the kernel has told already. */
+	if (getauxval(AT_UID) == getauxval(AT_EUID) && getauxval(AT_GID) == getauxval(AT_EGID) &&
+	    (getauxval(AT_UID) == 0 || getauxval(AT_SECURE) == 0))
 		return 0;
 	return err_set(err, CODE_BORROWED_RIGHTS, EPERM,
 		       "crun must not be installed setuid, setgid or with file capabilities");
@@ -249,6 +257,20 @@ static void add_hint(const struct invocation *inv, struct crun_error *err)
 	err_code(err, CODE_USAGE);
 }
 
+/*
+ * The end of the program: standard output was flushed by whoever wrote to it (finish_output). What exit(3) does beyond that, the kernel does as
+ * well, without reading in pages that it throws away next.
+ */
+static noreturn void leave(int status)
+{
+#ifdef SANITIZERS
+	exit(status);
+#else
+	fflush(NULL);
+	_exit(status);
+#endif
+}
+
 int main(int argc, char **argv)
 {
 	/* A reader that is gone must not end us by a signal with half a container made: it is an errno instead. */
@@ -268,7 +290,7 @@ int main(int argc, char **argv)
 		options_free(inv.command->options, inv.options);
 	free(inv.options);
 	if (r >= 0)
-		return inv.status;
+		leave(inv.status);
 	if (inv.usage)
 		add_hint(&inv, &err);
 	log_target_failure(&log, &err);
@@ -277,5 +299,5 @@ int main(int argc, char **argv)
 		sigaction(err.signal, &dfl, NULL);
 		raise(err.signal);
 	}
-	return inv.usage ? EXIT_USAGE : EXIT_FAILURE;
+	leave(inv.usage ? EXIT_USAGE : EXIT_FAILURE);
 }

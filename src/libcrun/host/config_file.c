@@ -10,21 +10,22 @@
 #include <limits.h>
 #include <stdbool.h>
 
-static int resolve_bundle(struct config_file *f, const char *bundle, struct oci_arena *arena,
-			  struct crun_error *err)
+/* The kernel's own idea of the path: it has no symbolic links left and is absolute. */
+static int real_path(const char *bundle, char *path, size_t size, struct crun_error *err)
 {
-	char path[PATH_MAX];
 	char *copy;
 	int fd, r;
 
-	/* The kernel's own idea of the path: it has no symbolic links left and is absolute. */
+	/* The same for the working directory, but for one that cannot be reached from the root. */
+	if (str_eq(bundle, ".") && getcwd(path, size) && path[0] == '/')
+		return 0;
 	fd = sys_openat(AT_FDCWD, bundle, O_PATH | O_DIRECTORY, 0);
 	if (fd < 0) {
 		err_sys_code(err, CODE_BUNDLE_MISSING, fd, "open bundle `%s`", bundle);
 		return fd;
 	}
 	copy = str_printf("/proc/self/fd/%d", fd);
-	r = copy ? sys_readlinkat(AT_FDCWD, copy, path, sizeof(path)) : -ENOMEM;
+	r = copy ? sys_readlinkat(AT_FDCWD, copy, path, size) : -ENOMEM;
 	free(copy);
 	close_fd(&fd);
 	/* The bundle is there: it is procfs that is not. */
@@ -33,6 +34,17 @@ static int resolve_bundle(struct config_file *f, const char *bundle, struct oci_
 				    bundle);
 	if (r < 0)
 		return err_sys_code(err, CODE_BUNDLE_MISSING, r, "resolve bundle `%s`", bundle);
+	return 0;
+}
+
+static int resolve_bundle(struct config_file *f, const char *bundle, struct oci_arena *arena,
+			  struct crun_error *err)
+{
+	char path[PATH_MAX];
+	int r = real_path(bundle, path, sizeof(path), err);
+
+	if (r < 0)
+		return r;
 	f->bundle = oci_arena_strndup(arena, path, strlen(path));
 	return f->bundle ? 0 : err_sys(err, -ENOMEM, "resolve bundle `%s`", bundle);
 }

@@ -111,7 +111,8 @@ int launch_hold_signals(struct launch *l, struct run_wait *wait, bool subreaper,
 
 	if (r < 0)
 		return r;
-	keep_children(l);
+	if (!wait) /* run_wait_prepare() has done it */
+		keep_children(l);
 	r = interrupts_begin(&l->interrupts, wait ? &wait->mask : NULL, err);
 	l->deadline.cancel_fd = l->interrupts.fd;
 	return r;

@@ -14,7 +14,7 @@ int interrupts_begin(struct interrupts *in, const sigset_t *callers, struct crun
 	bool any = false;
 
 	*in = (struct interrupts){.fd = FD_NONE};
-	if (sigprocmask(SIG_BLOCK, NULL, &in->mask) < 0)
+	if (!callers && sigprocmask(SIG_BLOCK, NULL, &in->mask) < 0)
 		return err_sys(err, -errno, "sigprocmask");
 	sigemptyset(&set);
 	for (size_t i = 0; i < ARRAY_LEN(signals); i++) {
@@ -36,6 +36,9 @@ int interrupts_begin(struct interrupts *in, const sigset_t *callers, struct crun
 		in->fd = FD_NONE;
 		return err_sys(err, r, "signalfd");
 	}
+	/* Who knows the caller's mask has blocked them. */
+	if (callers)
+		return 0;
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return err_sys(err, -errno, "sigprocmask");
 	in->blocked = true;

@@ -29,13 +29,22 @@ static const char *const manager_names[] = {
 static void format_now(char *buf, size_t size)
 {
 	struct timespec ts;
-	struct tm tm;
-	size_t n;
+	unsigned days, era, day_of_era, year_of_era, day_of_year, month, second;
 
 	clock_gettime(CLOCK_REALTIME, &ts);
-	gmtime_r(&ts.tv_sec, &tm);
-	n = strftime(buf, size, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(buf + n, size - n, ".%09ldZ", ts.tv_nsec);
+	/* gmtime_r(3) would read /etc/localtime first. The Gregorian calendar from March on, in eras of 400 years. */
+	days = (unsigned)(ts.tv_sec / 86400) + 719468; /* since 0000-03-01 */
+	second = (unsigned)(ts.tv_sec % 86400);
+	era = days / 146097;
+	day_of_era = days % 146097;
+	year_of_era =
+		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+	day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	month = (5 * day_of_year + 2) / 153; /* 0 is March */
+	snprintf(buf, size, "%04u-%02u-%02uT%02u:%02u:%02u.%09uZ",
+		 (era * 400 + year_of_era + (month >= 10)) % 10000, (month + 2) % 12 + 1,
+		 (day_of_year - (153 * month + 2) / 5 + 1) % 100, second / 3600 % 100,
+		 second / 60 % 60, second % 60, (unsigned)ts.tv_nsec % 1000000000);
 }
 
 /* The name of the user who runs us, from the host's passwd file: no NSS, whose modules would be loaded into every start. */

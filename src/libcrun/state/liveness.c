@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "sys/file.h"
 #include "sys/io.h"
 #include "sys/pidfd.h"
 
@@ -36,16 +37,20 @@ int process_start_time(pid_t pid, uint64_t *ret, bool *ret_dead)
 {
 	char path[64];
 	char text[2048];
-	int r;
+	_cleanup_close_ int fd = FD_NONE;
+	ssize_t n;
 
 	if (pid <= 0)
 		return -ESRCH;
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	r = io_read_file_at(AT_FDCWD, path, text, sizeof(text));
-	if (r == -ENOENT)
-		return -ESRCH;
-	if (r < 0)
-		return r;
+	fd = sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+	if (fd < 0)
+		return fd == -ENOENT ? -ESRCH : fd;
+	/* The kernel gives it whole in one read. */
+	n = io_read_start(fd, text, sizeof(text) - 1);
+	if (n < 0)
+		return (int)n;
+	text[n] = '\0';
 	return parse_stat(text, ret, ret_dead);
 }
 

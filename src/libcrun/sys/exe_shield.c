@@ -374,10 +374,13 @@ int exe_shield_reexec(char *const argv[], struct crun_error *err)
 
 bool exe_shield_is_supported(void)
 {
+	static int supported = -1;
 	unsigned size = 0;
 
 	/* Answered without any privilege, and only by kernels that know the call that matters (CONFIG_CHECKPOINT_RESTORE). */
-	return movable && prctl(PR_SET_MM, PR_SET_MM_MAP_SIZE, &size, 0, 0) == 0;
+	if (supported < 0)
+		supported = movable && prctl(PR_SET_MM, PR_SET_MM_MAP_SIZE, &size, 0, 0) == 0;
+	return supported;
 }
 
 bool exe_shield_is_needed(bool (*is_mapped)(uid_t uid, void *data), void *data)

@@ -93,15 +93,16 @@ static int check_available(const struct level *l, unsigned available, unsigned r
 	return 0;
 }
 
-/* Enables what of WANTED is available and missing. Returns the bits that are enabled then. */
-static int enable_level(const struct level *l, unsigned wanted, unsigned required,
+/* Enables what of WANTED is available and missing. ENABLED: what is, or negative: not known. Returns the bits that are enabled then. */
+static int enable_level(const struct level *l, unsigned wanted, unsigned required, int enabled,
 			struct crun_error *err)
 {
 	int available = read_bits(l, "cgroup.controllers");
-	int enabled = read_bits(l, "cgroup.subtree_control");
 	unsigned missing;
 	int r;
 
+	if (enabled < 0)
+		enabled = read_bits(l, "cgroup.subtree_control");
 	if (available < 0 || enabled < 0)
 		return err_sys_code(err, CODE_CGROUP_READ, available < 0 ? available : enabled,
 				    "read the controllers of cgroup `%s/%s`", l->root, l->dir);
@@ -131,14 +132,14 @@ int cg_v2_enable(const struct cgroup *cg, struct cg_hier *h, unsigned required,
 {
 	unsigned wanted = required | (USUAL & ~cg_v1_controllers(cg));
 	struct level l;
-	int bits;
+	int bits, parents = -ENODATA;
 
 	/* What the parent has enabled, all above it have. */
 	if (h->existing + 1 >= cg->depth) {
 		level_init(&l, cg, h, cg->depth - 1);
-		bits = read_bits(&l, "cgroup.subtree_control");
-		if (bits >= 0 && !(wanted & ~(unsigned)bits)) {
-			h->controllers = (unsigned)bits;
+		parents = read_bits(&l, "cgroup.subtree_control");
+		if (parents >= 0 && !(wanted & ~(unsigned)parents)) {
+			h->controllers = (unsigned)parents;
 			return 0;
 		}
 	}
@@ -155,7 +156,8 @@ int cg_v2_enable(const struct cgroup *cg, struct cg_hier *h, unsigned required,
 	}
 	for (size_t n = cg->scope_depth; n < cg->depth; n++) {
 		level_init(&l, cg, h, n);
-		bits = enable_level(&l, wanted, required, err);
+		bits = enable_level(&l, wanted, required, n + 1 == cg->depth ? parents : -ENODATA,
+				    err);
 		if (bits < 0)
 			return bits;
 		h->controllers = (unsigned)bits;
