@@ -71,13 +71,13 @@ static int64_t init_limit(const struct launch *l)
 
 /*
  * kill(2) of the container's root reaches whoever is in its pid namespace, and so a process that joins it by exec, or that is born into one that
- * is shared: stopped, it would never say anything. Its word is waited for until D; in between it is continued, but not for ever. In a pid
- * namespace that it begins itself there is nobody to stop it.
+ * is shared: stopped, it would never say anything. Each word of it, a line for the log too, is waited for until D; in between it is continued,
+ * but not for ever. In a pid namespace that it begins itself there is nobody to stop it.
  */
-static int await_word(const struct launch *l, const struct deadline *d, struct crun_error *err)
+static int await_word(const void *watched, const struct deadline *d, struct crun_error *err)
 {
-	if (!l->plan->exec && plan_ns_is_own(l->plan, NS_PID))
-		return 0;
+	const struct launch *l = watched;
+
 	for (unsigned wakes = 0; wakes < MAX_WAKES;) {
 		struct deadline look = deadline_within(d, LOOK_MS);
 
@@ -97,21 +97,29 @@ static int await_word(const struct launch *l, const struct deadline *d, struct c
 		(int)l->pid, MAX_WAKES);
 }
 
+static void watch_for_stops(struct launch *l)
+{
+	if (!l->plan->exec && plan_ns_is_own(l->plan, NS_PID))
+		return;
+	l->channel.watch = await_word;
+	l->channel.watched = l;
+}
+
 int launch_expect(struct launch *l, enum message_kind kind, int *ret_fd, struct crun_error *err)
 {
 	struct deadline d = deadline_or(&l->deadline, init_limit(l));
-	int r = await_word(l, &d, err);
 
-	return r < 0 ? r : channel_expect(&l->channel, kind, &d, ret_fd, err);
+	watch_for_stops(l);
+	return channel_expect(&l->channel, kind, &d, ret_fd, err);
 }
 
 int launch_expect_eof(struct launch *l, struct crun_error *err)
 {
 	struct deadline d = deadline_or(&l->deadline, init_limit(l));
-	int r = await_word(l, &d, err);
+	int r;
 
-	if (r >= 0)
-		r = channel_expect_eof(&l->channel, &d, err);
+	watch_for_stops(l);
+	r = channel_expect_eof(&l->channel, &d, err);
 	trace_execve();
 	return r;
 }
