@@ -19,23 +19,57 @@ int inroot_open(int root_fd, const char *path, int flags)
 	return lookup_open(root_fd, *path ? path : ".", flags, RESOLVE_INROOT);
 }
 
-int inroot_make(int root_fd, const char *path, mode_t mode, unsigned flags, bool *ret_created,
-		struct crun_error *err)
+/* "/a/b", and nothing that a look-up would have to work out: no empty, "." or ".." component. */
+static bool is_plain(const char *path)
+{
+	if (*path != '/')
+		return false;
+	while (*path == '/') {
+		size_t len = strcspn(++path, "/");
+
+		if (len == 0 || (path[0] == '.' && (len == 1 || (len == 2 && path[1] == '.'))))
+			return false;
+		path += len;
+	}
+	return *path == '\0';
+}
+
+static int open_straight(int root_fd, const char *path, int flags)
+{
+	return lookup_open(root_fd, path, O_PATH | flags, RESOLVE_INROOT | RESOLVE_NO_SYMLINKS);
+}
+
+/* The directory PATH, of which nothing but the last component is missing. Any failure is for the walk to look into. */
+static int make_last(int root_fd, const char *path, mode_t mode)
+{
+	const char *name = strrchr(path, '/') + 1;
+	_cleanup_close_ int parent_fd = FD_NONE;
+	char parent[PATH_MAX];
+	size_t len = (size_t)(name - path);
+	int r;
+
+	if (len >= sizeof(parent))
+		return -ENAMETOOLONG;
+	memcpy(parent, path, len);
+	parent[len] = '\0';
+	parent_fd = open_straight(root_fd, parent, O_DIRECTORY);
+	if (parent_fd < 0)
+		return parent_fd;
+	r = sys_mkdirat(parent_fd, name, mode & 07777);
+	return r < 0 ? r : sys_openat(parent_fd, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+}
+
+static int make_by_walk(int root_fd, const char *path, mode_t mode, bool nofollow,
+			bool *ret_created, struct crun_error *err)
 {
 	struct walk w = {
 		.root_fd = root_fd,
 		.resolve = RESOLVE_INROOT,
-		.nofollow = (flags & INROOT_NOFOLLOW) != 0,
+		.nofollow = nofollow,
 		.create = mode,
 	};
 	int r;
 
-	if (ret_created)
-		*ret_created = false;
-	/* Nearly always everything is there. */
-	r = inroot_open(root_fd, path, O_PATH | ((flags & INROOT_NOFOLLOW) ? O_NOFOLLOW : 0));
-	if (r >= 0)
-		return r;
 	if (strlen(path) >= sizeof(w.todo))
 		return err_sys(err, -ENAMETOOLONG, "path of %zu bytes", strlen(path));
 	r = walk_to(&w, path);
@@ -43,9 +77,30 @@ int inroot_make(int root_fd, const char *path, mode_t mode, unsigned flags, bool
 	if (r < 0)
 		return err_sys(err, r, "path `%s` in the root filesystem: component `/%s%s%s`",
 			       path, w.done, w.done[0] && w.name[0] ? "/" : "", w.name);
-	if (ret_created)
-		*ret_created = w.created;
+	*ret_created = w.created;
 	return r;
+}
+
+int inroot_make(int root_fd, const char *path, mode_t mode, unsigned flags,
+		struct inroot_found *ret, struct crun_error *err)
+{
+	bool nofollow = flags & INROOT_NOFOLLOW;
+	struct inroot_found ignored;
+	int r = -ELOOP;
+
+	ret = ret ? ret : &ignored;
+	*ret = (struct inroot_found){0};
+	/* Nearly always there is no link on the way. */
+	if (is_plain(path))
+		r = open_straight(root_fd, path, 0);
+	if (r == -ENOENT && S_ISDIR(mode)) {
+		r = make_last(root_fd, path, mode);
+		ret->created = r >= 0;
+	}
+	ret->as_spelled = r >= 0;
+	if (r < 0)
+		r = inroot_open(root_fd, path, O_PATH | (nofollow ? O_NOFOLLOW : 0));
+	return r >= 0 ? r : make_by_walk(root_fd, path, mode, nofollow, &ret->created, err);
 }
 
 int inroot_make_parent(int root_fd, const char *path, char *name, size_t size,

@@ -21,15 +21,21 @@
  */
 int inroot_open(int root_fd, const char *path, int flags) CRUN_NODISCARD;
 
+/* What else is known of a path that was looked up. */
+struct inroot_found {
+	bool created; /* the last component was made here */
+	/* The way was PATH itself: no component of it is a link, "." or "..". Never for a path without a slash in front. */
+	bool as_spelled;
+};
+
 /*
  * Makes sure that PATH exists and returns an O_PATH fd of it. What is missing is created as a chroot'ed "mkdir -p" would,
  * dangling symbolic links included: directories with mode 0755, the last component as MODE says (S_IFDIR or S_IFREG with its
- * permission bits, whatever the umask). An existing last component may be of any type: that is for the caller to judge.
- * FLAGS: INROOT_NOFOLLOW. *ret_created (may be NULL): whether the last component was made here. Returns the fd, or -errno with
- * the offending component named.
+ * permission bits; the umask counts, and init's is 0). An existing last component may be of any type: that is for the caller to judge.
+ * FLAGS: INROOT_NOFOLLOW. RET may be NULL. Returns the fd, or -errno with the offending component named.
  */
-int inroot_make(int root_fd, const char *path, mode_t mode, unsigned flags, bool *ret_created,
-		struct crun_error *err) CRUN_NODISCARD;
+int inroot_make(int root_fd, const char *path, mode_t mode, unsigned flags,
+		struct inroot_found *ret, struct crun_error *err) CRUN_NODISCARD;
 
 /*
  * The same for the directory that PATH lies in: returns its O_PATH fd and puts the last component, which is a plain file name,

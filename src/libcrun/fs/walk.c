@@ -147,7 +147,6 @@ static int walk_link(struct walk *w, int fd, const char *rest)
 static int walk_create(struct walk *w, const char *name, bool last)
 {
 	mode_t mode = last ? w->create : (mode_t)(S_IFDIR | 0755);
-	mode_t saved = umask(0);
 	int r;
 
 	/* mknod instead of open(O_CREAT): whatever is there by now is never opened (a FIFO would block). */
@@ -155,7 +154,6 @@ static int walk_create(struct walk *w, const char *name, bool last)
 		r = sys_mkdirat(w->dir_fd, name, mode & 07777);
 	else
 		r = sys_mknodat(w->dir_fd, name, mode, 0);
-	umask(saved);
 	if (r == -EEXIST)
 		return 0;
 	if (r == 0 && last)

@@ -15,7 +15,6 @@
 /* Where a mount goes. All-zero but fd = FD_NONE before it is opened; the owner closes fd. */
 struct mount_target {
 	int fd;		     /* O_PATH */
-	mode_t mode;	     /* st_mode of what is there, or was made */
 	bool created;	     /* it was made here */
 	char path[PATH_MAX]; /* as resolved, "/proc/sys": seen from the container's root */
 };
@@ -27,6 +26,9 @@ struct mount_target {
  */
 int mount_target_open(struct outside *o, const struct mount_op *op, mode_t want, int source_fd,
 		      struct mount_target *ret, struct crun_error *err) CRUN_NODISCARD;
+
+/* st_mode of what is there, or was made; 0: it cannot be told. */
+mode_t mount_target_mode(const struct mount_target *target);
 
 /* The path of FD as the container sees it. */
 int mount_path_of(const struct outside *o, int fd, char *buf, size_t size,

@@ -216,7 +216,7 @@ static const char *directory_name(const struct hierarchy *h)
 static int add_hierarchy(struct outside *o, const struct mount_op *op, int tmpfs,
 			 const struct hierarchy *h, struct crun_error *err)
 {
-	struct mount_target t = {.fd = FD_NONE, .mode = S_IFDIR};
+	struct mount_target t = {.fd = FD_NONE};
 	struct mount_change later = {0};
 	_cleanup_close_ int fd = FD_NONE;
 	const char *name = directory_name(h);

@@ -329,6 +329,17 @@ static void keep_for_undo(struct outside *o, const struct mount_op *op, int *fd)
 	*kept = take_fd(fd);
 }
 
+/* As an option of a tmpfs that covers TARGET; NULL when there is no directory. */
+static const char *mode_of(const struct mount_target *target, char *buf, size_t size)
+{
+	mode_t mode = mount_target_mode(target);
+
+	if (!S_ISDIR(mode))
+		return NULL;
+	snprintf(buf, size, "%04o", (unsigned)mode & 07777);
+	return buf;
+}
+
 int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *err)
 {
 	struct mount_target t = {.fd = FD_NONE};
@@ -356,10 +367,8 @@ int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *er
 			keep_for_undo(o, op, &target_fd);
 		return r;
 	}
-	if (is_tmpfs && !t.created && S_ISDIR(t.mode) && !has_parameter(op, "mode")) {
-		snprintf(mode, sizeof(mode), "%04o", (unsigned)t.mode & 07777);
-		extra_mode = mode;
-	}
+	if (is_tmpfs && !t.created && !has_parameter(op, "mode"))
+		extra_mode = mode_of(&t, mode, sizeof(mode));
 	fd = make_instance(o, op, NULL, extra_mode, err);
 	if (fd < 0)
 		fd = second_attempt(o, op, fd, extra_mode, &later, err);

@@ -120,27 +120,35 @@ static bool needs_real_directory(const struct mount_op *op)
 	return op->kind == MOUNT_FS && (str_eq(op->fstype, "proc") || str_eq(op->fstype, "sysfs"));
 }
 
+mode_t mount_target_mode(const struct mount_target *target)
+{
+	struct stat st;
+
+	return sys_fstatat(target->fd, "", &st) < 0 ? 0 : st.st_mode;
+}
+
 int mount_target_open(struct outside *o, const struct mount_op *op, mode_t want, int source_fd,
 		      struct mount_target *ret, struct crun_error *err)
 {
 	unsigned flags = op->dest_nofollow || needs_real_directory(op) ? INROOT_NOFOLLOW : 0;
 	mode_t mode = S_ISDIR(want) ? S_IFDIR | 0755 : S_IFREG | 0644;
-	struct stat st;
-	int r;
+	struct inroot_found found;
+	int r = 0;
 
-	ret->fd = inroot_make(o->root_fd, op->destination, mode, flags, &ret->created, err);
+	ret->fd = inroot_make(o->root_fd, op->destination, mode, flags, &found, err);
 	if (ret->fd < 0)
 		return ret->fd;
-	r = sys_fstatat(ret->fd, "", &st);
-	if (r < 0)
-		return err_sys(err, r, "stat the destination");
-	ret->mode = st.st_mode;
-	if (needs_real_directory(op) && !S_ISDIR(st.st_mode))
+	ret->created = found.created;
+	if (needs_real_directory(op) && !found.as_spelled && !S_ISDIR(mount_target_mode(ret)))
 		return err_set(err, CODE_MOUNT_TARGET, ENOTDIR,
 			       "a %s filesystem must be mounted on an ordinary directory, which "
 			       "the destination is not",
 			       op->fstype);
-	r = mount_path_of(o, ret->fd, ret->path, sizeof(ret->path), err);
+	/* A look-up that met no link went where the path says; else procfs tells where it ended. Either is the place at one instant. */
+	if (found.as_spelled && strlen(op->destination) < sizeof(ret->path))
+		memcpy(ret->path, op->destination, strlen(op->destination) + 1);
+	else
+		r = mount_path_of(o, ret->fd, ret->path, sizeof(ret->path), err);
 	if (r < 0)
 		return r;
 	if (str_eq(ret->path, "/") && op->kind != MOUNT_REMOUNT)
@@ -194,12 +202,13 @@ int mount_verify(const struct outside *o, const struct mount_op *op, int fd, str
 /* The words of move_mount(2) are meagre: a directory over a file, or a file over a directory, is EINVAL or ENOTDIR. */
 static int attach_failed(int r, int mount_fd, const struct mount_target *t, struct crun_error *err)
 {
+	mode_t mode = mount_target_mode(t);
 	struct stat st;
 
-	if (sys_fstatat(mount_fd, "", &st) < 0 || S_ISDIR(st.st_mode) == S_ISDIR(t->mode))
+	if (sys_fstatat(mount_fd, "", &st) < 0 || S_ISDIR(st.st_mode) == S_ISDIR(mode))
 		return err_sys(err, r, "attach the mount to `%s`", t->path);
 	return err_sys(err, -ENOTDIR,
-		       S_ISDIR(st.st_mode) ? "what is mounted is a directory, but `%s` is not"
+		       !S_ISDIR(mode) ? "what is mounted is a directory, but `%s` is not"
 					   : "what is mounted is not a directory, but `%s` is",
 		       t->path);
 }

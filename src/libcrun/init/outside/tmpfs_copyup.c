@@ -14,7 +14,7 @@ int tmpfs_copyup(const struct mount_target *target, int mount_fd, bool keep_owne
 	struct stat st;
 	int r;
 
-	if (target->created || !S_ISDIR(target->mode))
+	if (target->created || !S_ISDIR(mount_target_mode(target)))
 		return 0;
 	from = sys_openat(target->fd, ".", O_RDONLY | O_DIRECTORY, 0);
 	if (from < 0)
