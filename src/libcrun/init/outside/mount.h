@@ -38,12 +38,15 @@ int mount_path_of(const struct outside *o, int fd, char *buf, size_t size,
 void mount_op_change(const struct mount_op *op, struct mount_change *ret);
 
 /*
- * Attaches the detached mount MOUNT_FD onto TARGET and makes sure that what op asks for is in effect. NEEDS: a change that the
- * kernel could not make on the detached mount (it has no mount_setattr), or NULL.
+ * Attaches the detached mount MOUNT_FD onto TARGET. NEEDS: a change that the kernel could not make on the detached mount (it has no
+ * mount_setattr), or NULL. What op asks for is verified by mount_verify(), unless the mount is as fsmount(2) has made it.
  */
 int mount_attach(struct outside *o, const struct mount_op *op, int mount_fd,
 		 const struct mount_target *target, const struct mount_change *needs,
 		 struct crun_error *err) CRUN_NODISCARD;
+int mount_attach_verified(struct outside *o, const struct mount_op *op, int mount_fd,
+			  const struct mount_target *target, const struct mount_change *needs,
+			  struct crun_error *err) CRUN_NODISCARD;
 
 /* Makes sure that the attached mount FD has what op asks for: flags, and access times where the kernel leaves them to us. */
 int mount_verify(const struct outside *o, const struct mount_op *op, int fd,

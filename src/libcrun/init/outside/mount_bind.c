@@ -128,7 +128,7 @@ static int bind_source(struct outside *o, const struct mount_op *op, int source,
 		return later;
 	r = mount_target_open(o, op, st.st_mode, source, &t, err);
 	if (r >= 0)
-		r = mount_attach(o, op, source, &t, later ? &c : NULL, err);
+		r = mount_attach_verified(o, op, source, &t, later ? &c : NULL, err);
 	*ret_over_dev = str_eq(t.path, "/dev");
 	close_fd(&t.fd);
 	return r;

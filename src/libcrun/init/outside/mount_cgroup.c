@@ -178,29 +178,43 @@ static int make_view(struct outside *o, const struct mount_op *op, const struct 
 	return bound_view(o, op, h, later, err);
 }
 
+/* Our line of the v2 hierarchy in self/cgroup, which TEXT holds. */
+static int find_unified(const struct outside *o, struct buf *text, struct hierarchy *ret,
+			struct crun_error *err)
+{
+	char *cursor;
+	int r = mountinfo_read(o->proc_fd, "self/cgroup", text, err);
+
+	if (r < 0)
+		return r;
+	cursor = text->data;
+	while (next_hierarchy(&cursor, ret)) {
+		if (is_v2(ret))
+			return 0;
+	}
+	return err_set(err, KIND_UNSUPPORTED, ENODEV, "we are in no cgroup2 hierarchy");
+}
+
 /* A v2 host: the destination is the hierarchy. */
 static int mount_unified(struct outside *o, const struct mount_op *op,
 			 const struct mount_target *target, struct crun_error *err)
 {
+	/* In a cgroup namespace of our own we are its root, and nothing has to be found out. */
+	struct hierarchy h = {.controllers = "", .path = "/"};
 	_cleanup_buf_ struct buf text = {0};
 	struct mount_change later = {0};
-	struct hierarchy h;
 	_cleanup_close_ int fd = FD_NONE;
-	char *cursor;
 	int r;
 
-	r = mountinfo_read(o->proc_fd, "self/cgroup", &text, err);
-	if (r < 0)
-		return r;
-	cursor = text.data;
-	while ((r = next_hierarchy(&cursor, &h)) != 0 && !is_v2(&h))
-		;
-	if (r == 0)
-		return err_set(err, KIND_UNSUPPORTED, ENODEV, "we are in no cgroup2 hierarchy");
+	if (!plan_ns_is_own(o->plan, NS_CGROUP)) {
+		r = find_unified(o, &text, &h, err);
+		if (r < 0)
+			return r;
+	}
 	fd = make_view(o, op, &h, &later, err);
 	if (fd < 0)
 		return fd;
-	return mount_attach(o, op, fd, target, later.set ? &later : NULL, err);
+	return mount_attach_verified(o, op, fd, target, later.set ? &later : NULL, err);
 }
 
 /* The directory that a hierarchy is mounted on below /sys/fs/cgroup: "cpu,cpuacct", "systemd", "unified". */
@@ -239,7 +253,7 @@ static int add_hierarchy(struct outside *o, const struct mount_op *op, int tmpfs
 	if (t.fd < 0)
 		return err_sys(err, t.fd, "open `%s`", name);
 	snprintf(t.path, sizeof(t.path), "%s/%s", op->destination, name);
-	r = mount_attach(o, op, fd, &t, later.set ? &later : NULL, err);
+	r = mount_attach_verified(o, op, fd, &t, later.set ? &later : NULL, err);
 	close_fd(&t.fd);
 	return r;
 }
@@ -315,7 +329,7 @@ static int mount_hierarchies(struct outside *o, const struct mount_op *op,
 	tmpfs = make_directory(o, op, err);
 	if (tmpfs < 0)
 		return tmpfs;
-	r = mount_attach(o, &writable, tmpfs, target, NULL, err);
+	r = mount_attach_verified(o, &writable, tmpfs, target, NULL, err);
 	if (r < 0)
 		return r;
 	r = fill_directory(o, op, tmpfs, err);

@@ -347,7 +347,7 @@ int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *er
 	_cleanup_close_ int fd = FD_NONE;
 	char mode[16];
 	const char *extra_mode = NULL;
-	bool is_tmpfs = str_eq(op->fstype, "tmpfs");
+	bool is_tmpfs = str_eq(op->fstype, "tmpfs"), as_made;
 	struct mount_op shown = *op;
 	struct mount_change later = {0}; /* what only the attached mount can be given */
 	int r;
@@ -370,6 +370,8 @@ int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *er
 	if (is_tmpfs && !t.created && !has_parameter(op, "mode"))
 		extra_mode = mode_of(&t, mode, sizeof(mode));
 	fd = make_instance(o, op, NULL, extra_mode, err);
+	/* fsmount(2) gives a mount the flags that it is told or fails, and nothing has changed them when it is attached. */
+	as_made = fd >= 0 && !mount_stage_is_open(&o->stage);
 	if (fd < 0)
 		fd = second_attempt(o, op, fd, extra_mode, &later, err);
 	if (fd < 0)
@@ -386,7 +388,10 @@ int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *er
 	if (r < 0)
 		return r;
 	shown.attr_set = initial_attrs(op);
-	r = mount_attach(o, &shown, fd, &t, later.rec_set ? &later : NULL, err);
+	if (as_made && !shown.rec_set && !op->idmap)
+		r = mount_attach(o, &shown, fd, &t, NULL, err);
+	else
+		r = mount_attach_verified(o, &shown, fd, &t, later.rec_set ? &later : NULL, err);
 	keep_for_undo(o, op, &fd);
 	return r;
 }

@@ -209,7 +209,7 @@ static int attach_failed(int r, int mount_fd, const struct mount_target *t, stru
 		return err_sys(err, r, "attach the mount to `%s`", t->path);
 	return err_sys(err, -ENOTDIR,
 		       !S_ISDIR(mode) ? "what is mounted is a directory, but `%s` is not"
-					   : "what is mounted is not a directory, but `%s` is",
+				      : "what is mounted is not a directory, but `%s` is",
 		       t->path);
 }
 
@@ -237,7 +237,16 @@ int mount_attach(struct outside *o, const struct mount_op *op, int mount_fd,
 		if (r < 0)
 			return err_sys(err, r, "set the propagation of the mount");
 	}
-	return mount_verify(o, op, mount_fd, err);
+	return 0;
+}
+
+int mount_attach_verified(struct outside *o, const struct mount_op *op, int mount_fd,
+			  const struct mount_target *t, const struct mount_change *needs,
+			  struct crun_error *err)
+{
+	int r = mount_attach(o, op, mount_fd, t, needs, err);
+
+	return r < 0 ? r : mount_verify(o, op, mount_fd, err);
 }
 
 static int remount(struct outside *o, const struct mount_op *op, struct crun_error *err)

@@ -32,12 +32,9 @@ static bool is_link_to(int dir, const char *name, const char *target)
 
 static int make_link(int dir, const struct dev_link *link, struct crun_error *err)
 {
-	int r;
+	int r = sys_symlinkat(link->target, dir, link->name);
 
-	if (is_link_to(dir, link->name, link->target))
-		return 0;
-	r = sys_symlinkat(link->target, dir, link->name);
-	if (r == -EEXIST && !link->replace)
+	if (r == -EEXIST && (!link->replace || is_link_to(dir, link->name, link->target)))
 		return 0;
 	if (r == -EEXIST) {
 		r = sys_unlinkat(dir, link->name, 0);
