@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/error.h"
+#include "fs/kernel_dirs.h"
 #include "fs/mount_stage.h"
 
 #include <stdbool.h>
@@ -12,6 +13,7 @@ struct covers {
 	int dir_fd;  /* a mount of an empty, read-only directory */
 	int file_fd; /* a mount of /dev/null */
 	bool dir_used, file_used;
+	const struct kernel_dirs *dirs; /* the container's, or NULL: nothing is known of them */
 };
 
 /*

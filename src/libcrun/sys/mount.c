@@ -62,6 +62,12 @@ int sys_move_mount(int mountfd, int targetfd)
 				    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH));
 }
 
+int sys_move_mount_at(int mountfd, int dirfd, const char *name)
+{
+	return SYS_RET((int)syscall(SYS_move_mount, mountfd, "", dirfd, name,
+				    MOVE_MOUNT_F_EMPTY_PATH));
+}
+
 static int set_attributes(int fd, int recursive, const struct sys_mount_attr *attr)
 {
 	unsigned flags = AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);

@@ -23,6 +23,8 @@ int sys_fsmount(int fsfd, unsigned attrs);
 int sys_open_tree(int dirfd, const char *path, unsigned flags);
 /* Attaches the mount FD onto TARGETFD (both by fd, nothing re-resolved). */
 int sys_move_mount(int mountfd, int targetfd);
+/* The same onto NAME in the directory DIRFD, which is not followed when it is a symbolic link. */
+int sys_move_mount_at(int mountfd, int dirfd, const char *name);
 /*
  * mount_setattr(2) on the mount FD refers to; RECURSIVE applies it to everything mounted below. PROPAGATION: MS_PRIVATE,
  * MS_SLAVE, MS_SHARED, MS_UNBINDABLE or 0. -ENOSYS before 5.12.

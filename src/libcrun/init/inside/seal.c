@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "fs/cover.h"
 #include "fs/inroot.h"
+#include "fs/kernel_dirs.h"
 #include "fs/mount_attr.h"
 #include "fs/mount_old.h"
 #include "fs/mount_id.h"
@@ -13,33 +14,32 @@
 #include "sys/mount.h"
 #include "sys/statx.h"
 
-/*
- * An O_PATH fd of a path that need not exist: FD_NONE then, with *ret_missing set. What init cannot reach with all capabilities
- * of the container (EACCES) nobody in it can.
- */
-static int open_listed(const struct inside *in, const char *path, bool *ret_missing)
+/* A listed path need not exist. What init cannot reach with all capabilities of the container (EACCES) nobody in it can. */
+static bool is_missing(int r)
 {
-	int fd = inroot_open(in->root_fd, path, O_PATH);
-
-	*ret_missing = fd == -ENOENT || fd == -ENOTDIR || fd == -EACCES;
-	return fd;
+	return r == -ENOENT || r == -ENOTDIR || r == -EACCES;
 }
 
 static const struct mount_change tree_readonly = {.rec_set = MOUNT_ATTR_RDONLY};
 
-/* A clone of the tree at FD gets the flag and covers it. */
-static int clone_readonly(const struct inside *in, int fd, struct crun_error *err)
+/* A clone of the tree at NAME in DIR, or with an empty NAME at DIR itself, gets the flag and covers it. */
+static int clone_readonly(const struct inside *in, int dir, const char *name,
+			  struct crun_error *err)
 {
 	_cleanup_close_ int clone = FD_NONE;
 	int r, moved;
 
-	clone = sys_open_tree(fd, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | AT_RECURSIVE);
+	clone = sys_open_tree(dir, name,
+			      OPEN_TREE_CLONE | AT_RECURSIVE |
+				      (*name ? AT_SYMLINK_NOFOLLOW : AT_EMPTY_PATH));
+	if (*name && is_missing(clone))
+		return 0;
 	if (clone < 0)
 		return err_sys(err, clone, "clone the mount");
 	r = mount_attr_change(clone, &tree_readonly);
 	if (r < 0 && r != -ENOSYS)
 		return err_sys(err, r, "make the clone read-only");
-	moved = sys_move_mount(clone, fd);
+	moved = *name ? sys_move_mount_at(clone, dir, name) : sys_move_mount(clone, dir);
 	if (moved < 0)
 		return err_sys(err, moved, "cover it with its read-only clone");
 	if (r == -ENOSYS)
@@ -78,18 +78,21 @@ static int bind_readonly(const struct inside *in, const char *path, int fd, stru
 }
 
 /* Everything below a read-only path is read-only. */
-static int make_readonly(const struct inside *in, const char *path, struct crun_error *err)
+static int make_readonly(const struct inside *in, const struct kernel_dirs *dirs, const char *path,
+			 struct crun_error *err)
 {
 	_cleanup_close_ int fd = FD_NONE;
-	bool missing;
-	int r;
+	const char *name;
+	int r, dir = in->old_mounts ? FD_NONE : kernel_dirs_find(dirs, path, &name);
 
-	fd = open_listed(in, path, &missing);
-	if (missing)
+	if (dir >= 0)
+		return clone_readonly(in, dir, name, err);
+	fd = inroot_open(in->root_fd, path, O_PATH);
+	if (is_missing(fd))
 		return 0;
 	if (fd < 0)
 		return err_sys(err, fd, "open");
-	r = in->old_mounts ? bind_readonly(in, path, fd, err) : clone_readonly(in, fd, err);
+	r = in->old_mounts ? bind_readonly(in, path, fd, err) : clone_readonly(in, fd, "", err);
 	if (r < 0)
 		return r;
 	close_fd(&fd);
@@ -115,7 +118,8 @@ static int set_readonly(const struct inside *in, int fd, struct crun_error *err)
 
 	if (r < 0)
 		return err_sys(err, r, "make it read-only");
-	return mount_attr_verify(fd, MOUNT_ATTR_RDONLY, err);
+	/* mount_setattr(2) does it or fails; what mount(2) has done is looked at. */
+	return mount_attr_needs_proc() ? mount_attr_verify(fd, MOUNT_ATTR_RDONLY, err) : 0;
 }
 
 /* A tmpfs with "ro" was writable until devices, links and mount points were in it. */
@@ -162,13 +166,8 @@ static int seal_mounts(const struct inside *in, struct crun_error *err)
 
 static int seal_root(const struct inside *in, struct crun_error *err)
 {
-	_cleanup_close_ int root = FD_NONE;
-	int r;
+	int r = set_readonly(in, in->root_fd, err);
 
-	root = sys_openat(in->root_fd, ".", O_PATH | O_DIRECTORY, 0);
-	if (root < 0)
-		return err_sys(err, root, "open `/`");
-	r = set_readonly(in, root, err);
 	if (r < 0) {
 		err_in(err, "root filesystem");
 		return err_at(err, "/root/readonly");
@@ -176,17 +175,17 @@ static int seal_root(const struct inside *in, struct crun_error *err)
 	return 0;
 }
 
-int phase_seal(struct inside *in, struct crun_error *err)
+static int seal_paths(const struct inside *in, const struct kernel_dirs *dirs,
+		      struct crun_error *err)
 {
 	const struct launch_plan *plan = in->plan;
 	struct covers covers = {.dir_fd = in->mask_fd, .file_fd = in->null_fd};
 
-	/* Before something covers them. */
-	if (seal_mounts(in, err) < 0)
-		return -err->errnum;
+	/* Without the mount API everything is covered by now, which a look-up shows. */
+	covers.dirs = in->old_mounts ? NULL : dirs;
 	/* Read-only first: a masked path below one is then looked up, and covered, in the tree that counts. */
 	for (size_t i = 0; i < plan->readonly_paths_len; i++) {
-		if (make_readonly(in, plan->readonly_paths[i], err) >= 0)
+		if (make_readonly(in, dirs, plan->readonly_paths[i], err) >= 0)
 			continue;
 		err_in(err, "read-only path `%s`", plan->readonly_paths[i]);
 		return err_at(err, "/linux/readonlyPaths/%zu", i);
@@ -196,6 +195,25 @@ int phase_seal(struct inside *in, struct crun_error *err)
 			continue;
 		err_in(err, "masked path `%s`", plan->masked_paths[i]);
 		return err_at(err, "/linux/maskedPaths/%zu", i);
+	}
+	return 0;
+}
+
+int phase_seal(struct inside *in, struct crun_error *err)
+{
+	const struct launch_plan *plan = in->plan;
+	struct kernel_dirs dirs;
+	int r;
+
+	/* Before something covers them. */
+	if (seal_mounts(in, err) < 0)
+		return -err->errnum;
+	if (plan->readonly_paths_len || plan->masked_paths_len) {
+		kernel_dirs_open(&dirs, in->root_fd);
+		r = seal_paths(in, &dirs, err);
+		kernel_dirs_close(&dirs);
+		if (r < 0)
+			return r;
 	}
 	return plan->root_readonly ? seal_root(in, err) : 0;
 }
