@@ -191,7 +191,6 @@ static int give_birth(struct exec *x, struct crun_error *err)
 		.gate_fd = FD_NONE,
 		.root_source_fd = FD_NONE,
 		.proc_fd = x->proc_fd,
-		.host_channel_fd = FD_NONE,
 		.ns_fds = l->ns_fds,
 		.seccomp = l->seccomp,
 		.log_level = log_wants(LOG_LEVEL_DEBUG) ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,

@@ -190,7 +190,6 @@ static int give_birth(struct launch *l, struct crun_error *err)
 		return r;
 	args.progress = l->progress;
 	args.channel = l->init_channel;
-	args.host_channel_fd = l->channel.fd;
 	l->pid = spawn_init(&request, &l->pidfd, err);
 	if (l->pid == -ENOSYS && request.cgroup_fd >= 0) {
 		cgroup_cannot_clone(l->cgroup);

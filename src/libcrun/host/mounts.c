@@ -141,7 +141,6 @@ static int give_birth(struct exec *x, struct crun_error *err)
 		return r;
 	args.progress = l->progress;
 	args.channel = l->init_channel;
-	args.host_channel_fd = l->channel.fd;
 	l->pid = spawn_init(&request, &l->pidfd, err);
 	channel_close(&l->init_channel);
 	return l->pid < 0 ? l->pid : 0;

@@ -26,12 +26,11 @@ int namespaces_open(struct launch *l, struct crun_error *err)
 	return 0;
 }
 
-/* Each bind source takes a descriptor until it is attached; init sets the limit back for the payload. */
 static void make_room(const struct launch_plan *plan)
 {
 	struct rlimit limit;
 
-	if (plan->facts.nofile >= plan->mounts_len + 128 || getrlimit(RLIMIT_NOFILE, &limit) < 0)
+	if (!plan_raises_nofile(plan) || getrlimit(RLIMIT_NOFILE, &limit) < 0)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);

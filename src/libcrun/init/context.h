@@ -21,7 +21,8 @@ struct outside {
 	const struct birth *birth;
 	struct channel *channel;
 	int root_fd; /* the container's root, on its own mount; FD_NONE until the `rootfs` phase */
-	int proc_fd; /* a verified procfs of the host, to reach /proc/sys and our own files */
+	int host_root_fd; /* "/" until `pivot`, in a mount namespace of our own; else FD_NONE */
+	int proc_fd;	  /* a verified procfs of the host, to reach /proc/sys and our own files */
 	struct mount_stage
 		stage; /* where mounts wait to be attached; open on kernels without the mount API */
 	int null_fd;   /* O_PATH of the host's /dev/null, verified to be character device 1:3 */
@@ -53,7 +54,7 @@ struct inside {
 	 */
 	int proc_fd;
 	bool old_mounts; /* there is no mount API: masks were made outside, other mounts are made in place */
-	int cwd_fd;   /* process.cwd, once it was entered */
+	int cwd_fd;   /* process.cwd, once it was entered; or AT_FDCWD */
 	int label_fd; /* our own LSM exec attribute, opened before the root was entered; or FD_NONE */
 	int mask_fd; /* detached read-only empty directory that covers masked directories, or FD_NONE */
 	int null_fd; /* detached clone of the verified /dev/null that covers masked files, or FD_NONE */

@@ -74,6 +74,8 @@ void fds_close_own(const struct fd_set_list *list, unsigned first, unsigned end)
 {
 	struct rlimit limit = {.rlim_max = 1024};
 
+	if (first >= end)
+		return;
 	/* No number is above the limit, however many the caller has promised. */
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && end > limit.rlim_max)
 		end = (unsigned)limit.rlim_max;

@@ -17,9 +17,8 @@ struct init_args {
 	const struct launch_plan *plan;
 	const struct birth *birth;
 	struct channel channel; /* init's end */
-	int host_channel_fd; /* the host side's end, closed first: only one holder may keep a socket open */
-	int gate_fd;	     /* listening socket of `start`, or FD_NONE */
-	int *mount_fds; /* see struct outside */
+	int gate_fd;		/* listening socket of `start`, or FD_NONE */
+	int *mount_fds;		/* see struct outside */
 	int root_source_fd;
 	/* The host's procfs. exec: where there is a label to be set, or FD_NONE; mounts: always; else not used */
 	int proc_fd;

@@ -115,8 +115,6 @@ static int close_everything_else(const struct init_args *args, struct crun_error
 	struct fd_set_list keep = {0};
 	int r;
 
-	if (args->host_channel_fd >= 0)
-		close(args->host_channel_fd);
 	fds_keep(&keep, args->channel.fd);
 	fds_keep(&keep, args->gate_fd);
 	fds_keep(&keep, args->root_source_fd);
@@ -156,6 +154,7 @@ static int run_outside(const struct init_args *args, struct outside *o, struct c
 		.birth = args->birth,
 		.channel = o->channel,
 		.root_fd = FD_NONE,
+		.host_root_fd = FD_NONE,
 		.label_fd = FD_NONE,
 		.null_fd = FD_NONE,
 		.mask_fd = FD_NONE,
@@ -209,6 +208,7 @@ static int become_inside(struct outside *o, struct inside *in, struct crun_error
 		.seccomp = o->seccomp,
 	};
 	close_fd(&o->root_fd);
+	close_fd(&o->host_root_fd);
 	close_fd(&o->stage.dir_fd);
 	close_fd(&o->proc_fd);
 	close_fd(&o->null_fd);
@@ -220,8 +220,18 @@ static int become_inside(struct outside *o, struct inside *in, struct crun_error
 	return 0;
 }
 
+/* The phase `fds` closes everything from FIRST on at once; what is below are the numbers that the caller's descriptors may have. */
+static void leave(int *fd, unsigned first)
+{
+	if (*fd >= 0 && (unsigned)*fd < first)
+		close(*fd);
+	*fd = FD_NONE;
+}
+
 static void become_last(struct inside *in, struct last *last)
 {
+	unsigned first = 3 + in->plan->process.preserve_fds;
+
 	*last = (struct last){
 		.plan = in->plan,
 		.channel = in->channel,
@@ -231,12 +241,12 @@ static void become_last(struct inside *in, struct last *last)
 		.exec_path = in->exec_path,
 		.seccomp = in->seccomp,
 	};
-	close_fd(&in->root_fd);
-	close_fd(&in->proc_fd);
-	close_fd(&in->cwd_fd);
-	close_fd(&in->label_fd);
-	close_fd(&in->mask_fd);
-	close_fd(&in->null_fd);
+	leave(&in->root_fd, first);
+	leave(&in->proc_fd, first);
+	leave(&in->cwd_fd, first);
+	leave(&in->label_fd, first);
+	leave(&in->mask_fd, first);
+	leave(&in->null_fd, first);
 }
 
 static int run_inside(const struct init_args *args, struct outside *o, struct inside *in,

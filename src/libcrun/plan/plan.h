@@ -235,6 +235,21 @@ struct plan_hook_stage {
 /* All lists of HOOKS, in the order in which they are run. */
 void plan_hook_stages(const struct oci_hooks *hooks, struct plan_hook_stage ret[PLAN_HOOK_STAGES]);
 
+/* Each bind source takes a descriptor until it is attached: the host side raises the limit for them, and init sets it back. */
+static inline bool plan_raises_nofile(const struct launch_plan *plan)
+{
+	return plan->facts.nofile && plan->facts.nofile < plan->mounts_len + 128;
+}
+
+/* Whether a hook can have changed the container's mounts in the middle of its creation. */
+static inline bool plan_hooks_could_mount(const struct launch_plan *plan)
+{
+	const struct oci_hooks *h = plan->config->hooks;
+
+	return h && (h->prestart_len || h->create_runtime_len || h->create_container_len ||
+		     h->start_container_len);
+}
+
 static inline bool plan_ns_is_own(const struct launch_plan *plan, enum ns_index i)
 {
 	return plan->ns[i].action != NS_SHARE;

@@ -140,13 +140,16 @@ int phase_credentials(struct inside *in, struct crun_error *err)
 	r = reset_securebits(err);
 	if (r < 0)
 		return r;
-	r = sys_prctl(PR_SET_KEEPCAPS, 1, 0);
+	/* Root that stays root keeps its capabilities anyway (capabilities(7)). */
+	if (plan->process.uid != 0)
+		r = sys_prctl(PR_SET_KEEPCAPS, 1, 0);
 	if (r < 0)
 		return err_sys(err, r, "prctl PR_SET_KEEPCAPS");
 	r = set_ids(plan, err);
 	if (r < 0)
 		return r;
-	r = sys_prctl(PR_SET_KEEPCAPS, 0, 0);
+	if (plan->process.uid != 0)
+		r = sys_prctl(PR_SET_KEEPCAPS, 0, 0);
 	if (r < 0)
 		return err_sys(err, r, "prctl PR_SET_KEEPCAPS");
 	r = set_caps(plan, err);

@@ -3,6 +3,7 @@
 #include "init/inside/phase.h"
 
 #include "base/cleanup.h"
+#include "base/str.h"
 #include "fs/inroot.h"
 #include "sys/file.h"
 
@@ -11,6 +12,19 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* It cannot be anywhere but where it is; only the user may be refused. */
+static int enter_root(struct inside *in, struct crun_error *err)
+{
+	int r = sys_fchdir(in->root_fd);
+
+	if (r < 0) {
+		err_sys_code(err, CODE_CWD_REFUSED, r, "chdir to `/`");
+		return err_at(err, "/process/cwd");
+	}
+	in->cwd_fd = AT_FDCWD;
+	return 0;
+}
+
 int phase_cwd(struct inside *in, struct crun_error *err)
 {
 	const char *cwd = in->plan->process.cwd;
@@ -18,6 +32,8 @@ int phase_cwd(struct inside *in, struct crun_error *err)
 	char now[PATH_MAX];
 	int r;
 
+	if (str_eq(cwd, "/"))
+		return enter_root(in, err);
 	/* Magic links are how /proc/self/fd/N leads out of the root (CVE-2024-21626): an in-root look-up has none. */
 	fd = inroot_open(in->root_fd, cwd, O_PATH | O_DIRECTORY);
 	in->cwd_fd = fd < 0 ? FD_NONE : fd;

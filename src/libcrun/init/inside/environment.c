@@ -53,33 +53,33 @@ static const char *home_in_passwd(char *text, uid_t uid)
 	return NULL;
 }
 
-static int read_passwd(int root_fd, char *text)
+/* The text of the image's passwd file, or NULL: there is none that could be read. The caller frees it. */
+static char *read_passwd(int root_fd)
 {
 	_cleanup_close_ int fd =
 		inroot_open(root_fd, "etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY);
+	char *text;
 	struct stat st;
 	ssize_t n;
 
 	if (fd < 0 || sys_fstatat(fd, "", &st) < 0 || !S_ISREG(st.st_mode))
-		return -ENOENT;
-	n = io_read_full(fd, text, PASSWD_MAX - 1);
-	if (n < 0)
-		return (int)n;
+		return NULL;
+	text = malloc(PASSWD_MAX);
+	n = text ? io_read_full(fd, text, PASSWD_MAX - 1) : -ENOMEM;
+	if (n < 0) {
+		free(text);
+		return NULL;
+	}
 	text[n] = '\0';
-	return 0;
+	return text;
 }
 
 static int add_home(struct inside *in, struct crun_error *err)
 {
-	_cleanup_free_ char *text = malloc(PASSWD_MAX);
-	const char *home = NULL;
-	char *variable;
+	_cleanup_free_ char *text = read_passwd(in->root_fd);
+	const char *home = text ? home_in_passwd(text, in->plan->process.uid) : NULL;
+	char *variable = str_printf("HOME=%s", home ? home : "/");
 
-	if (!text)
-		return err_sys(err, -ENOMEM, "read /etc/passwd");
-	if (read_passwd(in->root_fd, text) == 0)
-		home = home_in_passwd(text, in->plan->process.uid);
-	variable = str_printf("HOME=%s", home ? home : "/");
 	if (!variable)
 		return err_sys(err, -ENOMEM, "set HOME");
 	add_variable(&in->plan->process, variable);

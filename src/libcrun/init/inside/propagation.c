@@ -28,21 +28,29 @@ static int restore_mount(const struct inside *in, const struct mount_op *op, str
 	return 0;
 }
 
+/* The phase `rootfs` makes it one; a remount or a hook may have made it something else. */
+static bool is_slave_already(const struct launch_plan *plan)
+{
+	if (plan->root_propagation != MS_SLAVE || plan_hooks_could_mount(plan))
+		return false;
+	for (size_t i = 0; i < plan->mounts_len; i++) {
+		if (plan->mounts[i].kind == MOUNT_REMOUNT)
+			return false;
+	}
+	return true;
+}
+
 int phase_propagation(struct inside *in, struct crun_error *err)
 {
 	const struct launch_plan *plan = in->plan;
-	_cleanup_close_ int root = FD_NONE;
 	/* Slave and private were set on the whole tree when it was attached; again they would cut a shared volume off. */
 	bool recursive = plan->root_propagation_rec && (plan->root_propagation == MS_SHARED ||
 							plan->root_propagation == MS_UNBINDABLE);
 	int r;
 
-	if (plan->ns[NS_MNT].action != NS_NEW)
+	if (plan->ns[NS_MNT].action != NS_NEW || is_slave_already(plan))
 		return 0;
-	root = sys_openat(in->root_fd, ".", O_PATH | O_DIRECTORY, 0);
-	if (root < 0)
-		return err_sys(err, root, "open `/`");
-	r = set_propagation(in, root, plan->root_propagation, recursive);
+	r = set_propagation(in, in->root_fd, plan->root_propagation, recursive);
 	if (r < 0) {
 		err_sys(err, r, "set the propagation of `/`");
 		return err_at(err, "/linux/rootfsPropagation");

@@ -96,19 +96,11 @@ static bool is_covered(const struct launch_plan *plan, size_t i)
 	return is_masked(plan, path);
 }
 
-static bool hooks_could_mount(const struct launch_plan *plan)
-{
-	const struct oci_hooks *h = plan->config->hooks;
-
-	return h && (h->prestart_len || h->create_runtime_len || h->create_container_len ||
-		     h->start_container_len);
-}
-
 int audit_mounts(const struct launch_plan *plan, int root_fd, struct crun_error *err)
 {
 	int r = 0;
 
-	if (hooks_could_mount(plan))
+	if (plan_hooks_could_mount(plan))
 		return 0;
 	if (plan->root_readonly)
 		r = check_flags(root_fd, "root filesystem", "/", MOUNT_ATTR_RDONLY, err);

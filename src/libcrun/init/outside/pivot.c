@@ -16,18 +16,14 @@ static int enter_root(struct outside *o, struct crun_error *err)
 }
 
 /*
- * pivot_root(2) with both paths the same stacks the old root on the new one, so that no directory for it is needed. It is a slave
- * since the phase `rootfs`; saying so again costs nothing and makes the unmount safe by itself.
+ * pivot_root(2) with both paths the same stacks the old root on the new one, so that no directory for it is needed. All of it is a slave
+ * since the phase `rootfs`, so that the unmount does not reach the host.
  */
 static int pivot(struct outside *o, struct crun_error *err)
 {
 	const struct mount_change slave = {.propagation = MS_SLAVE, .propagation_rec = true};
-	_cleanup_close_ int old_root = FD_NONE;
 	int r;
 
-	old_root = sys_openat(FD_NONE, "/", O_PATH | O_DIRECTORY, 0);
-	if (old_root < 0)
-		return err_sys(err, old_root, "open `/`");
 	r = sys_pivot_root(".", ".");
 	if (r == -EINVAL)
 		return err_sys(err, r,
@@ -36,10 +32,13 @@ static int pivot(struct outside *o, struct crun_error *err)
 			       o->plan->rootfs);
 	if (r < 0)
 		return err_sys(err, r, "pivot_root to `%s`", o->plan->rootfs);
-	r = mount_attr_apply(o->proc_fd, old_root, &slave);
-	if (r < 0)
-		return err_sys(err, r, "make the old root a slave mount");
-	r = sys_fchdir(old_root);
+	/* A hook in our mount namespace may have shared it again. */
+	if (plan_hooks_could_mount(o->plan)) {
+		r = mount_attr_apply(o->proc_fd, o->host_root_fd, &slave);
+		if (r < 0)
+			return err_sys(err, r, "make the old root a slave mount");
+	}
+	r = sys_fchdir(o->host_root_fd);
 	if (r < 0)
 		return err_sys(err, r, "enter the old root");
 	r = sys_umount2(".", MNT_DETACH);

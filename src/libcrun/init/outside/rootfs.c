@@ -26,28 +26,27 @@ static int open_host_root(struct outside *o, struct crun_error *err)
 static int stop_propagation(struct outside *o, struct crun_error *err)
 {
 	const struct mount_change slave = {.propagation = MS_SLAVE, .propagation_rec = true};
-	_cleanup_close_ int root = FD_NONE;
 	int r;
 
-	root = open_host_root(o, err);
-	if (root < 0)
-		return root;
-	r = mount_attr_apply(o->proc_fd, root, &slave);
+	o->host_root_fd = open_host_root(o, err);
+	if (o->host_root_fd < 0)
+		return o->host_root_fd;
+	r = mount_attr_apply(o->proc_fd, o->host_root_fd, &slave);
 	if (r < 0)
 		return err_sys(err, r, "make the mounts of the new mount namespace slaves");
 	return 0;
 }
 
-static int check_directory(const struct outside *o, int fd, struct crun_error *err)
+static int check_directory(const struct outside *o, int fd, struct stat *ret,
+			   struct crun_error *err)
 {
-	struct stat st;
 	int r;
 
-	r = sys_fstatat(fd, "", &st);
+	r = sys_fstatat(fd, "", ret);
 	if (r < 0)
 		return err_sys_code(err, r == -ENOENT ? CODE_ROOTFS_MISSING : CODE_ROOTFS_UNUSABLE,
 				    r, "root filesystem `%s`", o->plan->rootfs);
-	if (!S_ISDIR(st.st_mode)) {
+	if (!S_ISDIR(ret->st_mode)) {
 		err_sys_code(err, CODE_ROOTFS_UNUSABLE, -ENOTDIR, "root filesystem `%s`",
 			     o->plan->rootfs);
 		return err_at(err, "/root/path");
@@ -91,10 +90,10 @@ static int open_root_clone(struct outside *o, struct crun_error *err)
  * Where the root is attached: its own path, because hooks look for the container there; "/" when an id-mapped user may not reach
  * it (the clone was opened by the host side then).
  */
-static int open_root_target(struct outside *o, int clone, struct crun_error *err)
+static int open_root_target(struct outside *o, const struct stat *clone, struct crun_error *err)
 {
 	_cleanup_close_ int fd = FD_NONE;
-	struct stat a, b;
+	struct stat st;
 
 	fd = sys_openat(o->proc_fd, o->plan->rootfs, O_PATH | O_DIRECTORY, 0);
 	if (fd == -EACCES || fd == -ENOENT)
@@ -102,8 +101,8 @@ static int open_root_target(struct outside *o, int clone, struct crun_error *err
 	if (fd < 0)
 		return err_sys_code(err, fd == -ENOENT ? CODE_ROOTFS_MISSING : CODE_ROOTFS_UNUSABLE,
 				    fd, "root filesystem `%s`", o->plan->rootfs);
-	if (sys_fstatat(fd, "", &a) < 0 || sys_fstatat(clone, "", &b) < 0 || a.st_ino != b.st_ino ||
-	    a.st_dev != b.st_dev)
+	if (sys_fstatat(fd, "", &st) < 0 || st.st_ino != clone->st_ino ||
+	    st.st_dev != clone->st_dev)
 		return err_set(err, KIND_SYSTEM, ESTALE,
 			       "root filesystem `%s` was replaced while the container was made",
 			       o->plan->rootfs);
@@ -216,6 +215,7 @@ int phase_rootfs(struct outside *o, struct crun_error *err)
 {
 	_cleanup_close_ int clone = FD_NONE;
 	_cleanup_close_ int target = FD_NONE;
+	struct stat st;
 	int r;
 
 	if (o->plan->ns[NS_MNT].action != NS_NEW) {
@@ -229,7 +229,7 @@ int phase_rootfs(struct outside *o, struct crun_error *err)
 		return rootfs_on_stage(o, err);
 	if (clone < 0)
 		return clone;
-	r = check_directory(o, clone, err);
+	r = check_directory(o, clone, &st, err);
 	if (r < 0)
 		return r;
 	r = mount_open_sources(o, err);
@@ -238,7 +238,7 @@ int phase_rootfs(struct outside *o, struct crun_error *err)
 	r = stop_propagation(o, err);
 	if (r < 0)
 		return r;
-	target = open_root_target(o, clone, err);
+	target = open_root_target(o, &st, err);
 	if (target < 0)
 		return target;
 	r = attach_root(o, clone, target, err);
