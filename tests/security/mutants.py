@@ -31,14 +31,12 @@ MUTANTS = {
         "bug": "CVE-2026-47766: the same for the default devices",
         "cases": r"shapes\.image_dev \[|races\.dev_of",
         "edits": [("init/outside/devices.c",
-                   """	dir = inroot_make_parent(o->root_fd, d->path, name, sizeof(name), err);
-	if (dir < 0)
-		return dir;
-""", """	dir = inroot_make_parent(o->root_fd, d->path, name, sizeof(name), err);
-	if (str_after(d->path, "/dev/"))
-		dir = sys_openat(o->root_fd, "dev", O_PATH | O_DIRECTORY, 0);
-	if (dir < 0)
-		return err_sys(err, dir, "open /dev");
+                   """	if (place->fd < 0)
+		return place->fd;
+""", """	if (str_after(d->path, "/dev/"))
+		place->fd = sys_openat(o->root_fd, "dev", O_PATH | O_DIRECTORY, 0);
+	if (place->fd < 0)
+		return err_sys(err, place->fd, "open /dev");
 """)]},
     "console-made-by-path": {
         "bug": "CVE-2026-88264: /dev/console is created through a link, before the root changes",
@@ -58,8 +56,8 @@ MUTANTS = {
                   ("init/outside/masks.c", '#include "sys/mount.h"',
                    '#include "sys/mount.h"\n#include <fcntl.h>'),
                   # Before that, what the image has for a default device is refused.
-                  ("init/outside/devices.c", """	if (!is_device(d, &st))
-		return err_set(err, KIND_SPEC, EEXIST,""", """	if (st.st_nlink == 0)
+                  ("init/outside/devices.c", """	if (!is_device(d, st))
+		return err_set(err, KIND_SPEC, EEXIST,""", """	if (st->st_nlink == 0)
 		return err_set(err, KIND_SPEC, EEXIST,""")]},
     "cwd-unchecked": {
         "bug": "CVE-2024-21626: the working directory may be a descriptor of the host",

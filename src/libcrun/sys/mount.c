@@ -64,8 +64,8 @@ int sys_move_mount(int mountfd, int targetfd)
 
 int sys_move_mount_at(int mountfd, int dirfd, const char *name)
 {
-	return SYS_RET((int)syscall(SYS_move_mount, mountfd, "", dirfd, name,
-				    MOVE_MOUNT_F_EMPTY_PATH));
+	return SYS_RET(
+		(int)syscall(SYS_move_mount, mountfd, "", dirfd, name, MOVE_MOUNT_F_EMPTY_PATH));
 }
 
 static int set_attributes(int fd, int recursive, const struct sys_mount_attr *attr)

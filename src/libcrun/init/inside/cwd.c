@@ -21,8 +21,8 @@ static int enter_root(struct inside *in, struct crun_error *err)
 		err_sys_code(err, CODE_CWD_REFUSED, r, "chdir to `/`");
 		return err_at(err, "/process/cwd");
 	}
-	in->cwd_fd = AT_FDCWD;
-	return 0;
+	in->cwd_fd = sys_dup_cloexec(in->root_fd, 3);
+	return in->cwd_fd < 0 ? err_sys(err, in->cwd_fd, "keep `/` open") : 0;
 }
 
 int phase_cwd(struct inside *in, struct crun_error *err)

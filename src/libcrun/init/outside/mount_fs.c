@@ -340,6 +340,19 @@ static const char *mode_of(const struct mount_target *target, char *buf, size_t 
 	return buf;
 }
 
+/* AS_MADE: by fsmount(2), which gives a mount the flags that it is told or fails; nothing has changed them since. */
+static int attach(struct outside *o, const struct mount_op *op, int fd, bool as_made,
+		  const struct mount_target *target, const struct mount_change *later,
+		  struct crun_error *err)
+{
+	struct mount_op shown = *op;
+
+	shown.attr_set = initial_attrs(op);
+	if (as_made && !op->rec_set && !op->idmap)
+		return mount_attach(o, &shown, fd, target, NULL, err);
+	return mount_attach_verified(o, &shown, fd, target, later->rec_set ? later : NULL, err);
+}
+
 int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *err)
 {
 	struct mount_target t = {.fd = FD_NONE};
@@ -348,7 +361,6 @@ int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *er
 	char mode[16];
 	const char *extra_mode = NULL;
 	bool is_tmpfs = str_eq(op->fstype, "tmpfs"), as_made;
-	struct mount_op shown = *op;
 	struct mount_change later = {0}; /* what only the attached mount can be given */
 	int r;
 
@@ -370,7 +382,6 @@ int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *er
 	if (is_tmpfs && !t.created && !has_parameter(op, "mode"))
 		extra_mode = mode_of(&t, mode, sizeof(mode));
 	fd = make_instance(o, op, NULL, extra_mode, err);
-	/* fsmount(2) gives a mount the flags that it is told or fails, and nothing has changed them when it is attached. */
 	as_made = fd >= 0 && !mount_stage_is_open(&o->stage);
 	if (fd < 0)
 		fd = second_attempt(o, op, fd, extra_mode, &later, err);
@@ -387,11 +398,7 @@ int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *er
 	r = map_ids(o, op, fd, err);
 	if (r < 0)
 		return r;
-	shown.attr_set = initial_attrs(op);
-	if (as_made && !shown.rec_set && !op->idmap)
-		r = mount_attach(o, &shown, fd, &t, NULL, err);
-	else
-		r = mount_attach_verified(o, &shown, fd, &t, later.rec_set ? &later : NULL, err);
+	r = attach(o, op, fd, as_made, &t, &later, err);
 	keep_for_undo(o, op, &fd);
 	return r;
 }
