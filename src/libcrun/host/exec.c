@@ -89,7 +89,8 @@ static bool wants_shield(const struct exec *x)
 static int shield(struct exec *x, struct crun_error *err)
 {
 	(void)x;
-	return exe_shield(err);
+	/* exe_shield_reexec() may have done it. */
+	return exe_is_shielded() ? 0 : exe_shield(err);
 }
 
 static bool wants_seccomp(const struct exec *x)

@@ -74,31 +74,44 @@ static int prot_of(uint32_t flags)
 	       (flags & PF_X ? PROT_EXEC : 0);
 }
 
+/* The program's own header, by the linker: only its pages are to be moved, and asking libc for them costs page faults. */
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+
+/* What is to be added to the addresses in the headers: the first segment begins with the program's header. */
+static uintptr_t load_base(void)
+{
+	const ElfW(Phdr) *p =
+		(const ElfW(Phdr) *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
+
+	while (p->p_type != PT_LOAD)
+		p++;
+	return (uintptr_t)&__ehdr_start - p->p_vaddr + p->p_offset;
+}
+
 /*
  * The pages that the kernel or the dynamic loader mapped from the file: whole pages around the file part of each
  * segment (what follows is anonymous). Those that were relocated and then made read-only stay so; the loader rounds
  * both ends of that range down.
  */
-static int collect(struct dl_phdr_info *info, size_t size, void *data)
+static void collect(struct image *image)
 {
-	struct image *image = data;
-	uintptr_t mask = ~(image->page - 1), relro_start = 0, relro_end = 0;
+	const ElfW(Phdr) *headers =
+		(const ElfW(Phdr) *)((const char *)&__ehdr_start + __ehdr_start.e_phoff);
+	uintptr_t mask = ~(image->page - 1), relro_start = 0, relro_end = 0, base = load_base();
 
-	(void)size;
-	for (int i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+	for (int i = 0; i < __ehdr_start.e_phnum; i++) {
+		const ElfW(Phdr) *p = &headers[i];
 
 		if (p->p_type != PT_GNU_RELRO)
 			continue;
-		relro_start = (info->dlpi_addr + p->p_vaddr) & mask;
-		relro_end = (info->dlpi_addr + p->p_vaddr + p->p_memsz) & mask;
+		relro_start = (base + p->p_vaddr) & mask;
+		relro_end = (base + p->p_vaddr + p->p_memsz) & mask;
 	}
-	for (int i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+	for (int i = 0; i < __ehdr_start.e_phnum; i++) {
+		const ElfW(Phdr) *p = &headers[i];
 		struct part part = {
-			.start = (info->dlpi_addr + p->p_vaddr) & mask,
-			.end = (info->dlpi_addr + p->p_vaddr + p->p_filesz + image->page - 1) &
-			       mask,
+			.start = (base + p->p_vaddr) & mask,
+			.end = (base + p->p_vaddr + p->p_filesz + image->page - 1) & mask,
 			.prot = prot_of(p->p_flags),
 			.pristine = !(p->p_flags & PF_W),
 			.offset = (off_t)(p->p_offset & mask),
@@ -117,7 +130,6 @@ static int collect(struct dl_phdr_info *info, size_t size, void *data)
 		}
 		add_part(image, &part);
 	}
-	return 1; /* the first object is the program; the others are not ours to move */
 }
 
 static int copy_part(int fd, const struct part *part, off_t offset)
@@ -236,7 +248,7 @@ int exe_shield_prepare(struct crun_error *err)
 			       "a build with sanitizers cannot be moved in memory");
 	if (fd < 0)
 		return no_memfd(fd, err);
-	dl_iterate_phdr(collect, &image);
+	collect(&image);
 	if (image.too_many || image.n == 0)
 		return err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
 			       "our own program has a layout that cannot be moved in memory");
@@ -320,11 +332,8 @@ int exe_shield_apply(int fd, struct crun_error *err)
 
 int exe_shield(struct crun_error *err)
 {
-	_cleanup_close_ int fd = FD_NONE;
+	_cleanup_close_ int fd = exe_shield_prepare(err);
 
-	if (exe_is_shielded())
-		return 0;
-	fd = exe_shield_prepare(err);
 	return fd < 0 ? fd : exe_shield_apply(fd, err);
 }
 

@@ -17,7 +17,7 @@
 /*
  * Both steps at once, for a process with CAP_CHECKPOINT_RESTORE, CAP_SYS_ADMIN or CAP_SYS_RESOURCE: call it before the
  * container's process is born, which inherits the effect and does not pay for the copy from its own memory limit.
- * A second call does nothing.
+ * A second call does the same again: exe_is_shielded() tells who does not know.
  *
  * Returns 0; KIND_UNSUPPORTED when this kernel or build cannot do it (then exe_shield_reexec() is the way); or another
  * negative errno. It failed without harm in each case.

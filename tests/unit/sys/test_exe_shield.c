@@ -225,7 +225,7 @@ static void shield_in_place(void)
 	check_exe_is_read_only();
 	check_exe_is_no_program();
 	program_works();
-	MUST(exe_shield(&err) == 0); /* again: nothing */
+	MUST(exe_shield(&err) == 0); /* again */
 	MUST(exe_is_shielded());
 }
 
