@@ -241,6 +241,9 @@ static int run(struct log_target *log, struct invocation *inv, char *const *argv
 	inv->ctx.timeout_ms = global.timeout_ms;
 	inv->ctx.notify_socket = getenv("NOTIFY_SOCKET");
 	inv->trace = global.trace;
+#ifndef SANITIZERS
+	inv->ctx.process_ends = true;
+#endif
 	inv->ctx.self_audit = global.self_audit || getenv("CRUN_SELF_AUDIT");
 	r = run_command(inv, argv, at, err);
 	libcrun_set_log(NULL, NULL, LOG_LEVEL_ERROR);

@@ -33,6 +33,8 @@ struct libcrun_context {
 	const char *notify_socket;
 	/* --self-audit: before the payload is executed its process compares what it has become with what was asked for. */
 	bool self_audit;
+	/* The caller's process ends when the command is done: after a success, what the kernel releases then is left to it. */
+	bool process_ends;
 };
 
 /* Options of create, run and (later) restore. */

@@ -156,11 +156,7 @@ void cg_rmdir_made(const struct cgroup *cg, struct cg_hier *h)
 /* Whatever the caller's umask: the payload's user reads its limits there, and a service manager may run us with 0077. */
 static int make_component(int root_fd, const char *rel)
 {
-	mode_t saved = umask(0022);
-	int r = sys_mkdirat(root_fd, rel, 0755);
-
-	umask(saved);
-	return r;
+	return sys_mkdirat_exact(root_fd, rel, 0755);
 }
 
 /* Makes the missing components. On failure what was made stays marked, for the caller to undo. */

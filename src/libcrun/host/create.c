@@ -148,7 +148,8 @@ int libcrun_create(const struct libcrun_context *ctx, const char *id,
 
 	launch_init(&l, ctx, id, opts, false);
 	r = launch(&l, NULL, err);
-	launch_done(&l);
+	if (r < 0 || !ctx->process_ends)
+		launch_done(&l);
 	return r;
 }
 
@@ -273,6 +274,9 @@ int libcrun_run(const struct libcrun_context *ctx, const char *id,
 	r = launch(&l, opts->detach ? NULL : &wait, err);
 	if (r == 0)
 		r = run_container(&l, &wait, exit_status, err);
-	launch_done(&l);
+	if (r < 0 || !ctx->process_ends)
+		launch_done(&l);
+	else
+		run_wait_forget(&wait);
 	return r;
 }

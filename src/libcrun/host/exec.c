@@ -500,6 +500,9 @@ int libcrun_exec(const struct libcrun_context *ctx, const char *id,
 	r = launch(&x, opts->detach ? NULL : &wait, err);
 	if (r == 0 && !opts->detach)
 		r = wait_in_foreground(&x, &wait, exit_status, err);
-	exec_done(&x);
+	if (r < 0 || !ctx->process_ends)
+		exec_done(&x);
+	else
+		run_wait_forget(&wait);
 	return r;
 }

@@ -121,7 +121,7 @@ int record_prepare(struct launch *l, struct crun_error *err)
 		.runtime_pid = getpid(),
 		.has_runtime_pid_start_time = true,
 	};
-	r = process_start_time(getpid(), &rec->runtime_pid_start_time, &dead);
+	r = process_start_time((pid_t)rec->runtime_pid, &rec->runtime_pid_start_time, &dead);
 	if (r < 0)
 		return err_sys(err, r, "read our own start time");
 	rec->has_pid_namespace = container_pid_namespace(&rec->pid_namespace) == 0;

@@ -61,6 +61,11 @@ int run_wait_prepare(struct run_wait *w, bool subreaper, struct crun_error *err)
 	return 0;
 }
 
+void run_wait_forget(struct run_wait *w)
+{
+	*w = (struct run_wait)RUN_WAIT_EMPTY;
+}
+
 void run_wait_done(struct run_wait *w)
 {
 	struct signalfd_siginfo info;

@@ -56,5 +56,8 @@ int run_wait_prepare(struct run_wait *w, bool subreaper, struct crun_error *err)
 int run_wait(struct run_wait *w, const struct run_wait_args *args, int *ret_status,
 	     struct crun_error *err) CRUN_NODISCARD;
 
+/* Instead of run_wait_done(), when this process ends anyway. */
+void run_wait_forget(struct run_wait *w);
+
 /* Undoes run_wait_prepare and forgets signals that are still pending: there is nobody left to send them to. */
 void run_wait_done(struct run_wait *w);

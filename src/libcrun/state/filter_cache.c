@@ -185,7 +185,7 @@ static int open_cache(int root_fd)
 	int r = check_root(root_fd);
 
 	if (r >= 0)
-		r = sys_mkdirat(root_fd, CACHE_DIR, 0700);
+		r = sys_mkdirat_exact(root_fd, CACHE_DIR, 0700);
 	if (r < 0 && r != -EEXIST)
 		return r;
 	return sys_openat(root_fd, CACHE_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);

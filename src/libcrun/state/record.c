@@ -18,12 +18,10 @@ int state_replace_file(const struct state_dir *dir, const char *name, const char
 		       const char *data, size_t len)
 {
 	/* Readable for us whatever the caller's umask. */
-	mode_t saved = umask(0077);
-	_cleanup_close_ int fd =
-		sys_openat(dir->fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+	_cleanup_close_ int fd = sys_openat_exact(dir->fd, temporary,
+						  O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
 	int r;
 
-	umask(saved);
 	if (fd < 0)
 		return fd;
 	r = io_write_all(fd, data, len);

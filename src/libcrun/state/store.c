@@ -65,11 +65,7 @@ static void start_empty(struct state_dir *dir, const char *id)
 /* For us alone, and for us whatever the caller's umask. */
 static int make_private(int dirfd, const char *path)
 {
-	mode_t saved = umask(0077);
-	int r = sys_mkdirat(dirfd, path, 0700);
-
-	umask(saved);
-	return r;
+	return sys_mkdirat_exact(dirfd, path, 0700);
 }
 
 /* Makes PATH and what is missing above it. Only our own part of the path is private; what exists stays as it is. */
@@ -385,10 +381,14 @@ static int remove_last(const struct state_dir *dir)
 	int r = remove_entry(dir, STATE_RECORD_FILE);
 
 	if (r == 0)
-		r = remove_entry(dir, STATE_MARK_DELETING);
-	if (r == 0)
 		r = still_linked(dir);
-	return r <= 0 ? r : sys_unlinkat(dir->root_fd, dir->id, AT_REMOVEDIR);
+	if (r <= 0)
+		return r;
+	r = sys_unlinkat(dir->root_fd, dir->id, AT_REMOVEDIR);
+	if (r != -ENOTEMPTY)
+		return r;
+	r = remove_entry(dir, STATE_MARK_DELETING);
+	return r < 0 ? r : sys_unlinkat(dir->root_fd, dir->id, AT_REMOVEDIR);
 }
 
 /* The files that ENTRIES names, LEN bytes of sys_getdents(). */

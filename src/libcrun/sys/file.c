@@ -5,6 +5,7 @@
 #include "sys/ret.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/syscall.h>
@@ -42,6 +43,46 @@ int sys_openat2(int dirfd, const char *path, int flags, mode_t mode, unsigned lo
 int sys_mkdirat(int dirfd, const char *name, mode_t mode)
 {
 	return SYS_RET(mkdirat(dirfd, name, mode));
+}
+
+/* Asked for once: whoever changes it, as init does, wants fewer bits taken and not more. */
+static mode_t callers_umask(void)
+{
+	static bool known;
+	static mode_t mask;
+
+	if (!known) {
+		mask = umask(0077);
+		umask(mask);
+		known = true;
+	}
+	return mask;
+}
+
+int sys_mkdirat_exact(int dirfd, const char *name, mode_t mode)
+{
+	mode_t mask = callers_umask();
+	int r;
+
+	if (!(mask & mode))
+		return sys_mkdirat(dirfd, name, mode);
+	mask = umask(mask & ~mode);
+	r = sys_mkdirat(dirfd, name, mode);
+	umask(mask);
+	return r;
+}
+
+int sys_openat_exact(int dirfd, const char *path, int flags, mode_t mode)
+{
+	mode_t mask = callers_umask();
+	int r;
+
+	if (!(mask & mode))
+		return sys_openat(dirfd, path, flags, mode);
+	mask = umask(mask & ~mode);
+	r = sys_openat(dirfd, path, flags, mode);
+	umask(mask);
+	return r;
 }
 
 int sys_mknodat(int dirfd, const char *name, mode_t mode, dev_t dev)

@@ -23,6 +23,11 @@ int sys_openat(int dirfd, const char *path, int flags, mode_t mode);
 int sys_openat2(int dirfd, const char *path, int flags, mode_t mode, unsigned long resolve);
 
 int sys_mkdirat(int dirfd, const char *name, mode_t mode);
+
+/* As sys_mkdirat() and sys_openat(), with all bits of MODE whatever the caller's umask. */
+int sys_mkdirat_exact(int dirfd, const char *name, mode_t mode);
+int sys_openat_exact(int dirfd, const char *path, int flags, mode_t mode);
+
 int sys_mknodat(int dirfd, const char *name, mode_t mode, dev_t dev);
 int sys_symlinkat(const char *target, int dirfd, const char *name);
 int sys_unlinkat(int dirfd, const char *name, int flags);
