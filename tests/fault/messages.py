@@ -13,7 +13,7 @@ NAME = re.compile(r"`[^`]+`|(^|[ (])/\S|\bprocess \d")
 THINGS = re.compile(
     r"\b(the init process|the runtime|the old root|our own code|init's progress|the seccomp program|"
     r"the terminal|session keyring|loopback interface|namespaces?|the new mount namespace|the options|"
-    r"the empty directory|the configuration|the list|the state|the container's root|list of processes|"
+    r"the empty directory|systemd|the configuration|the list|the state|the container's root|list of processes|"
     r"the start gate|the log|device rules|set [A-Z_]+|the device filter|the helper|sysctls?|hooks?|the record)\b")
 # Where more can be said than the errno does: the end of a process, the usual reason, a state of the container.
 BETTER = re.compile(

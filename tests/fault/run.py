@@ -29,7 +29,10 @@ import harness      # noqa: E402  pylint: disable=wrong-import-position
 import messages     # noqa: E402  pylint: disable=wrong-import-position
 import hostside     # noqa: E402  pylint: disable=wrong-import-position
 import run as integration   # noqa: E402  pylint: disable=wrong-import-position
+import partners     # noqa: E402  pylint: disable=wrong-import-position
 import scenarios    # noqa: E402  pylint: disable=wrong-import-position
+
+SCENARIOS = {**scenarios.SCENARIOS, **partners.SCENARIOS}
 
 FLAVORS = ("root", "v2", "rootless")
 LIMIT = 30   # seconds for a command, which takes a hundredth
@@ -46,7 +49,7 @@ class Lab:
     def __init__(self, world, t, name):
         self.world, self.t, self.name = world, t, name
         self.tools = os.path.join(world.dir, "tools")
-        self.scenario = scenarios.SCENARIOS[name](t, name)
+        self.scenario = SCENARIOS[name](t, name)
         self.record = t.path("record")
         self.report = t.path("report")
         self.counts = t.path("counts")
@@ -104,7 +107,7 @@ class Lab:
         files = [name for name in os.listdir(t.dir) if not name.startswith(".")]
         filters = [f"{g} {number}" for g in groups for number in scenarios.device_filters(g)]
         return {"mounts": mounts.splitlines(), "cgroups": groups, "files": files,
-                "device filters": filters,
+                "device filters": filters, "others": self.scenario.left(),
                 "state": os.listdir(t.state_dir), "temporary": self.in_common_places()}
 
     def in_common_places(self):
@@ -124,6 +127,8 @@ class Lab:
     def clean_up(self):
         """`delete --force`, and then there must be nothing."""
         self.scenario.ready = False
+        # A pid namespace ends when all of its processes were reaped: what a killed command added is ours to reap.
+        hostside.reap()
         result = self.t.rt("delete", "--force", self.id, check=False, timeout=LIMIT)
         if result.rc or result.err:
             raise Misbehaviour(f"delete --force: exit status {result.rc}: {result.err.strip()}")
@@ -337,7 +342,7 @@ class Runner:
         os.chmod(f"{tools}/preload.so", 0o755)
 
     def jobs(self):
-        for name, scenario in scenarios.SCENARIOS.items():
+        for name, scenario in SCENARIOS.items():
             for flavor in FLAVORS:
                 if flavor in scenario.flavors and flavor in self.options.flavor and \
                         re.search(self.options.scenario, name):

@@ -72,11 +72,12 @@ class Scenario:
     payload = PAYLOAD
     serves = False         # the container survives the command
     flavors = ("root", "rootless", "v2")
+    own_rootfs = False     # one that may be written to
     change = {}
 
     def __init__(self, t, name):
         self.t, self.name = t, name
-        self.bundle = t.bundle(self.payload, mutate=self.mutate)
+        self.bundle = t.bundle(self.payload, mutate=self.mutate, own_rootfs=self.own_rootfs)
         self.ready = False
         self.prepare()
 
@@ -116,6 +117,10 @@ class Scenario:
     def tolerates(self, fault, result):
         """Whether this fault may make a success differ: an image's passwd file may be anything."""
         return fault.process == "init" and fault.phase == "inside.environment"
+
+    def left(self):
+        """What a command could leave behind where nobody else looks."""
+        return []
 
     # ---- for the scenarios below ----
 

@@ -160,21 +160,14 @@ static void explain_death(const struct launch *l, struct crun_error *err)
 			"read from the init process: it ended without a word");
 }
 
-/* EPIPE may be another socket's: init is well then, and waits for us. Its files in /proc go before the channel is hung up. */
+/*
+ * EPIPE may be another socket's: init is well then, and waits for us. Other failures may be about what a dead process has no more, its files in
+ * /proc and its cgroup, and these go before the channel is hung up.
+ */
 static bool init_is_gone(const struct launch *l, int errnum)
 {
-	switch (errnum) {
-	case EPIPE:
-	case ECONNRESET:
-		return channel_is_hung_up(&l->channel);
-	case ESRCH:
-	case ENOENT:
-	case EACCES:
-	case EPERM:
-		return payload_died_before(l->pid);
-	default:
-		return false;
-	}
+	return errnum == EPIPE || errnum == ECONNRESET ? channel_is_hung_up(&l->channel)
+						       : payload_died_before(l->pid);
 }
 
 void launch_prefer_inits_word(struct launch *l, struct crun_error *err)
@@ -182,7 +175,8 @@ void launch_prefer_inits_word(struct launch *l, struct crun_error *err)
 	struct crun_error word;
 
 	if (l->pid <= 0 || l->channel.fd < 0 || l->channel.heard_failure ||
-	    err->kind == KIND_HOOK || !init_is_gone(l, err->errnum))
+	    err->kind == KIND_HOOK || err->kind == KIND_TIMEOUT || err->kind == KIND_INTERRUPTED ||
+	    !init_is_gone(l, err->errnum))
 		return;
 	if (channel_expect_eof(&l->channel, NULL, &word) == 0)
 		explain_death(l, err);
