@@ -143,6 +143,10 @@ class Test:
     def skip(self, reason):
         raise Skip(reason)
 
+    def needs_linux(self, major, minor, what):
+        if hostside.kernel() < (major, minor):
+            self.skip(f"{what}: Linux {major}.{minor} and newer")
+
     def need_controllers(self, *names):
         for name in names:
             if not hostside.has_controller(name):

@@ -5,6 +5,7 @@ import ctypes
 import errno
 import hashlib
 import os
+import re
 import signal
 import stat
 import time
@@ -267,6 +268,11 @@ def cpu_ticks(pid):
     with open(f"/proc/{pid}/stat", encoding="ascii") as source:
         fields = source.read().rpartition(")")[2].split()
     return int(fields[11]) + int(fields[12])
+
+
+def kernel():
+    """(major, minor) of the running kernel."""
+    return tuple(int(part) for part in re.match(r"(\d+)\.(\d+)", os.uname().release).groups())
 
 
 def needs_userfaultfd(t):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Idmapped mounts: whose files are seen inside, whose files are written, and what is refused."""
 
+import functools
 import os
 import struct
 import subprocess
@@ -10,6 +11,15 @@ from harness import flavors
 
 HOST = 100000   # where the ids of the containers with a user namespace begin
 MS_PRIVATE = 1 << 18
+
+
+def idmapped(test):
+    """For a test of what kernels have that can: what the others say is in test_missing_syscalls.py."""
+    @functools.wraps(test)
+    def wrapped(t):
+        t.needs_linux(5, 12, "idmapped mounts")
+        test(t)
+    return wrapped
 
 
 def ids(inside, outside, size):
@@ -70,6 +80,7 @@ SHOW = "stat -c '%u %g' /tmp/file; touch /tmp/new && stat -c '%u %g' /tmp/new"
 # ---- mappings of the mount's own --------------------------------------------------------------
 
 
+@idmapped
 def test_owners_are_shifted_both_ways(t):
     # uid 0 of the disk is 2000 here: the container's root has no id on the disk, 2000 has.
     for source in sources(t):
@@ -82,6 +93,7 @@ def test_owners_are_shifted_both_ways(t):
         assert owner(os.path.join(source, "file")) == (0, 0)
 
 
+@idmapped
 def test_mappings_without_the_option_are_used(t):
     source = sources(t)[1]
     bundle = with_mounts(t, volume(source, "rbind", uids=ids(0, 7, 1), gids=ids(0, 8, 1)),
@@ -89,6 +101,7 @@ def test_mappings_without_the_option_are_used(t):
     assert t.run_container(bundle).out == "7 8\n"
 
 
+@idmapped
 def test_spelling_of_engines(t):
     source = sources(t)[1]
     os.chown(os.path.join(source, "file"), 11, 1)
@@ -101,6 +114,7 @@ def test_spelling_of_engines(t):
     assert t.run_container(bundle).out == "11 31\n"
 
 
+@idmapped
 def test_an_id_without_a_mapping_is_nobody_and_cannot_write(t):
     source = sources(t)[1]
     os.chown(os.path.join(source, "file"), 50, 50)
@@ -112,6 +126,7 @@ def test_an_id_without_a_mapping_is_nobody_and_cannot_write(t):
     assert not os.path.exists(os.path.join(source, "new"))
 
 
+@idmapped
 def test_several_mounts_share_or_differ(t):
     one, two = sources(t)
     first, second = ids(0, 20, 1), ids(0, 30, 1)
@@ -123,6 +138,7 @@ def test_several_mounts_share_or_differ(t):
     assert t.run_container(bundle).out == "20 20\n30 30\n20 20\n0 0\n"
 
 
+@idmapped
 def test_a_single_file_can_be_mapped(t):
     source = t.file("plain", "text\n")
     bundle = with_mounts(t, volume(source, "bind", "idmap=uids=0-9-1;gids=0-9-1",
@@ -130,6 +146,7 @@ def test_a_single_file_can_be_mapped(t):
     assert t.run_container(bundle).out == "9 9\n"
 
 
+@idmapped
 def test_flags_and_mapping_go_together(t):
     source = sources(t)[1]
     bundle = with_mounts(t, volume(source, "bind", "ro", "nosuid", "idmap=uids=0-0-9;gids=0-0-9"),
@@ -142,6 +159,7 @@ def test_flags_and_mapping_go_together(t):
 # ---- the container's user namespace -----------------------------------------------------------
 
 
+@idmapped
 def test_containers_own_mapping(t):
     for source in sources(t):
         for option in ("idmap", "ridmap"):
@@ -156,6 +174,7 @@ def test_containers_own_mapping(t):
         assert t.run_container(bundle).out == "65534 65534\n"
 
 
+@idmapped
 def test_mapping_of_its_own_in_a_container_with_a_user_namespace(t):
     # What containerd sends: the host ids are the host's, seen through the container's map.
     source = sources(t)[0]
@@ -165,6 +184,7 @@ def test_mapping_of_its_own_in_a_container_with_a_user_namespace(t):
     assert t.run_container(bundle).out == "5 5\n"
 
 
+@idmapped
 def test_joined_user_namespace_gives_its_mapping(t):
     source = sources(t)[1]
     holder = with_mounts(t, args="sleep 60", userns=ids(0, HOST, 1000))
@@ -186,6 +206,7 @@ def nested(t):
     return source
 
 
+@idmapped
 def test_idmap_is_for_the_top_and_ridmap_for_everything_below(t):
     source = nested(t)
     mapping = ids(0, 40, 10)
@@ -203,6 +224,7 @@ def new_tmpfs(*options, **more):
                  "options": list(options)}, **more)
 
 
+@idmapped
 def test_new_tmpfs_is_mapped(t):
     mapping = ids(0, 60, 10)
     bundle = with_mounts(t, new_tmpfs("idmap", "mode=777", uidMappings=mapping,
@@ -212,6 +234,7 @@ def test_new_tmpfs_is_mapped(t):
     assert t.run_container(bundle.save()).out == "60 60 777\n61\n"
 
 
+@idmapped
 def test_copied_up_files_are_mapped(t):
     bundle = with_mounts(t, dict(new_tmpfs("tmpcopyup", "idmap=uids=0-5-9;gids=0-6-9"),
                                  destination="/data"), own_rootfs=True,
@@ -231,6 +254,7 @@ def refused(t, *mounts, has, userns=None):
     t.assert_no_trace(bundle)
 
 
+@idmapped
 def test_file_system_that_cannot_be_mapped_is_named(t):
     option = "idmap=uids=0-1-10;gids=0-1-10"
     for source, name in (("/proc", "proc"), ("/sys", "sysfs")):
@@ -241,6 +265,7 @@ def test_file_system_that_cannot_be_mapped_is_named(t):
                 has=[f"the {kind} file system cannot be idmapped"])
 
 
+@idmapped
 def test_file_system_below_that_cannot_be_mapped_is_named(t):
     source = nested(t)
     inner = os.path.join(source, "sub", "proc")
@@ -288,6 +313,7 @@ def idmapped_on_the_host(source, target, namespace):
     os.close(tree)
 
 
+@idmapped
 def test_a_mount_is_mapped_only_once(t):
     source, target = sources(t)[1], t.mkdir("target")
     holder = with_mounts(t, userns=ids(0, HOST, 1000))
@@ -310,6 +336,7 @@ def in_a_user_namespace(t, script, bundle):
     return err
 
 
+@idmapped
 def test_root_of_a_user_namespace_learns_whose_the_file_system_is(t):
     source = sources(t)[0]
     mapping = ids(0, 0, 1)
@@ -320,6 +347,7 @@ def test_root_of_a_user_namespace_learns_whose_the_file_system_is(t):
     assert "user.max_user_namespaces" in in_a_user_namespace(t, script, bundle)
 
 
+@idmapped
 def test_no_helper_and_no_namespace_stays(t):
     source = sources(t)[1]
     mapping = ids(0, 40, 10)

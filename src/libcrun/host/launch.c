@@ -75,6 +75,9 @@ static int select_cgroup(struct launch *l, struct crun_error *err)
 		r = cgroup_owner_check(l->ctx, l->cgroup, err);
 	if (r < 0)
 		return r;
+	/* The helper would be in that namespace already, from where clone3 does not see ours (mount option nsdelegate): ENOENT. */
+	if (l->plan->ns[NS_CGROUP].action == NS_JOIN)
+		cgroup_cannot_clone(l->cgroup);
 	plan_birth(l);
 	return 0;
 }
