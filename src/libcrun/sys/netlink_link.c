@@ -4,11 +4,13 @@
 
 #include "base/cleanup.h"
 #include "sys/netlink.h"
+#include "sys/ret.h"
 
 #include <errno.h>
 #include <linux/if_link.h>
 #include <net/if.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #ifndef RTEXT_FILTER_SKIP_STATS
@@ -127,9 +129,10 @@ int sys_link_set_up(int fd, int index)
 	return netlink_talk(fd, &request, NULL, NULL);
 }
 
-int sys_link_up(int index)
+int sys_loopback_up(void)
 {
-	_cleanup_close_ int fd = sys_netlink_open();
+	struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+	_cleanup_close_ int fd = SYS_RET(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 
-	return fd < 0 ? fd : sys_link_set_up(fd, index);
+	return fd < 0 ? fd : SYS_RET(ioctl(fd, SIOCSIFFLAGS, &request));
 }

@@ -29,5 +29,8 @@ int sys_link_move(int fd, int index, int netns_fd, const char *name);
 
 int sys_link_set_up(int fd, int index);
 
-/* The same in the calling thread's network namespace. The loopback interface of a new one has index 1. */
-int sys_link_up(int index);
+/*
+ * The loopback interface of the calling thread's network namespace, by netdevice(7): any socket takes that call, and one of the family
+ * AF_UNIX is made and gone in less time than rtnetlink takes for its answer. Of the flags that it sets a new namespace's has none.
+ */
+int sys_loopback_up(void);

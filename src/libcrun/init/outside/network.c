@@ -6,7 +6,7 @@
 
 int phase_network(struct outside *o, struct crun_error *err)
 {
-	int r = sys_link_up(1);
+	int r = sys_loopback_up();
 
 	(void)o;
 	if (r < 0)
