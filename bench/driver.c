@@ -49,6 +49,16 @@ static long long now_ns(void)
 	return ts.tv_sec * 1000000000LL + ts.tv_nsec;
 }
 
+/* Of all that was collected, and of what that had collected. */
+static long long cpu_ns(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_CHILDREN, &usage);
+	return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000000LL +
+	       (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1000LL;
+}
+
 /* Replace each word "@" by the container's name; out has room for MAX_WORDS and a NULL. */
 static void fill_in(char **words, char *name, char **out)
 {
@@ -199,6 +209,6 @@ int main(int argc, char **argv)
 			run_chain(&job, serial);
 	end = now_ns();
 
-	printf("%lld %ld\n", end - start, job.max_rss_kib);
+	printf("%lld %ld %lld\n", end - start, job.max_rss_kib, cpu_ns());
 	return 0;
 }

@@ -54,10 +54,11 @@ def ratio(row, key):
     return f"{row[key]:.2f}" + (f" ({interval[0]:.2f}–{interval[1]:.2f})" if interval else "")
 
 
-def head_line(host, rounds):
+def head_line(document, kernel):
+    host = document["host"]
     private = " (private mount namespace)" if host["private_v2"] else ""
-    return (f"Linux {host['kernel']} {host['machine']}, {host['cpus']} CPUs, cgroup {host['cgroup']}"
-            f"{private}, {rounds} rounds, load {host['load']:.1f}, {host['date']}")
+    return (f"Linux {kernel} {host['machine']}, {host['cpus']} CPUs, cgroup {host['cgroup']}{private}, "
+            f"{document['clock']}, {document['rounds']} rounds, load {host['load']:.1f}, {host['date']}")
 
 
 def left_out(skipped):
@@ -70,7 +71,7 @@ def left_out(skipped):
 
 def print_table(document):
     rows, base = document["results"], document["base"]
-    print(head_line(document["host"], document["rounds"]))
+    print(head_line(document, document["host"]["kernel"]))
     for runtime in document["runtimes"]:
         print(f"  {runtime['name']}: {runtime['path']} ({runtime['version']})")
     width = max([len(r["runtime"]) for r in rows] + [7])
@@ -96,8 +97,7 @@ def print_markdown(document):
     rows, base = document["results"], document["base"]
     names = [r["name"] for r in document["runtimes"]]
     first = names[0] if names else None
-    host = dict(document["host"], kernel=document["host"]["kernel"].split("-")[0])
-    print(head_line(host, document["rounds"]) + ".")
+    print(head_line(document, document["host"]["kernel"].split("-")[0]) + ".")
     print("; ".join(f"{r['name']}: {r['version']}" for r in document["runtimes"]) + ".")
     print()
     print("| work | " + " | ".join(names) + f" | {first} / {base} | {first} / floor |")

@@ -61,7 +61,7 @@ def check_that_ratios_are_to_the_peer_and_of_parse_to_the_tree():
                          "private_v2": True, "load": 0.0, "date": "d"},
                 "runtimes": [{"name": n, "path": "/secret/" + n, "version": "1"}
                              for n in ("ours", "crun", "floor")],
-                "rounds": 9, "base": "crun", "results": list(rows.values()), "skipped": [], "notes": []}
+                "rounds": 9, "clock": "time", "base": "crun", "results": list(rows.values()), "skipped": [], "notes": []}
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         report.print_markdown(document)
