@@ -13,13 +13,13 @@ NAME = re.compile(r"`[^`]+`|(^|[ (])/\S|\bprocess \d")
 THINGS = re.compile(
     r"\b(the init process|the runtime|the old root|our own code|init's progress|the seccomp program|"
     r"the terminal|session keyring|loopback interface|namespaces?|the new mount namespace|the options|"
-    r"the empty directory|systemd|the configuration|the list|the state|the container's root|list of processes|"
+    r"the empty directory|the working directory|systemd|the configuration|the list|the state|the container's root|list of processes|"
     r"the start gate|the log|device rules|set [A-Z_]+|the device filter|the helper|sysctls?|hooks?|the record)\b")
 # Where more can be said than the errno does: the end of a process, the usual reason, a state of the container.
 BETTER = re.compile(
     r"read from the (init process|runtime): |newuidmap|newgidmap|no more namespaces: |"
     r"its init process does not wait for a start|it is being started already|"
-    r"out of memory|can be seen|was killed by signal|hook \d+ `\S+` failed|is damaged: |container does not exist: |"
+    r"out of memory|can be seen|leaves no room for|was killed by signal|hook \d+ `\S+` failed|is damaged: |container does not exist: |"
     r"cannot start container|the helper that joins namespaces for it was killed")
 
 
@@ -34,7 +34,7 @@ def missing(fault, text):
     if not line:
         return "no message"
     message = line.group(1)
-    if ": " not in message:
+    if ": " not in message and not BETTER.search(message):
         return "a message without a reason"
     words = set(re.findall(r"[a-z_0-9]+", message))
     if not NAME.search(message) and not THINGS.search(message) and not words & CALLS:

@@ -71,7 +71,8 @@ bool cg_has_file(const struct cg_dir *dir, const char *file)
 {
 	struct stat st;
 
-	return sys_fstatat(dir->fd, file, &st) >= 0;
+	/* Of what cannot be looked at, the write says why. */
+	return sys_fstatat(dir->fd, file, &st) != -ENOENT;
 }
 
 int cg_read_u64(const struct cg_dir *dir, const char *file, uint64_t *ret)

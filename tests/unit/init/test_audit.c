@@ -128,6 +128,48 @@ static void preserve(void)
 	open_fd();
 }
 
+/* The number of a descriptor may be above the limit that came into force later. */
+static void open_high_fd_and_lower(rlim_t limit)
+{
+	struct rlimit now;
+
+	getrlimit(RLIMIT_NOFILE, &now);
+	(void)!dup2(0, 1020);
+	now.rlim_cur = limit;
+	setrlimit(RLIMIT_NOFILE, &now);
+}
+
+static void high_fd_and_limit(void)
+{
+	open_high_fd_and_lower(10);
+}
+
+static void high_fd_and_no_limit(void)
+{
+	open_high_fd_and_lower(0);
+}
+
+static void very_high_fd(void)
+{
+	struct rlimit now;
+
+	getrlimit(RLIMIT_NOFILE, &now);
+	now.rlim_cur = now.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &now);
+	(void)!dup2(0, 3000);
+}
+
+TEST(open_file_with_a_high_number)
+{
+	struct rlimit now;
+
+	CHECK_INT(getrlimit(RLIMIT_NOFILE, &now), 0);
+	CHECK_STR(after(high_fd_and_limit), "self-audit: file descriptor 1020 is open");
+	CHECK_STR(after(high_fd_and_no_limit), "self-audit: file descriptor 1020 is open");
+	if (now.rlim_max > 3000)
+		CHECK_STR(after(very_high_fd), "self-audit: file descriptor 3000 is open");
+}
+
 TEST(open_file)
 {
 	CHECK_STR(after(open_fd), "self-audit: file descriptor 7 is open");

@@ -8,31 +8,62 @@
 #include "sys/cred.h"
 #include "sys/file.h"
 #include "sys/process.h"
+#include "sys/ret.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Ours are low numbers; what the caller left open above was closed as a range. */
-#define FDS_LOOKED_AT	  1024
+/* What somebody may have left open is looked for up to here, so many numbers at a time. */
+#define FDS_LOOKED_AT	  65536
+#define FDS_AT_ONCE	  1024
 
 #define differs(err, ...) err_set(err, CODE_SELF_AUDIT, EPERM, "self-audit: " __VA_ARGS__)
 
+static bool is_wanted(const struct last *last, int fd)
+{
+	return fd == last->channel->fd || (last->filtered && filtered_holds(last->filtered, fd));
+}
+
+/* One poll(2) tells of many numbers; of no more than RLIMIT_NOFILE, which may be low by now, while what is open may be above. */
+static int open_one(const struct last *last, int first, int len)
+{
+	static struct pollfd fds[FDS_AT_ONCE];
+
+	for (int i = 0; i < len; i++)
+		fds[i] = (struct pollfd){.fd = first + i};
+	if (poll(fds, (nfds_t)len, 0) < 0)
+		return -errno;
+	for (int i = 0; i < len; i++) {
+		if (!(fds[i].revents & POLLNVAL) && !is_wanted(last, fds[i].fd))
+			return fds[i].fd;
+	}
+	return 0;
+}
+
 int audit_fds(const struct last *last, struct crun_error *err)
 {
-	int first = 3 + (int)last->plan->process.preserve_fds;
+	int first = 3 + (int)last->plan->process.preserve_fds, step = FDS_AT_ONCE;
+	struct rlimit limit;
 
-	for (int fd = first; fd < FDS_LOOKED_AT; fd++) {
-		if (fd == last->channel->fd || fcntl(fd, F_GETFD) < 0)
-			continue;
-		if (last->filtered && filtered_holds(last->filtered, fd))
-			continue;
-		return differs(err, "file descriptor %d is open", fd);
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < FDS_AT_ONCE)
+		step = limit.rlim_cur > 0 ? (int)limit.rlim_cur : 1;
+	for (int fd = first; fd < FDS_LOOKED_AT; fd += step) {
+		int r = open_one(last, fd, step);
+
+		/* A limit of 0 leaves only the slow way, and nothing that could be opened. */
+		if (r == -EINVAL)
+			r = fcntl(fd, F_GETFD) >= 0 && !is_wanted(last, fd) ? fd : 0;
+		if (r < 0)
+			return err_sys(err, r, "self-audit: look for open file descriptors");
+		if (r > 0)
+			return differs(err, "file descriptor %d is open", r);
 	}
 	return 0;
 }
@@ -165,9 +196,13 @@ int audit_process(const struct launch_plan *plan, struct crun_error *err)
 	struct sigaction action;
 	sigset_t mask;
 	mode_t now;
+	int r;
 
 	/* As in inside/cwd.c: "(unreachable)" in front is a directory that is not below our root (CVE-2024-21626). */
-	if (syscall(SYS_getcwd, cwd, sizeof(cwd)) < 0 || cwd[0] != '/')
+	r = SYS_RET((int)syscall(SYS_getcwd, cwd, sizeof(cwd)));
+	if (r < 0 && r != -ENOENT)
+		return err_sys(err, r, "self-audit: find out the working directory");
+	if (r < 0 || cwd[0] != '/')
 		return differs(err, "the working directory is not below the container's root");
 	now = umask(0);
 	umask(now);
