@@ -6,6 +6,7 @@
 #include "sys/anon.h"
 #include "sys/file.h"
 #include "sys/io.h"
+#include "sys/mount.h"
 #include "sys/process.h"
 
 #include <errno.h>
@@ -193,29 +194,6 @@ static bool same_file_elsewhere(const struct statx *a, const struct statx *b)
 	       a->stx_mnt_id != b->stx_mnt_id;
 }
 
-/*
- * Our binary through another mount than the one that it was executed from, or FD_NONE. In a mount namespace that was
- * made since, every path leads to one. The kernel counts a mapping as one of the old executable by its mount and name,
- * so these may stay, and no page of code needs to be copied: that is most of the cost.
- */
-static int open_twin(void)
-{
-	struct statx old, twin;
-	char path[4096];
-	int fd;
-
-	if (sys_readlinkat(AT_FDCWD, "/proc/self/exe", path, sizeof(path)) < 0)
-		return FD_NONE;
-	fd = sys_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-	if (fd < 0)
-		return FD_NONE;
-	if (statx(AT_FDCWD, "/proc/self/exe", 0, STATX_INO | STATX_MNT_ID, &old) < 0 ||
-	    statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &twin) < 0 ||
-	    !same_file_elsewhere(&old, &twin))
-		close_fd(&fd);
-	return fd;
-}
-
 /* Opens FD's file again, read-only: the kernel takes no file for an executable that somebody may write to. */
 static int reopen_read_only(int fd)
 {
@@ -223,6 +201,40 @@ static int reopen_read_only(int fd)
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	return sys_openat(AT_FDCWD, path, O_RDONLY, 0);
+}
+
+/* FD if it is the file that we execute, through another mount; else FD_NONE, and FD is closed. */
+static int twin_or_none(int fd)
+{
+	struct statx old, twin;
+
+	if (fd >= 0 && statx(AT_FDCWD, "/proc/self/exe", 0, STATX_INO | STATX_MNT_ID, &old) == 0 &&
+	    statx(fd, "", AT_EMPTY_PATH, STATX_INO | STATX_MNT_ID, &twin) == 0 &&
+	    same_file_elsewhere(&old, &twin))
+		return fd;
+	close_fd(&fd);
+	return FD_NONE;
+}
+
+/*
+ * Our binary through another mount than the one that it was executed from, or FD_NONE. In a mount namespace that was
+ * made since, every path leads to one; in the old one a copy of the mount does, which nobody else sees, and which ends with the
+ * mappings. The kernel counts a mapping as one of the old executable by its mount and name,
+ * so these may stay, and no page of code needs to be copied: that is most of the cost.
+ */
+static int open_twin(void)
+{
+	_cleanup_close_ int tree = FD_NONE;
+	char path[4096];
+	int fd;
+
+	if (sys_readlinkat(AT_FDCWD, "/proc/self/exe", path, sizeof(path)) < 0)
+		return FD_NONE;
+	fd = twin_or_none(sys_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0));
+	if (fd >= 0)
+		return fd;
+	tree = sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE);
+	return tree < 0 ? FD_NONE : twin_or_none(reopen_read_only(tree));
 }
 
 /* Only a sealed file in memory is safe from whom it is to protect us against: there is no way round. */
