@@ -13,5 +13,5 @@ struct sys_mount_place {
 	int is_mount_root; /* the file is where its mount begins */
 };
 
-/* Fills *ret for the file FD (any kind of fd). Returns 0, -EOPNOTSUPP before 5.8, or another -errno. */
+/* Fills *ret for the file FD (any kind of fd). Returns 0, -EOPNOTSUPP before 5.8 or without the call, or another -errno. */
 int sys_mount_place(int fd, struct sys_mount_place *ret);

@@ -152,9 +152,22 @@ static int make_on_stage(struct outside *o, const struct instance *in, struct cr
 	return r;
 }
 
-/* Returns the detached mount of a new instance, or that on the stage. */
+/* fsmount(2) knows `nosymfollow` since 5.14; mount(2), which changes what is attached, since 5.10. */
+static int fsmount_for(int fs_fd, uint64_t attrs, struct mount_change *later)
+{
+	int r = sys_fsmount(fs_fd, (unsigned)attrs);
+
+	if (r != -EINVAL || !(attrs & MOUNT_ATTR_NOSYMFOLLOW))
+		return r;
+	r = sys_fsmount(fs_fd, (unsigned)(attrs & ~(uint64_t)MOUNT_ATTR_NOSYMFOLLOW));
+	if (r >= 0)
+		later->rec_set |= MOUNT_ATTR_NOSYMFOLLOW;
+	return r;
+}
+
+/* Returns the detached mount of a new instance, or that on the stage; for *later see mount_fs(). */
 static int make_instance(struct outside *o, const struct mount_op *op, const char *skip,
-			 const char *extra_mode, struct crun_error *err)
+			 const char *extra_mode, struct mount_change *later, struct crun_error *err)
 {
 	struct instance in = {.op = op, .skip = skip, .extra_mode = extra_mode, .fs_fd = FD_NONE};
 	int r;
@@ -163,7 +176,7 @@ static int make_instance(struct outside *o, const struct mount_op *op, const cha
 		return make_on_stage(o, &in, err);
 	r = configure(o, &in, err);
 	if (r >= 0) {
-		r = sys_fsmount(in.fs_fd, (unsigned)initial_attrs(op));
+		r = fsmount_for(in.fs_fd, initial_attrs(op), later);
 		if (r < 0)
 			(void)failed(&in, r, "fsmount", err);
 	}
@@ -274,7 +287,7 @@ static int second_attempt(struct outside *o, const struct mount_op *op, int r,
 	/* gid=5 is the tty group of the distributions, which a small id mapping does not have. */
 	if (str_eq(op->fstype, "devpts") && r == -EINVAL && in_userns(o) &&
 	    has_parameter(op, "gid"))
-		return make_instance(o, op, "gid", extra_mode, err);
+		return make_instance(o, op, "gid", extra_mode, later, err);
 	if (str_eq(op->fstype, "sysfs") && r == -EPERM)
 		return bind_host_sys(o, op, later, err);
 	if (str_eq(op->fstype, "proc") && r == -EPERM)
@@ -381,8 +394,8 @@ int mount_fs(struct outside *o, const struct mount_op *op, struct crun_error *er
 	}
 	if (is_tmpfs && !t.created && !has_parameter(op, "mode"))
 		extra_mode = mode_of(&t, mode, sizeof(mode));
-	fd = make_instance(o, op, NULL, extra_mode, err);
-	as_made = fd >= 0 && !mount_stage_is_open(&o->stage);
+	fd = make_instance(o, op, NULL, extra_mode, &later, err);
+	as_made = fd >= 0 && !later.rec_set && !mount_stage_is_open(&o->stage);
 	if (fd < 0)
 		fd = second_attempt(o, op, fd, extra_mode, &later, err);
 	if (fd < 0)
