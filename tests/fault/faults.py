@@ -54,6 +54,8 @@ ERRNOS = {
 NOT_THERE = (
     ("outside.shield", "write", "EINTR"), ("inside.seal", "openat2", "EACCES"),
     ("outside.masks", "openat2", "EACCES"),
+    # `create` has succeeded by then.
+    ("last.ready", "recvmsg", "kill"), ("last.ready", "accept4", "kill"),
 )
 # They take place and report a failure all the same: a descriptor is closed whatever close(2) says.
 TAKE_PLACE = ("close", "fsync")
@@ -136,6 +138,7 @@ class Record:
             actions = [(e, 1) for e in errnos] + [("eof", 1)] * (call in READS)
             if actions:
                 actions += [("kill", 2), ("stop", 4)]
+            actions = [(a, rank) for a, rank in actions if (phase, call, a) not in NOT_THERE]
             for position, (action, rank) in enumerate(actions):
                 if position == 0 and (path, call) not in first:
                     rank = 0

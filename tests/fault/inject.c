@@ -362,15 +362,28 @@ static int handle_stop(struct process *p, int status)
 	return all.fired && !p->faulty ? -1 - number : number;
 }
 
+/* Between the two stops of a call that does not take place: let go there, it would fail with ENOSYS. */
+static bool is_busy(void)
+{
+	for (size_t i = 0; i < all.len; i++)
+		if (all.list[i].faulty)
+			return true;
+	return false;
+}
+
 static void watch(void)
 {
-	for (;;) {
+	bool main_ended = false;
+
+	while (!main_ended || is_busy()) {
 		struct process *p;
 		int status, number;
 		pid_t pid = waitpid(-1, &status, __WALL);
 
 		if (pid < 0 && errno == EINTR)
 			continue;
+		if (pid < 0 && main_ended)
+			return;
 		if (pid < 0)
 			fail("wait");
 		if (WIFEXITED(status) || WIFSIGNALED(status)) {
@@ -379,7 +392,8 @@ static void watch(void)
 				continue;
 			all.main_status = status;
 			/* The kernel lets go of what is left when we end. */
-			return;
+			main_ended = true;
+			continue;
 		}
 		p = find_or_add(pid);
 		number = handle_stop(p, status);
@@ -516,5 +530,7 @@ int main(int argc, char **argv)
 	sigaction(SIGALRM, &on_alarm, NULL);
 	start(argv + i, user);
 	watch();
+	if (stopped)
+		kill(stopped, SIGCONT);
 	report(reported);
 }
