@@ -86,10 +86,11 @@ static int current_flags(int fd, unsigned long *ret)
 		if ((unsigned long)st.f_flags & attr_names[i].st)
 			ms |= attr_names[i].ms;
 	}
+	/* One of them always: without any of the four that follow a remount keeps them all, `nodiratime` too. */
 	if (st.f_flags & ST_NOATIME_)
 		ms |= MS_NOATIME;
-	else if (!(st.f_flags & ST_RELATIME_))
-		ms |= MS_STRICTATIME;
+	else
+		ms |= st.f_flags & ST_RELATIME_ ? MS_RELATIME : MS_STRICTATIME;
 	if (st.f_flags & ST_NODIRATIME_)
 		ms |= MS_NODIRATIME;
 	*ret = ms;
