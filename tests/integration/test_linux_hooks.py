@@ -169,6 +169,13 @@ def test_working_directory_of_hooks(t):
         assert noted(t, bundle, stage).strip() == want, stage
 
 
+def test_umask_of_hooks_is_the_callers(t):
+    bundle = with_hooks(t, **{stage: [noting(t, stage, "umask")] for stage in STAGES})
+    t.run_container(bundle, preexec_fn=lambda: os.umask(0o027))
+    for stage in STAGES:   # in the container it is the payload's
+        assert noted(t, bundle, stage) == ("0022\n" if stage in INSIDE else "0027\n"), stage
+
+
 def test_arguments_are_the_hooks_and_default_to_the_path(t):
     script = t.file("script", '#!/bin/sh\nprintf "%s|" "$0" "$@" >' + t.path("mark/args"), 0o755)
     bundle = with_hooks(t, createRuntime=[{"path": script, "args": ["zero", "one two", ""]}])

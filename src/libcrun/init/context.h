@@ -20,6 +20,8 @@ struct outside {
 	const struct launch_plan *plan;
 	const struct birth *birth;
 	struct channel *channel;
+	/* Ours is 0; createContainer hooks run with the caller's. */
+	mode_t callers_umask;
 	int root_fd; /* the container's root, on its own mount; FD_NONE until the `rootfs` phase */
 	int host_root_fd; /* "/" until `pivot`, in a mount namespace of our own; else FD_NONE */
 	int proc_fd;	  /* a verified procfs of the host, to reach /proc/sys and our own files */

@@ -153,6 +153,7 @@ static int run_outside(const struct init_args *args, struct outside *o, struct c
 		.plan = args->plan,
 		.birth = args->birth,
 		.channel = o->channel,
+		.callers_umask = umask(0),
 		.root_fd = FD_NONE,
 		.host_root_fd = FD_NONE,
 		.label_fd = FD_NONE,
@@ -303,7 +304,6 @@ void init_main(void *data)
 	if (args->birth->join_after & (1U << NS_TIME) || args->plan->ns[NS_TIME].action == NS_NEW)
 		trace_leave_clock();
 	span = enter_domain(DOMAIN_ALL);
-	umask(0);
 	(void)sys_prctl(PR_SET_NAME, (unsigned long)INIT_COMM, 0);
 	/* The runtime may be killed at any time: what it has not finished must not live on (cleared once READY was said). */
 	(void)sys_prctl(PR_SET_PDEATHSIG, SIGKILL, 0);

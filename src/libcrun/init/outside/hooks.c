@@ -6,6 +6,8 @@
 #include "init/hook_state.h"
 #include "sync/ladder.h"
 
+#include <sys/stat.h>
+
 int phase_hook_pause(struct outside *o, struct crun_error *err)
 {
 	int r = channel_send(o->channel, MSG_PAUSED, -1, err);
@@ -19,8 +21,13 @@ int phase_create_container_hooks(struct outside *o, struct crun_error *err)
 {
 	const struct oci_hooks *hooks = o->plan->config->hooks;
 	struct hook_state state;
+	int r;
 
 	init_hook_state(o->plan, o->host_pid, "creating", &state);
-	return hooks_run_list("createContainer", hooks->create_container,
-			      hooks->create_container_len, &state, NULL, err);
+	/* They are programs of the host's, like those of the host side: what they make must not be anybody's to write. */
+	umask(o->callers_umask);
+	r = hooks_run_list("createContainer", hooks->create_container, hooks->create_container_len,
+			   &state, NULL, err);
+	umask(0);
+	return r;
 }
