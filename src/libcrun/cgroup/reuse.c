@@ -167,6 +167,9 @@ void cg_detach_filters(const struct cgroup *cg)
 {
 	uint32_t ids[MAX_PROGRAMS];
 
+	/* Programs of others may have no name at all. */
+	if (!cg->filter_name[0])
+		return;
 	for (size_t i = 0; i < cg->hier_len; i++) {
 		const struct cg_hier *h = &cg->hier[i];
 		/* Without the power to ask, nothing could be attached. */

@@ -33,12 +33,36 @@ static void add_text(struct buf *key, const char *text)
 	buf_append(key, text ? text : "", len);
 }
 
-/* Another version of us may compile otherwise, another kernel knows other actions. */
+static void add_file(struct buf *key, const struct stat *st)
+{
+	add_number(key, st->st_dev);
+	add_number(key, st->st_ino);
+	add_number(key, (uint64_t)st->st_size);
+	add_number(key, (uint64_t)st->st_mtim.tv_sec);
+	add_number(key, (uint64_t)st->st_mtim.tv_nsec);
+	add_number(key, (uint64_t)st->st_ctim.tv_sec);
+	add_number(key, (uint64_t)st->st_ctim.tv_nsec);
+}
+
+/*
+ * Another build of us may compile otherwise, also of the same version, and with another library linked in. False: who we are is not to be told
+ * any more, because our file was replaced, or was put out of the container's reach (exe_shield.h).
+ */
+static bool add_ourselves(struct buf *key)
+{
+	struct stat st;
+
+	if (stat("/proc/self/exe", &st) < 0 || st.st_nlink == 0)
+		return false;
+	add_file(key, &st);
+	return true;
+}
+
+/* Another kernel knows other actions. */
 static void add_host(struct buf *key)
 {
 	struct utsname name = {0};
 
-	add_text(key, PACKAGE_VERSION " " GIT_COMMIT);
 	(void)uname(&name);
 	add_text(key, name.release);
 	add_text(key, name.version);
@@ -52,11 +76,7 @@ static void add_loader(struct buf *key)
 
 	if (stat("/etc/ld.so.cache", &st) < 0)
 		st = (struct stat){0};
-	add_number(key, st.st_dev);
-	add_number(key, st.st_ino);
-	add_number(key, (uint64_t)st.st_size);
-	add_number(key, (uint64_t)st.st_mtim.tv_sec);
-	add_number(key, (uint64_t)st.st_mtim.tv_nsec);
+	add_file(key, &st);
 	add_text(key, getenv("LD_LIBRARY_PATH"));
 	add_text(key, getenv("LD_PRELOAD"));
 }
@@ -103,7 +123,7 @@ int seccomp_compile_cached(const struct plan_seccomp *plan, int root_fd, struct 
 	const char *library;
 	int r;
 
-	if (plan->program)
+	if (plan->program || !add_ourselves(&key))
 		return seccomp_compile(plan, area, err);
 	make_key(plan, &key);
 	r = key.failed ? -ENOMEM : filter_cache_read(root_fd, &key, area);

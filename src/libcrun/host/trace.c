@@ -127,10 +127,11 @@ static void put_span(FILE *out, pid_t pid, uint64_t begin, uint64_t end, uint64_
 
 static void put_init(FILE *out, uint64_t over)
 {
-	uint32_t len = trace_area->len < TRACE_SPANS_MAX ? trace_area->len : TRACE_SPANS_MAX;
+	/* Init may write there while we read: each word is read once. */
+	uint32_t len = __atomic_load_n(&trace_area->len, __ATOMIC_ACQUIRE);
 
-	for (uint32_t i = 0; i < len; i++) {
-		const struct trace_span *s = &trace_area->spans[i];
+	for (uint32_t i = 0; i < len && i < TRACE_SPANS_MAX; i++) {
+		const volatile struct trace_span *s = &trace_area->spans[i];
 		char name[64];
 
 		if (!init_phase_name(s->phase, name, sizeof(name)))
@@ -170,8 +171,8 @@ static void put_trace(FILE *out)
 
 void libcrun_trace_end(int result)
 {
+	int error = 0;
 	FILE *out;
-	bool good;
 
 	if (!trace_area)
 		return;
@@ -180,15 +181,16 @@ void libcrun_trace_end(int result)
 	if (out) {
 		trace.fd = FD_NONE;
 		put_trace(out);
-		good = !ferror(out);
-		good = fclose(out) == 0 && good;
+		error = ferror(out) ? EIO : 0;
+		if (fclose(out) != 0)
+			error = errno;
 	} else {
-		good = false;
+		error = errno;
 	}
-	if (!good)
+	if (error)
 		/* The command has done what it had to do. Not a warning, which nobody sees by default. */
 		log_message(LOG_LEVEL_ERROR, "write the trace `%s`: %s", trace.path,
-			    strerror(errno));
+			    strerror(error));
 	close_fd(&trace.fd);
 	trace_unshare();
 }

@@ -19,7 +19,7 @@
 /* A host has a handful of profiles; who makes up a new one for each container does not fill the memory. */
 #define ENTRIES_MAX 64
 
-#define KEY_MAX	    (1024 * 1024)
+#define KEY_MAX	    (128 * 1024)
 
 static const char magic[8] = "crunsfc1";
 

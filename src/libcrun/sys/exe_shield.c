@@ -233,8 +233,11 @@ static int open_twin(void)
 	fd = twin_or_none(sys_openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0));
 	if (fd >= 0)
 		return fd;
+	/* Read-only: the mappings are a way to the file for whoever may use /proc/PID/map_files. */
 	tree = sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE);
-	return tree < 0 ? FD_NONE : twin_or_none(reopen_read_only(tree));
+	if (tree < 0 || sys_mount_setattr(tree, false, MOUNT_ATTR_RDONLY, 0, 0) < 0)
+		return FD_NONE;
+	return twin_or_none(reopen_read_only(tree));
 }
 
 /* Only a sealed file in memory is safe from whom it is to protect us against: there is no way round. */

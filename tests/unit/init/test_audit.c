@@ -122,6 +122,15 @@ static void open_fd(void)
 	(void)!dup2(0, 7);
 }
 
+/* poll(2) does not see it. */
+static void open_path(void)
+{
+	int fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	(void)!dup2(fd, 9);
+	close(fd);
+}
+
 static void preserve(void)
 {
 	plan.process.preserve_fds = 5;
@@ -173,6 +182,7 @@ TEST(open_file_with_a_high_number)
 TEST(open_file)
 {
 	CHECK_STR(after(open_fd), "self-audit: file descriptor 7 is open");
+	CHECK_STR(after(open_path), "self-audit: file descriptor 9 is open");
 	CHECK_STR(after(preserve), "");
 }
 

@@ -22,7 +22,17 @@ static bool is_missing(int r)
 
 static const struct mount_change tree_readonly = {.rec_set = MOUNT_ATTR_RDONLY};
 
-/* A clone of the tree at NAME in DIR, or with an empty NAME at DIR itself, gets the flag and covers it. */
+static bool is_link(int fd)
+{
+	struct stat st;
+
+	return sys_fstatat(fd, "", &st) < 0 || S_ISLNK(st.st_mode);
+}
+
+/*
+ * A clone of the tree at NAME in DIR, or with an empty NAME at DIR itself, gets the flag and covers it. Returns 1 for a symbolic link, which
+ * has to be looked up: some machines have them in /proc (device-tree).
+ */
 static int clone_readonly(const struct inside *in, int dir, const char *name,
 			  struct crun_error *err)
 {
@@ -36,6 +46,8 @@ static int clone_readonly(const struct inside *in, int dir, const char *name,
 		return 0;
 	if (clone < 0)
 		return err_sys(err, clone, "clone the mount");
+	if (*name && is_link(clone))
+		return 1;
 	r = mount_attr_change(clone, &tree_readonly);
 	if (r < 0 && r != -ENOSYS)
 		return err_sys(err, r, "make the clone read-only");
@@ -85,8 +97,11 @@ static int make_readonly(const struct inside *in, const struct kernel_dirs *dirs
 	const char *name;
 	int r, dir = in->old_mounts ? FD_NONE : kernel_dirs_find(dirs, path, &name);
 
-	if (dir >= 0)
-		return clone_readonly(in, dir, name, err);
+	if (dir >= 0) {
+		r = clone_readonly(in, dir, name, err);
+		if (r <= 0)
+			return r;
+	}
 	fd = inroot_open(in->root_fd, path, O_PATH);
 	if (is_missing(fd))
 		return 0;

@@ -20,8 +20,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* What somebody may have left open is looked for up to here, so many numbers at a time. */
+/* What somebody may have left open is looked for up to here, above FDS_ASKED so many numbers at a time. */
 #define FDS_LOOKED_AT	  65536
+#define FDS_ASKED	  1024
 #define FDS_AT_ONCE	  1024
 
 #define differs(err, ...) err_set(err, CODE_SELF_AUDIT, EPERM, "self-audit: " __VA_ARGS__)
@@ -31,7 +32,10 @@ static bool is_wanted(const struct last *last, int fd)
 	return fd == last->channel->fd || (last->filtered && filtered_holds(last->filtered, fd));
 }
 
-/* One poll(2) tells of many numbers; of no more than RLIMIT_NOFILE, which may be low by now, while what is open may be above. */
+/*
+ * One poll(2) tells of many numbers; of no more than RLIMIT_NOFILE, which may be low by now, while what is open may be above. It does not see
+ * descriptors with O_PATH: these are looked for one by one, where numbers are given out first.
+ */
 static int open_one(const struct last *last, int first, int len)
 {
 	static struct pollfd fds[FDS_AT_ONCE];
@@ -47,19 +51,28 @@ static int open_one(const struct last *last, int first, int len)
 	return 0;
 }
 
+static bool is_open(const struct last *last, int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0 && !is_wanted(last, fd);
+}
+
 int audit_fds(const struct last *last, struct crun_error *err)
 {
-	int first = 3 + (int)last->plan->process.preserve_fds, step = FDS_AT_ONCE;
+	int fd = 3 + (int)last->plan->process.preserve_fds, step = FDS_AT_ONCE;
 	struct rlimit limit;
 
+	for (; fd < FDS_ASKED; fd++) {
+		if (is_open(last, fd))
+			return differs(err, "file descriptor %d is open", fd);
+	}
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < FDS_AT_ONCE)
 		step = limit.rlim_cur > 0 ? (int)limit.rlim_cur : 1;
-	for (int fd = first; fd < FDS_LOOKED_AT; fd += step) {
+	for (; fd < FDS_LOOKED_AT; fd += step) {
 		int r = open_one(last, fd, step);
 
 		/* A limit of 0 leaves only the slow way, and nothing that could be opened. */
 		if (r == -EINVAL)
-			r = fcntl(fd, F_GETFD) >= 0 && !is_wanted(last, fd) ? fd : 0;
+			r = is_open(last, fd) ? fd : 0;
 		if (r < 0)
 			return err_sys(err, r, "self-audit: look for open file descriptors");
 		if (r > 0)
