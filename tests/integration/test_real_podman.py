@@ -375,7 +375,8 @@ def test_rootless(t, podman):
     podman.run("stop", "--time", "20", "talker")
     assert podman.run("wait", "talker").out == "5\n"
     podman.run("rm", "talker")
-    assert os.listdir(os.path.join(t.run_dir, "crun")) == []
+    # The directory of compiled filters stays.
+    assert set(os.listdir(os.path.join(t.run_dir, "crun"))) <= {".seccomp"}
     pty = podman.pty(":", "sh")
     pty.expect(r"# ")
     pty.send(b"stty size; exit 4\r")

@@ -95,6 +95,7 @@ class Runtime:
     def clean(self):
         """Deletes what is left; returns how many containers that were."""
         ids = os.listdir(self.state) if os.path.isdir(self.state) else []
+        ids = [name for name in ids if not name.startswith(".")]
         for name in ids:
             self.call("delete", "--force", name)
         return len(ids)
