@@ -27,7 +27,7 @@ TRIES = 3
 
 
 def count_calls(bench, runtime):
-    out, name = bench.shop.path("count"), bench.shop.new_id()
+    out, name = bench.shop.path("count.out"), bench.shop.new_id()   # not the program itself
     run = command(runtime, "run", "--bundle", bench.bundle("true"), name)
     done = call([bench.shop.build("count", static=False), "--whole", out, *run])
     if done.returncode:

@@ -164,3 +164,13 @@ def test_masks_and_readonly_paths_need_a_mount_namespace(t):
         t.fails("run", "-b", bundle.path, bundle.id, has="mount namespace",
                 code="NAMESPACE_NEEDED")
         t.assert_no_trace(bundle)
+
+
+def test_links_of_procfs_are_followed(t):
+    bundle = t.bundle("cat /proc/self/mountinfo")
+    bundle.config["linux"]["readonlyPaths"] = ["/proc/mounts", "/proc/net"]
+    bundle.config["linux"]["maskedPaths"] = ["/proc/thread-self"]
+    lines = t.run_container(bundle.save()).out.splitlines()
+    options = {line.split()[4]: line.split()[5].split(",") for line in lines}
+    for point in ("/proc/1/mounts", "/proc/1/net", "/proc/1/task/1"):
+        assert "ro" in options[point], lines

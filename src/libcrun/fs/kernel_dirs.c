@@ -33,16 +33,11 @@ void kernel_dirs_close(struct kernel_dirs *dirs)
 
 int kernel_dirs_find(const struct kernel_dirs *dirs, const char *path, const char **ret_name)
 {
-	static const char *const links[] = {"self", "thread-self", "net", "mounts"};
 	const char *in_proc = str_after(path, "/proc/"), *in_sys = str_after(path, "/sys/");
 	const char *name = in_proc ? in_proc : in_sys;
 
 	if (!name || !str_is_filename(name))
 		return FD_NONE;
-	for (size_t i = 0; in_proc && i < ARRAY_LEN(links); i++) {
-		if (str_eq(name, links[i]))
-			return FD_NONE;
-	}
 	*ret_name = name;
 	return in_proc ? dirs->proc_fd : dirs->sys_fd;
 }

@@ -15,6 +15,6 @@ void kernel_dirs_close(struct kernel_dirs *dirs);
 
 /*
  * The directory among DIRS that PATH lies in, with no other between them, and *ret_name what it is called there; FD_NONE for every
- * other path, and for the symbolic links that a procfs has in its root.
+ * other path. It may be called so by a symbolic link, of which a procfs has some (self, net, device-tree): that has to be looked up.
  */
 int kernel_dirs_find(const struct kernel_dirs *dirs, const char *path, const char **ret_name);

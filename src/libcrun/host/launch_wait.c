@@ -172,15 +172,17 @@ static bool init_is_gone(const struct launch *l, int errnum)
 
 void launch_prefer_inits_word(struct launch *l, struct crun_error *err)
 {
+	/* It has ended, or is about to: its end of the channel is closed, unless somebody else has it, too. */
+	struct deadline d = deadline_in(DEADLINE_PROCESS_MS);
 	struct crun_error word;
 
 	if (l->pid <= 0 || l->channel.fd < 0 || l->channel.heard_failure ||
 	    err->kind == KIND_HOOK || err->kind == KIND_TIMEOUT || err->kind == KIND_INTERRUPTED ||
 	    !init_is_gone(l, err->errnum))
 		return;
-	if (channel_expect_eof(&l->channel, NULL, &word) == 0)
+	if (channel_expect_eof(&l->channel, &d, &word) == 0)
 		explain_death(l, err);
-	else if (word.kind != KIND_INTERNAL)
+	else if (word.kind != KIND_INTERNAL && word.kind != KIND_TIMEOUT)
 		*err = word;
 }
 
