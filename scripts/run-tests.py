@@ -160,9 +160,14 @@ class Runner:
                                stderr=subprocess.STDOUT, text=True, errors="replace",
                                env=dict(os.environ, **(env or {})))
         summary = None
+        failures = []  # each with what it printed: often the end of the output is all one is shown
         for line in run.stdout:
             print(f"{name}: {line}", end="", flush=True)
             summary = SUMMARY.match(line.strip()) or summary
+            if line.startswith("FAIL "):
+                failures.append([f"{name}: {line[5:].rstrip()}"])
+            elif line.startswith("    ") and failures:
+                failures[-1].append(line.rstrip())
             if line.startswith("skip "):
                 self.totals.skips.append(f"{name}: {line[5:].strip()}")
         status = run.wait()
@@ -171,7 +176,8 @@ class Runner:
             return
         self.totals.ok(int(summary.group(1)))
         self.totals.failed += int(summary.group(2))
-        if int(summary.group(2)):
+        self.totals.failures += ["\n".join(lines[:1] + lines[1:][-20:]) for lines in failures]
+        if int(summary.group(2)) > len(failures):
             self.totals.failures.append(f"{name}: {summary.group(2)} tests, see above")
 
     # ---- the steps ----
