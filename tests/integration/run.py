@@ -348,6 +348,9 @@ def main():
     for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         if signal.getsignal(number) == signal.SIG_IGN:
             signal.signal(number, signal.SIG_DFL)
+    # Without a standard input its number would be that of some file of ours.
+    while os.open(os.devnull, os.O_RDWR) < 3:
+        pass
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("-k", metavar="TEXT", default="", help="only tests whose name has TEXT")
     parser.add_argument("-j", metavar="N", type=int, default=2, help="tests at a time")
