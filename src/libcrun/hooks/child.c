@@ -3,8 +3,9 @@
 #include "hooks/child.h"
 
 #include "base/cleanup.h"
-#include "sys/anon.h"
 #include "fs/close_fds.h"
+#include "hooks/program.h"
+#include "sys/anon.h"
 #include "sys/file.h"
 #include "sys/process.h"
 
@@ -15,8 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The child keeps its report fd here, above the standard ones, and closes what is above. */
-#define REPORT_FD 3
+/* The child keeps its report fd and its program here, above the standard ones, and closes what is above. */
+#define REPORT_FD  3
+#define PROGRAM_FD 4
 
 /* What a background process may have left in the pipe is read up to this; it could write forever. */
 #define DRAIN_MAX (64 * 1024)
@@ -24,20 +26,29 @@
 /* Puts the fds in place by way of numbers above 9, so that none is overwritten before it was moved. */
 static int arrange_fds(const struct hook_child *c, int stderr_fd, int report)
 {
-	int fds[4] = {c->stdin_fd, c->stdout_fd >= 0 ? c->stdout_fd : stderr_fd, stderr_fd, report};
-	int r;
+	int fds[] = {c->stdin_fd, c->stdout_fd >= 0 ? c->stdout_fd : stderr_fd, stderr_fd, report,
+		     c->program_fd};
+	int r, n = c->program_fd >= 0 ? PROGRAM_FD + 1 : REPORT_FD + 1;
 
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < n; i++) {
 		fds[i] = sys_dup_cloexec(fds[i], 10);
 		if (fds[i] < 0)
 			return fds[i];
 	}
-	for (int i = 0; i < 4; i++) {
-		r = sys_dup3(fds[i], i, i == REPORT_FD ? O_CLOEXEC : 0);
+	for (int i = 0; i < n; i++) {
+		r = sys_dup3(fds[i], i, i >= REPORT_FD ? O_CLOEXEC : 0);
 		if (r < 0)
 			return r;
 	}
-	return close_fds(REPORT_FD + 1, ~0U);
+	return close_fds((unsigned)n, ~0U);
+}
+
+static int execute(const struct hook_child *c)
+{
+	if (c->program_fd >= 0)
+		return program_exec(PROGRAM_FD, (char *const *)c->argv, (char *const *)c->envp);
+	execve(c->path, (char *const *)c->argv, (char *const *)c->envp);
+	return -errno;
 }
 
 /* The new process. Reports an errno through REPORT when the program cannot be executed; the fd closes when it can. */
@@ -58,8 +69,7 @@ __attribute__((noreturn)) static void become_hook(const struct hook_child *c, in
 	}
 	if (r == 0) {
 		sys_reset_signals();
-		execve(c->path, (char *const *)c->argv, (char *const *)c->envp);
-		r = -errno;
+		r = execute(c);
 	}
 	problem = -r;
 	while (write(report, &problem, sizeof(problem)) < 0 && errno == EINTR)

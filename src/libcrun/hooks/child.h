@@ -14,6 +14,7 @@
 struct hook_child {
 	/* Set by the caller; fds are borrowed. */
 	const char *path;
+	int program_fd; /* of what is executed in the place of `path`, which is for messages then; or FD_NONE */
 	const char *const *argv; /* NULL-terminated */
 	const char *const *envp; /* NULL-terminated */
 	const char *cwd;	 /* "/" is taken instead when it cannot be entered */

@@ -159,6 +159,7 @@ static int run_one(const struct batch *b, const struct oci_hook *hook, size_t in
 	_cleanup_close_ int stdin_fd = stdin_of(b->json, err);
 	_cleanup_free_ const char **argv = NULL, **envp = NULL;
 	struct hook_child c = {
+		.program_fd = FD_NONE,
 		.path = hook->path,
 		.cwd = b->stage->on_host ? b->state->bundle : "/",
 		.stdin_fd = stdin_fd,

@@ -61,6 +61,7 @@ void launch_init(struct launch *l, const struct libcrun_context *ctx, const char
 		.rdt = {.base_fd = FD_NONE},
 		.gate_fd = FD_NONE,
 		.root_source_fd = FD_NONE,
+		.helpers = IDMAP_HELPERS_NONE,
 		.console_sock = FD_NONE,
 		.pidfd_sock = FD_NONE,
 		.listener_sock = FD_NONE,
@@ -84,6 +85,7 @@ void launch_done(struct launch *l)
 	for (size_t i = 0; l->plan && l->mount_fds && i < l->plan->mounts_len; i++)
 		close_fd(&l->mount_fds[i]);
 	close_fd(&l->root_source_fd);
+	idmaps_close_helpers(&l->helpers);
 	close_fd(&l->console_sock);
 	close_fd(&l->pidfd_sock);
 	close_fd(&l->listener_sock);

@@ -13,7 +13,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -60,62 +59,29 @@ static int write_directly(const struct launch_plan *plan, pid_t pid, struct crun
 
 struct map_helper {
 	const char *name, *field;
+	const struct host_program *program;
 	const struct oci_id_mapping *map;
 	size_t len;
 	pid_t pid;
 	int words; /* the end of a pipe that has the helper's standard error */
 };
 
-/* Fixed places, not $PATH: they are setuid programs of the distribution, and callers run us with no PATH at all. */
-const char *idmaps_find_helper(const char *name, char *path, size_t size)
-{
-	static const char dirs[] = IDMAPS_HELPER_DIRS;
-
-	for (const char *dir = dirs; *dir; dir += strcspn(dir, " ")) {
-		dir += *dir == ' ';
-		snprintf(path, size, "%.*s/%s", (int)strcspn(dir, " "), dir, name);
-		if (faccessat(AT_FDCWD, path, X_OK, 0) == 0)
-			return path;
-	}
-	return NULL;
-}
-
-/*
- * A foreground run keeps signals blocked for its payload: the helper must not inherit that, nor an ignored SIGPIPE. What it says becomes a part of
- * our own sentence, for callers take every line of our standard error for one of ours.
- */
-static int spawn_helper(struct map_helper *h, const char *path, char *const *argv,
-			struct crun_error *err)
+/* What it says becomes a part of our own sentence, for callers take every line of our standard error for one of ours. */
+static int spawn_helper(struct map_helper *h, char *const *argv, struct crun_error *err)
 {
 	_cleanup_close_ int words = FD_NONE, said = FD_NONE;
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	sigset_t none, all;
 	int fds[2], r;
 
 	/* Nobody reads before it ends: it must not wait for that. */
 	r = sys_pipe(fds, O_NONBLOCK);
 	if (r < 0)
-		return err_sys_code(err, CODE_MAPPING_HELPER, r, "run %s", path);
+		return err_sys_code(err, CODE_MAPPING_HELPER, r, "run %s", h->program->path);
 	words = fds[0];
 	said = fds[1];
-	r = posix_spawnattr_init(&attr);
-	if (r != 0)
-		return err_sys_code(err, CODE_MAPPING_HELPER, -r, "run %s", path);
-	r = posix_spawn_file_actions_init(&actions);
-	if (r == 0)
-		r = posix_spawn_file_actions_adddup2(&actions, said, STDERR_FILENO);
-	sigemptyset(&none);
-	sigfillset(&all);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &all);
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	if (r == 0)
-		r = posix_spawn(&h->pid, path, &actions, &attr, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	posix_spawnattr_destroy(&attr);
-	if (r != 0)
-		return err_sys_code(err, CODE_MAPPING_HELPER, -r, "run %s", path);
+	r = program_start(h->program, argv, environ, said);
+	if (r < 0)
+		return err_sys_code(err, CODE_MAPPING_HELPER, r, "run %s", h->program->path);
+	h->pid = r;
 	h->words = take_fd(&words);
 	return 0;
 }
@@ -124,17 +90,10 @@ static int start_helper(struct map_helper *h, pid_t pid, struct crun_error *err)
 {
 	_cleanup_free_ char **argv = calloc(3 + h->len * 3, sizeof(*argv));
 	_cleanup_free_ char(*numbers)[12] = calloc(1 + h->len * 3, sizeof(*numbers));
-	char path[64];
 
 	if (!argv || !numbers)
 		return err_sys(err, -ENOMEM, "run %s", h->name);
-	if (!idmaps_find_helper(h->name, path, sizeof(path))) {
-		err_set(err, CODE_MAPPING_HELPER, ENOENT,
-			"%s is needed for these mappings and is not installed (package uidmap or shadow-utils)",
-			h->name);
-		return err_at(err, "/linux/%s", h->field);
-	}
-	argv[0] = path;
+	argv[0] = (char *)h->program->path;
 	snprintf(numbers[0], sizeof(numbers[0]), "%d", pid);
 	argv[1] = numbers[0];
 	for (size_t i = 0; i < h->len; i++) {
@@ -148,7 +107,7 @@ static int start_helper(struct map_helper *h, pid_t pid, struct crun_error *err)
 			argv[2 + i * 3 + k] = number;
 		}
 	}
-	return spawn_helper(h, path, argv, err);
+	return spawn_helper(h, argv, err);
 }
 
 /* They look users up, which may ask a server that does not answer. */
@@ -207,12 +166,44 @@ static int finish_helper(const struct map_helper *h, const struct deadline *d,
 	return err_at(err, "/linux/%s", h->field);
 }
 
-static int write_with_helpers(const struct launch_plan *plan, pid_t pid, const struct deadline *d,
-			      struct crun_error *err)
+static int open_helper(const char *name, const char *field, struct host_program *ret,
+		       struct crun_error *err)
+{
+	int r = program_open(IDMAPS_HELPER_DIRS, name, ret);
+
+	if (r == 0)
+		return 0;
+	if (r == -ENOENT)
+		err_set(err, CODE_MAPPING_HELPER, ENOENT,
+			"%s is needed for these mappings and is not installed (package uidmap or shadow-utils)",
+			name);
+	else
+		err_sys_code(err, CODE_MAPPING_HELPER, r,
+			     "open %s, which is needed for these mappings", name);
+	return err_at(err, "/linux/%s", field);
+}
+
+int idmaps_open_helpers(struct idmap_helpers *ret, struct crun_error *err)
+{
+	int r = open_helper("newuidmap", "uidMappings", &ret->uid, err);
+
+	return r < 0 ? r : open_helper("newgidmap", "gidMappings", &ret->gid, err);
+}
+
+void idmaps_close_helpers(struct idmap_helpers *helpers)
+{
+	program_close(&helpers->uid);
+	program_close(&helpers->gid);
+}
+
+static int write_with_helpers(const struct launch_plan *plan, const struct idmap_helpers *programs,
+			      pid_t pid, const struct deadline *d, struct crun_error *err)
 {
 	struct map_helper helpers[2] = {
-		{"newuidmap", "uidMappings", plan->uid_map, plan->uid_map_len, 0, FD_NONE},
-		{"newgidmap", "gidMappings", plan->gid_map, plan->gid_map_len, 0, FD_NONE},
+		{"newuidmap", "uidMappings", &programs->uid, plan->uid_map, plan->uid_map_len, 0,
+		 FD_NONE},
+		{"newgidmap", "gidMappings", &programs->gid, plan->gid_map, plan->gid_map_len, 0,
+		 FD_NONE},
 	};
 	struct crun_error late;
 	int r, result = 0;
@@ -232,14 +223,14 @@ static int write_with_helpers(const struct launch_plan *plan, pid_t pid, const s
 	return result;
 }
 
-int idmaps_write(const struct launch_plan *plan, pid_t pid, const struct deadline *d,
-		 struct crun_error *err)
+int idmaps_write(const struct launch_plan *plan, const struct idmap_helpers *helpers, pid_t pid,
+		 const struct deadline *d, struct crun_error *err)
 {
 	switch (plan->id_map_writer) {
 	case ID_MAP_DIRECT:
 		return write_directly(plan, pid, err);
 	case ID_MAP_HELPERS:
-		return write_with_helpers(plan, pid, d, err);
+		return write_with_helpers(plan, helpers, pid, d, err);
 	default:
 		return 0;
 	}

@@ -5,7 +5,6 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "host/cgroup_owner.h"
-#include "host/idmaps.h"
 #include "host/lifecycle_hooks.h"
 #include "host/limits.h"
 #include "host/pidfile.h"
@@ -157,6 +156,16 @@ static int listen_gate(struct launch *l, struct crun_error *err)
 	return l->gate_fd < 0 ? l->gate_fd : 0;
 }
 
+static bool wants_helpers(const struct launch *l)
+{
+	return l->plan->id_map_writer == ID_MAP_HELPERS;
+}
+
+static int open_helpers(struct launch *l, struct crun_error *err)
+{
+	return idmaps_open_helpers(&l->helpers, err);
+}
+
 static bool wants_seccomp(const struct launch *l)
 {
 	return l->plan->sync_filter;
@@ -239,7 +248,7 @@ static int adopt(struct launch *l, struct crun_error *err)
 			return r;
 	}
 	if (l->plan->id_map_writer != ID_MAP_NONE) {
-		r = idmaps_write(l->plan, l->pid, &l->deadline, err);
+		r = idmaps_write(l->plan, &l->helpers, l->pid, &l->deadline, err);
 		if (r < 0)
 			return r;
 	}
@@ -442,6 +451,10 @@ static int settle(struct launch *l, struct crun_error *err)
 }
 
 const struct host_phase host_phases[] = {
+	{.name = "helpers",
+	 .when = wants_helpers,
+	 .run = open_helpers,
+	 .code = CODE_MAPPING_HELPER},
 	{.name = "state", .run = reserve_state, .undo = undo_state},
 	{.name = "notify", .when = wants_notify, .run = prepare_notify},
 	{.name = "sockets", .run = connect_sockets},

@@ -8,6 +8,7 @@
 #include "cgroup/cgroup.h"
 #include "hooks/oci_state_json.h"
 #include "host/config_file.h"
+#include "host/idmaps.h"
 #include "host/intelrdt.h"
 #include "host/interrupts.h"
 #include "host/netdev.h"
@@ -53,6 +54,7 @@ struct launch {
 	int ns_fds[NS_COUNT];
 	int *mount_fds; /* plan->mounts_len, see struct outside */
 	int root_source_fd;
+	struct idmap_helpers helpers; /* where the plan has the maps written by them */
 	struct seccomp_area *seccomp;
 	uint32_t *progress;   /* where init is, see init_phase_name() */
 	int console_sock;     /* connected --console-socket, or FD_NONE */

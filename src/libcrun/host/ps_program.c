@@ -4,6 +4,7 @@
 
 #include "base/str.h"
 #include "hooks/child.h"
+#include "hooks/program.h"
 #include "sys/anon.h"
 #include "sys/file.h"
 #include "sys/io.h"
@@ -18,7 +19,7 @@
 #define LIST_MAX   (128 * 1024 - 1)
 #define OUTPUT_MAX (64 * 1024 * 1024)
 
-static const char *const places[] = {"/usr/bin/ps", "/bin/ps"};
+static const char dirs[] = "/usr/bin /bin";
 
 static bool is_ours(const struct ps_pids *pids, uint64_t pid)
 {
@@ -135,13 +136,16 @@ static const char **arguments(char *const *args, const char *list)
 }
 
 /* Sets *ret_text to what it wrote, malloc'd. -ECHILD: it ran, and failed as *err says. */
-static int run_ps(char *const *args, const char *list, char **ret_text, struct crun_error *err)
+static int run_ps(const struct host_program *ps, char *const *args, const char *list,
+		  char **ret_text, struct crun_error *err)
 {
 	static const char *const envp[] = {"PATH=/usr/bin:/bin", "LC_ALL=C", NULL};
 	_cleanup_close_ int output = sys_memfd_create("ps", MFD_NOEXEC_SEAL);
 	_cleanup_close_ int null = sys_openat(AT_FDCWD, "/dev/null", O_RDONLY, 0);
 	_cleanup_free_ const char **argv = arguments(args, list);
 	struct hook_child child = {
+		.path = ps->path,
+		.program_fd = ps->fd,
 		.envp = envp,
 		.cwd = "/",
 		.stdin_fd = null,
@@ -152,7 +156,7 @@ static int run_ps(char *const *args, const char *list, char **ret_text, struct c
 	char line[256];
 	struct stat st;
 	ssize_t n;
-	int r = 0;
+	int r;
 
 	if (output < 0 || null < 0 || !argv)
 		return err_sys_code(err, CODE_PS_PROGRAM,
@@ -161,14 +165,9 @@ static int run_ps(char *const *args, const char *list, char **ret_text, struct c
 						 : null,
 				    "run ps(1)");
 	child.argv = argv;
-	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
-		child.path = places[i];
-		r = hook_child_run(&child, err);
-		if (r < 0)
-			return r;
-		if (child.exec_errno != ENOENT)
-			break;
-	}
+	r = hook_child_run(&child, err);
+	if (r < 0)
+		return r;
 	if (child.exec_errno)
 		return err_sys_code(err, CODE_PS_PROGRAM, -child.exec_errno, "execute `%s`",
 				    child.path);
@@ -202,16 +201,20 @@ int ps_program(const struct ps_pids *pids, char *const *args, struct buf *out,
 {
 	_cleanup_buf_ struct buf list = {0};
 	_cleanup_free_ char *text = NULL;
-	int r = -ECHILD;
+	_cleanup_(program_close) struct host_program ps;
+	int r = program_open(dirs, "ps", &ps);
 
+	if (r < 0)
+		return err_sys_code(err, CODE_PS_PROGRAM, r, "find ps(1) in one of %s", dirs);
+	r = -ECHILD;
 	for (size_t i = 0; i < pids->len; i++)
 		buf_printf(&list, "%s%d", i ? "," : "", (int)pids->pids[i]);
 	if (list.failed)
 		return err_sys(err, -ENOMEM, "list of processes");
 	if (list.len > 0 && list.len < LIST_MAX)
-		r = run_ps(args, list.data, &text, err);
+		r = run_ps(&ps, args, list.data, &text, err);
 	/* Options that the list does not go with, or a ps that knows no lists: then all are shown, for us to choose from. */
 	if (r == -ECHILD)
-		r = run_ps(args, NULL, &text, err);
+		r = run_ps(&ps, args, NULL, &text, err);
 	return r < 0 ? r : filter(text, pids, out, err);
 }

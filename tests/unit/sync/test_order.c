@@ -12,6 +12,8 @@ struct rule {
 };
 
 static const struct rule host_rules[] = {
+	{"helpers", "spawn",
+	 "programs of the host are opened before the container's files are there"},
 	{"state", "intent", "the record is written into the reserved directory"},
 	{"cgroup.select", "intent", "the record names the cgroup, for delete --force"},
 	{"intent", "cgroup", "nothing is made before it is written down"},

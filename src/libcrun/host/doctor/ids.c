@@ -160,11 +160,11 @@ static const char *powerless(struct doctor *d, const struct kind *k, const char 
 
 static bool check_program(struct doctor *d, const struct kind *k)
 {
+	_cleanup_(program_close) struct host_program program;
 	_cleanup_close_ int fd = FD_NONE;
-	char path[64];
-	const char *why, *fix;
+	const char *path, *why, *fix;
 
-	if (!idmaps_find_helper(k->program, path, sizeof(path))) {
+	if (program_open(IDMAPS_HELPER_DIRS, k->program, &program) < 0) {
 		doctor_add(d, DOCTOR_PROBLEM, k->program_id,
 			   doctor_text(d, "%s: in none of %s", k->program, IDMAPS_HELPER_DIRS),
 			   SINGLE_ID,
@@ -174,6 +174,7 @@ static bool check_program(struct doctor *d, const struct kind *k)
 			   "    apk add shadow-subids         # Alpine");
 		return false;
 	}
+	path = program.path;
 	fd = sys_openat(AT_FDCWD, path, O_RDONLY, 0);
 	why = fd < 0 ? NULL : powerless(d, k, path, fd, &fix);
 	if (why) {
@@ -189,6 +190,7 @@ static void try_mapping(struct doctor *d, const struct doctor_subids ids[2])
 {
 	struct oci_id_mapping maps[2][2];
 	struct launch_plan plan = {.id_map_writer = ID_MAP_HELPERS};
+	struct idmap_helpers helpers = IDMAP_HELPERS_NONE;
 	struct deadline limit = deadline_in(MAPPING_MS);
 	struct userns_holder holder;
 	struct crun_error err;
@@ -211,7 +213,10 @@ static void try_mapping(struct doctor *d, const struct doctor_subids ids[2])
 	plan.uid_map_len = plan.gid_map_len = 2;
 	if (userns_holder_begin(&holder, &err) < 0)
 		return; /* that is another finding */
-	r = idmaps_write(&plan, holder.pid, &limit, &err);
+	r = idmaps_open_helpers(&helpers, &err);
+	if (r == 0)
+		r = idmaps_write(&plan, &helpers, holder.pid, &limit, &err);
+	idmaps_close_helpers(&helpers);
 	userns_holder_end(&holder);
 	if (r >= 0)
 		doctor_ok(d, "ids.mapping",
