@@ -8,14 +8,24 @@
 
 #include <errno.h>
 
+static int each_container(const struct libcrun_context *ctx,
+			  int (*fn)(const struct state_root *root, const char *id, void *data),
+			  void *data, struct crun_error *err)
+{
+	char root[4096];
+	int r = libcrun_state_root(ctx, root, sizeof(root), err);
+
+	return r < 0 ? r : state_each(root, fn, data, err);
+}
+
 enum column { COL_ID, COL_PID, COL_STATUS, COL_BUNDLE, COL_CREATED, COL_OWNER, COL_COUNT };
 
 struct row {
-	char *cells[COL_COUNT];
+	size_t len[COL_COUNT];
+	char *cells; /* one after the other, each with its NUL */
 };
 
 struct listing {
-	const struct libcrun_context *ctx;
 	enum libcrun_list_format format;
 	struct row *rows;
 	size_t rows_len, rows_cap;
@@ -27,10 +37,8 @@ struct listing {
 
 static void listing_done(struct listing *list)
 {
-	for (size_t i = 0; i < list->rows_len; i++) {
-		for (int col = 0; col < COL_COUNT; col++)
-			free(list->rows[i].cells[col]);
-	}
+	for (size_t i = 0; i < list->rows_len; i++)
+		free(list->rows[i].cells);
 	free(list->rows);
 	oci_json_free(&list->json);
 	buf_done(&list->text);
@@ -38,7 +46,9 @@ static void listing_done(struct listing *list)
 
 static int add_row(struct listing *list, const char *const cells[COL_COUNT])
 {
+	size_t size = 0;
 	struct row *row;
+	char *to;
 
 	if (list->rows_len == list->rows_cap) {
 		size_t cap = list->rows_cap ? list->rows_cap * 2 : 32;
@@ -49,23 +59,36 @@ static int add_row(struct listing *list, const char *const cells[COL_COUNT])
 		list->rows = rows;
 		list->rows_cap = cap;
 	}
-	row = &list->rows[list->rows_len++];
-	*row = (struct row){0};
+	row = &list->rows[list->rows_len];
 	for (int col = 0; col < COL_COUNT; col++) {
-		/* No cell is empty: scripts count columns. */
-		row->cells[col] = str_printf("%s", cells[col] && cells[col][0] ? cells[col] : "-");
-		if (!row->cells[col])
-			return -ENOMEM;
+		row->len[col] = strlen(cells[col]);
+		size += row->len[col] + 1;
 	}
+	row->cells = to = malloc(size);
+	if (!to)
+		return -ENOMEM;
+	for (int col = 0; col < COL_COUNT; col++)
+		to = (char *)mempcpy(to, cells[col], row->len[col] + 1);
+	list->rows_len++;
 	return 0;
+}
+
+/* No cell is empty: scripts count columns. */
+static const char *cell(const char *text)
+{
+	return text && text[0] ? text : "-";
 }
 
 static int add_state(struct listing *list, const struct oci_state *state)
 {
 	char pid[16];
 	const char *cells[COL_COUNT] = {
-		state->id,	pid,	      oci_state_status_name(state->status), state->bundle,
-		state->created, state->owner,
+		state->id,
+		pid,
+		oci_state_status_name(state->status),
+		cell(state->bundle),
+		cell(state->created),
+		cell(state->owner),
 	};
 
 	if (list->format == LIBCRUN_LIST_JSON)
@@ -74,7 +97,7 @@ static int add_state(struct listing *list, const struct oci_state *state)
 	return add_row(list, cells);
 }
 
-static int list_one(const char *id, void *data)
+static int list_one(const struct state_root *root, const char *id, void *data)
 {
 	_cleanup_container_ struct container c = CONTAINER_EMPTY;
 	struct listing *list = data;
@@ -84,10 +107,11 @@ static int list_one(const char *id, void *data)
 
 	/* Also what cannot be read: this is what `delete --force` is fed with. */
 	if (list->format == LIBCRUN_LIST_QUIET) {
-		buf_printf(&list->text, "%s\n", id);
+		buf_puts(&list->text, id);
+		buf_puts(&list->text, "\n");
 		return 0;
 	}
-	r = container_open(list->ctx, id, &c, &why);
+	r = container_peek(root, id, &c, &why);
 	if (r < 0) {
 		/* Deleted since the directory was read: nothing to tell. */
 		if (why.kind != KIND_NOT_FOUND)
@@ -104,6 +128,21 @@ static int list_one(const char *id, void *data)
 	return 0;
 }
 
+static void put_cell(struct buf *text, enum column col, const char *s, size_t len, size_t width)
+{
+	static const char blanks[] = "                ";
+
+	buf_append(text, s, len);
+	if (col == COL_COUNT - 1) {
+		buf_append(text, "\n", 1);
+		return;
+	}
+	for (size_t left = width + 2 - len, n; left > 0; left -= n) {
+		n = left < sizeof(blanks) - 1 ? left : sizeof(blanks) - 1;
+		buf_append(text, blanks, n);
+	}
+}
+
 static void format_table(struct listing *list)
 {
 	static const char *const titles[COL_COUNT] = {
@@ -114,19 +153,20 @@ static void format_table(struct listing *list)
 	for (int col = 0; col < COL_COUNT; col++) {
 		width[col] = strlen(titles[col]);
 		for (size_t i = 0; i < list->rows_len; i++) {
-			size_t len = strlen(list->rows[i].cells[col]);
+			size_t len = list->rows[i].len[col];
 
 			width[col] = len > width[col] ? len : width[col];
 		}
 	}
-	for (size_t i = 0; i <= list->rows_len; i++) {
-		for (int col = 0; col < COL_COUNT; col++) {
-			const char *cell = i == 0 ? titles[col] : list->rows[i - 1].cells[col];
+	for (int col = 0; col < COL_COUNT; col++)
+		put_cell(&list->text, col, titles[col], strlen(titles[col]), width[col]);
+	for (size_t i = 0; i < list->rows_len; i++) {
+		const struct row *row = &list->rows[i];
+		const char *from = row->cells;
 
-			if (col == COL_COUNT - 1)
-				buf_printf(&list->text, "%s\n", cell);
-			else
-				buf_printf(&list->text, "%-*s  ", (int)width[col], cell);
+		for (int col = 0; col < COL_COUNT; col++) {
+			put_cell(&list->text, col, from, row->len[col], width[col]);
+			from += row->len[col] + 1;
 		}
 	}
 }
@@ -147,12 +187,12 @@ int libcrun_list(const struct libcrun_context *ctx, enum libcrun_list_format for
 		 struct crun_error *err)
 {
 	_cleanup_(listing_done) struct listing list = {
-		.ctx = ctx, .format = format, .json = {.pretty = true}, .err = err};
+		.format = format, .json = {.pretty = true}, .err = err};
 	int r;
 
 	if (format == LIBCRUN_LIST_JSON)
 		oci_json_begin_array(&list.json);
-	r = libcrun_each_id(ctx, list_one, &list, err);
+	r = each_container(ctx, list_one, &list, err);
 	if (r < 0)
 		return r;
 	if (format == LIBCRUN_LIST_JSON) {
@@ -169,13 +209,23 @@ int libcrun_list(const struct libcrun_context *ctx, enum libcrun_list_format for
 	return write_list(&list, out, list.text.data, list.text.len, err);
 }
 
+struct each_id {
+	int (*fn)(const char *id, void *data);
+	void *data;
+};
+
+static int call_with_id(const struct state_root *root, const char *id, void *data)
+{
+	const struct each_id *each = data;
+
+	(void)root;
+	return each->fn(id, each->data);
+}
+
 int libcrun_each_id(const struct libcrun_context *ctx, int (*fn)(const char *id, void *data),
 		    void *data, struct crun_error *err)
 {
-	char root[4096];
-	int r = libcrun_state_root(ctx, root, sizeof(root), err);
+	struct each_id each = {.fn = fn, .data = data};
 
-	if (r < 0)
-		return r;
-	return state_each(root, fn, data, err);
+	return each_container(ctx, call_with_id, &each, err);
 }

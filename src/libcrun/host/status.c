@@ -137,20 +137,12 @@ static int derive_status(struct container *c, struct crun_error *err)
 	return c->cut_off && !alive ? LIBCRUN_STOPPED : LIBCRUN_CREATING;
 }
 
-int container_load(struct container *c, struct crun_error *err)
+/* Whether the process that the record names is there. */
+static int look_for_process(struct container *c, struct crun_error *err)
 {
-	const struct oci_record *rec;
+	const struct oci_record *rec = c->record;
 	int r;
 
-	close_fd(&c->pidfd);
-	oci_arena_free(&c->arena);
-	c->record = NULL;
-	c->cut_off = false;
-	c->doubt.kind = KIND_NONE;
-	r = state_read_record(&c->dir, &c->arena, &c->record, err);
-	if (r < 0)
-		return r;
-	rec = c->record;
 	c->pidfd =
 		open_recorded(rec->has_pid, rec->pid, rec->has_pid_start_time, rec->pid_start_time);
 	if (c->pidfd < 0 && c->pidfd != -ESRCH) {
@@ -161,11 +153,42 @@ int container_load(struct container *c, struct crun_error *err)
 	}
 	if (c->pidfd < 0)
 		c->pidfd = FD_NONE;
-	r = derive_status(c, err);
+	return 0;
+}
+
+int container_load(struct container *c, struct crun_error *err)
+{
+	int r;
+
+	close_fd(&c->pidfd);
+	oci_arena_free(&c->arena);
+	c->record = NULL;
+	c->cut_off = false;
+	c->doubt.kind = KIND_NONE;
+	r = state_read_record(&c->dir, &c->arena, &c->record, err);
+	if (r == 0)
+		r = look_for_process(c, err);
+	if (r == 0)
+		r = derive_status(c, err);
 	if (r < 0)
 		return r;
 	c->status = (enum libcrun_status)r;
 	return 0;
+}
+
+int container_peek(const struct state_root *root, const char *id, struct container *c,
+		   struct crun_error *err)
+{
+	int r = state_peek_record(root, id, &c->arena, &c->record);
+
+	/* Whatever is unusual is found once more by the way that has words for it, and so is all else about a container that lives. */
+	if (r == 0 && look_for_process(c, err) == 0 && c->pidfd < 0) {
+		snprintf(c->dir.id, sizeof(c->dir.id), "%s", id);
+		c->status = LIBCRUN_STOPPED;
+		return 0;
+	}
+	r = state_open_in(root, id, &c->dir, err);
+	return r < 0 ? r : container_load(c, err);
 }
 
 struct deadline command_deadline(const struct libcrun_context *ctx)

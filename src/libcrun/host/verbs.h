@@ -50,6 +50,13 @@ struct container {
 int container_open(const struct libcrun_context *ctx, const char *id, struct container *c,
 		   struct crun_error *err) CRUN_NODISCARD;
 
+/*
+ * For listings: looks at ID, which state_each() has named, in ROOT. Its directory is opened only where the record does not tell all, so *C is for container_state()
+ * and container_done() alone.
+ */
+int container_peek(const struct state_root *root, const char *id, struct container *c,
+		   struct crun_error *err) CRUN_NODISCARD;
+
 /* Takes the lock of an open container and looks again: its state may have changed while we waited. */
 int container_lock(struct container *c, struct crun_error *err) CRUN_NODISCARD;
 

@@ -49,10 +49,9 @@ int state_write_record(const struct state_dir *dir, const struct oci_record *rec
 	return 0;
 }
 
-/* Opens a document; never waits, should somebody have put a fifo there. */
-static int open_document(const struct state_dir *dir, const char *name)
+int state_open_document(int dirfd, const char *path)
 {
-	return sys_openat(dir->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
+	return sys_openat(dirfd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0);
 }
 
 static int missing_record(const struct state_dir *dir, struct crun_error *err)
@@ -71,7 +70,7 @@ static int missing_record(const struct state_dir *dir, struct crun_error *err)
 int state_read_record(const struct state_dir *dir, struct oci_arena *arena, struct oci_record **ret,
 		      struct crun_error *err)
 {
-	_cleanup_close_ int fd = open_document(dir, STATE_RECORD_FILE);
+	_cleanup_close_ int fd = state_open_document(dir->fd, STATE_RECORD_FILE);
 	struct oci_parse_error why;
 	int r;
 
@@ -105,7 +104,7 @@ int state_write_config(const struct state_dir *dir, const char *data, size_t len
 int state_read_config(const struct state_dir *dir, struct oci_arena *arena, struct oci_config **ret,
 		      struct crun_error *err)
 {
-	_cleanup_close_ int fd = open_document(dir, CONFIG_NAME);
+	_cleanup_close_ int fd = state_open_document(dir->fd, CONFIG_NAME);
 	struct oci_parse_error why;
 	int r;
 

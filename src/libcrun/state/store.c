@@ -255,6 +255,24 @@ static int check_owner(const struct state_dir *dir, struct crun_error *err)
 		dir->id, st.st_uid, geteuid());
 }
 
+/* Opens the directory of a RET that has its id and its root. */
+static int open_dir(struct state_dir *ret, struct crun_error *err)
+{
+	const char *id = ret->id;
+	int r;
+
+	ret->fd = open_entry(ret->root_fd, id);
+	/* ENOTDIR is a file or a symbolic link, ENAMETOOLONG a name that no directory can have: neither is a container. */
+	if (ret->fd == -ENOENT || ret->fd == -ENOTDIR || ret->fd == -ENAMETOOLONG)
+		r = not_found(id, err);
+	else if (ret->fd < 0)
+		r = err_sys_code(err, CODE_STATE_DIR, ret->fd,
+				 "open the state directory of container `%s`", id);
+	else
+		r = check_owner(ret, err);
+	return r;
+}
+
 int state_open(const char *root, const char *id, bool lock, struct state_dir *ret,
 	       struct crun_error *err)
 {
@@ -269,17 +287,26 @@ int state_open(const char *root, const char *id, bool lock, struct state_dir *re
 	if (ret->root_fd < 0)
 		return err_sys_code(err, CODE_STATE_DIR, ret->root_fd, "open the state root `%s`",
 				    root);
-	ret->fd = open_entry(ret->root_fd, id);
-	/* ENOTDIR is a file or a symbolic link, ENAMETOOLONG a name that no directory can have: neither is a container. */
-	if (ret->fd == -ENOENT || ret->fd == -ENOTDIR || ret->fd == -ENAMETOOLONG)
-		r = not_found(id, err);
-	else if (ret->fd < 0)
-		r = err_sys_code(err, CODE_STATE_DIR, ret->fd,
-				 "open the state directory of container `%s`", id);
-	else
-		r = check_owner(ret, err);
+	r = open_dir(ret, err);
 	if (r >= 0 && lock)
 		r = state_lock(ret, NULL, err);
+	if (r < 0)
+		state_close(ret);
+	return r;
+}
+
+int state_open_in(const struct state_root *root, const char *id, struct state_dir *ret,
+		  struct crun_error *err)
+{
+	int r = state_check_id(id, err);
+
+	if (r < 0)
+		return r;
+	start_empty(ret, id);
+	ret->root_fd = sys_dup_cloexec(root->fd, 3);
+	if (ret->root_fd < 0)
+		return err_sys_code(err, CODE_STATE_DIR, ret->root_fd, "the state root");
+	r = open_dir(ret, err);
 	if (r < 0)
 		state_close(ret);
 	return r;
@@ -476,7 +503,7 @@ static int names_add(struct names *names, const char *name)
 		names->items = items;
 		names->cap = cap;
 	}
-	copy = str_printf("%s", name);
+	copy = str_dup(name);
 	if (!copy)
 		return -ENOMEM;
 	items[names->len++] = copy;
@@ -489,7 +516,7 @@ static int compare_names(const void *a, const void *b)
 }
 
 /* Another user's directory is no container of ours: every command refuses it (check_owner). */
-static int is_container(int dirfd, const struct dirent *e)
+static int is_container(int dirfd, const struct dirent *e, uid_t us)
 {
 	struct stat st;
 	int r;
@@ -499,19 +526,20 @@ static int is_container(int dirfd, const struct dirent *e)
 	r = sys_fstatat(dirfd, e->d_name, &st);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	return S_ISDIR(st.st_mode) && st.st_uid == geteuid();
+	return S_ISDIR(st.st_mode) && st.st_uid == us;
 }
 
 /* The ids in the state root. What cannot be read is an error: a list without it would be taken for the whole. */
 static int read_names(int root_fd, DIR *stream, struct names *names)
 {
 	const struct dirent *e;
+	const uid_t us = geteuid();
 	int r;
 
 	while ((errno = 0, e = readdir(stream)) != NULL) {
 		if (!id_is_valid(e->d_name))
 			continue;
-		r = is_container(root_fd, e);
+		r = is_container(root_fd, e, us);
 		if (r > 0)
 			r = names_add(names, e->d_name);
 		if (r < 0)
@@ -520,12 +548,22 @@ static int read_names(int root_fd, DIR *stream, struct names *names)
 	return -errno;
 }
 
-int state_each(const char *root, int (*fn)(const char *id, void *data), void *data,
+static bool is_ours_alone(int fd)
+{
+	struct stat st;
+
+	return sys_fstatat(fd, "", &st) == 0 && (st.st_uid == geteuid() || st.st_uid == 0) &&
+	       !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
+int state_each(const char *root,
+	       int (*fn)(const struct state_root *root, const char *id, void *data), void *data,
 	       struct crun_error *err)
 {
 	_cleanup_(names_done) struct names names = {0};
 	_cleanup_close_ int root_fd = open_root(root);
 	_cleanup_closedir_ DIR *stream = NULL;
+	struct state_root open;
 	int r;
 
 	if (root_fd == -ENOENT)
@@ -540,7 +578,8 @@ int state_each(const char *root, int (*fn)(const char *id, void *data), void *da
 		return err_sys_code(err, CODE_STATE_DIR, r, "read the state root `%s`", root);
 	if (names.len > 0)
 		qsort(names.items, names.len, sizeof(*names.items), compare_names);
+	open = (struct state_root){.fd = root_fd, .ours_alone = is_ours_alone(root_fd)};
 	for (size_t i = 0; i < names.len && r == 0; i++)
-		r = fn(names.items[i], data);
+		r = fn(&open, names.items[i], data);
 	return r;
 }

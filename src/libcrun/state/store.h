@@ -36,6 +36,12 @@ struct state_dir {
 	char id[1025];
 };
 
+/* The state root while state_each() goes through it. */
+struct state_root {
+	int fd;
+	bool ours_alone; /* nobody but us (and root) may write to it: what is in it was found to be ours, and stays it */
+};
+
 /* Checks ID against [A-Za-z0-9_+.-], not empty, at most 1024 bytes, no leading '.' or '-'. */
 int state_check_id(const char *id, struct crun_error *err) CRUN_NODISCARD;
 
@@ -49,6 +55,10 @@ int state_reserve(const char *root, const char *id, struct state_dir *ret,
 /* Opens an existing container's directory. KIND_NOT_FOUND: "container `ID` does not exist". LOCK: as by state_lock. */
 int state_open(const char *root, const char *id, bool lock, struct state_dir *ret,
 	       struct crun_error *err) CRUN_NODISCARD;
+
+/* The same below a root that is open already, without the lock. */
+int state_open_in(const struct state_root *root, const char *id, struct state_dir *ret,
+		  struct crun_error *err) CRUN_NODISCARD;
 
 /*
  * Takes the lock, waiting until D, or without an end of D up to 30 seconds, for whoever holds it: KIND_TIMEOUT after that, KIND_NOT_FOUND when the container was
@@ -72,6 +82,14 @@ int state_write_record(const struct state_dir *dir, const struct oci_record *rec
  */
 int state_read_record(const struct state_dir *dir, struct oci_arena *arena, struct oci_record **ret,
 		      struct crun_error *err) CRUN_NODISCARD;
+
+/*
+ * Reads of the record of ID, which state_each() has named, what tells of a stopped container, without opening its directory: `id` to `owner`, `pid`,
+ * `pidStartTime` and `phase`, which is created or running. Returns 0 or a negative errno for a record that must be read by state_open_in() and state_read_record():
+ * unusual, or damaged, or below a root to which others may write, so that each directory must be looked at.
+ */
+int state_peek_record(const struct state_root *root, const char *id, struct oci_arena *arena,
+		      struct oci_record **ret) CRUN_NODISCARD;
 
 /* Stores a copy of config.json (the bundle may be gone when delete runs), and reads it back (-ENOENT: there is none). */
 int state_write_config(const struct state_dir *dir, const char *data, size_t len,
@@ -100,6 +118,10 @@ int state_remove(struct state_dir *dir, struct crun_error *err) CRUN_NODISCARD;
 /* Unlocks and closes; accepts an all-zero or closed one. */
 void state_close(struct state_dir *dir);
 
-/* Calls FN for each entry of ROOT that is a valid id, sorted by name, until it returns non-zero; returns that. A missing ROOT has none. */
-int state_each(const char *root, int (*fn)(const char *id, void *data), void *data,
+/*
+ * Calls FN for each directory of ours in ROOT whose name is a valid id, sorted by name, until it returns non-zero; returns that. A missing ROOT
+ * has none.
+ */
+int state_each(const char *root,
+	       int (*fn)(const struct state_root *root, const char *id, void *data), void *data,
 	       struct crun_error *err) CRUN_NODISCARD;

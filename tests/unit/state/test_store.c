@@ -494,11 +494,13 @@ struct seen {
 	int stop_at, n;
 };
 
-static int collect(const char *id, void *data)
+static int collect(const struct state_root *root, const char *id, void *data)
 {
 	struct seen *seen = data;
 	size_t len = strlen(seen->text);
 
+	if (root->fd < 0)
+		return -EBADF;
 	snprintf(seen->text + len, sizeof(seen->text) - len, "%s ", id);
 	return ++seen->n == seen->stop_at ? 42 : 0;
 }
