@@ -149,6 +149,7 @@ class Case:
         self.rootless = flavor == "rootless"
         self.uid = self.gid = host.USER if self.rootless else 0
         self.rounds, self.whole = world.options.rounds, world.options.all
+        self.sample = world.options.sample      # rows of a table that are enough; 0: all of them
         self.count = self.rows = 0
         self.known, self.helpers = set(), []
         self.state = self.mkdir("state", 0o700)

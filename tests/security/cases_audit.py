@@ -186,7 +186,8 @@ def release_agent_of_cgroup_v1_cannot_be_written(c):
 def hooks_have_the_environment_that_is_theirs(c):
     """What the image sets for its program never reaches a program of the host."""
     log = c.path("hooks")
-    hook = {"path": "/bin/sh", "args": ["sh", "-c", f"env >>{log}; pwd >>{log}; echo DONE >>{log}"]}
+    script = f"env >>{log}; pwd >>{log}; echo UMASK $(umask) >>{log}; echo DONE >>{log}"
+    hook = {"path": "/bin/sh", "args": ["sh", "-c", script]}
     kinds = ("prestart", "createRuntime", "createContainer", "poststart", "poststop")
     bundle = c.bundle(["/bin/probe", "look"], {"hooks": {kind: [hook] for kind in kinds},
                                                "process": {"env": [
@@ -197,6 +198,8 @@ def hooks_have_the_environment_that_is_theirs(c):
     assert told.count("DONE") == len(kinds), told
     for word in ("LD_PRELOAD", "BASH_ENV", "EVIL"):
         assert word not in told, f"{word}: {told}"
+    # What such a program makes on the host would be everybody's to write.
+    assert "UMASK 0000" not in told, told
 
 
 @case("CVE-2025-31133", flavors=("root", "rootless"))

@@ -12,7 +12,7 @@ ABOVE = "/".join([".."] * 40)
 
 
 def numbers(c):
-    return range(256) if c.whole else SOME
+    return range(256) if c.whole else SOME[3:11] if c.sample else SOME
 
 
 def careless_caller(c):
@@ -81,7 +81,7 @@ def process_cwd_in_a_descriptor(c):
 
 @case("CVE-2024-21626")
 def process_cwd_through_a_link_of_the_image(c):
-    for number in SOME:
+    for number in numbers(c):
         bundle = c.bundle(change={"process": {"cwd": "/work"}})
         os.rmdir(bundle.rootfs + "/work")
         os.symlink(f"/proc/self/fd/{number}", bundle.rootfs + "/work")
@@ -112,7 +112,7 @@ def exec_cwd_in_a_descriptor(c):
 def program_in_a_descriptor(c):
     """execve(2) looks before it closes."""
     os.dup2(os.open("/canary", os.O_RDONLY | os.O_DIRECTORY), 9)
-    for number in range(3, 21):
+    for number in numbers(c) if c.sample else range(3, 21):
         for program in (f"/proc/self/fd/{number}/{ABOVE}/canary/program",
                         f"/proc/self/fd/{number}/program"):
             for opts in ([], ["--preserve-fds", "20"]):

@@ -176,13 +176,34 @@ def sysctls_are_one_key_and_one_value(c):
         "kernel.core_pattern": "|/evil", "kernel/core_pattern": "|/evil",
         "net.ipv4/../../kernel/core_pattern": "|/evil", "net.ipv4....kernel.core_pattern": "x",
         "net/../kernel/core_pattern": "|/evil", "net..": "1", "": "1", ".": "1", "/": "1",
-        "net.ipv4.ip_forward\n": "1", "vm.swappiness": "60", "kernel.shm_rmid_forced ": "1",
+        "net.ipv4.ip_forward\n": "1", "vm.swappiness": saved["vm/swappiness"].strip(), "kernel.shm_rmid_forced ": "1",
         "fs.mqueue/../../kernel/core_pattern": "|/evil", "kernel.msgmax/../core_pattern": "|/evil"}
     for key, value in hostile.items():
         plain = key in ("kernel.shm_rmid_forced", "net.ipv4.ip_forward")
         refused_or_inside(c, repr(key), {"linux": {"sysctl": {key: value}}}, forbidden=not plain)
         for name, before in saved.items():
             assert host.read("/proc/sys/" + name) == before, f"{key!r} changed {name}"
+
+
+@case()
+def sysctls_of_a_namespace_that_is_shared_are_refused(c):
+    """Namespaced they are, but here the namespace is the host's (the canary host has its own)."""
+    for key, kind in (("kernel.shm_rmid_forced", "ipc"), ("kernel.domainname", "uts")):
+        path = "/proc/sys/" + key.replace(".", "/")
+        before = host.read(path)
+        value = {"0": "1", "1": "0"}.get(before.strip(), "changed-by-a-container")
+
+        def change(conf, key=key, kind=kind, value=value):
+            spaces = [n for n in conf["linux"]["namespaces"] if n["type"] != kind]
+            conf["linux"].update(namespaces=spaces, sysctl={key: value})
+            if kind == "uts":
+                conf.pop("hostname")
+            else:
+                conf["mounts"] = [m for m in conf["mounts"] if m["type"] != "mqueue"]
+        bundle = c.bundle(["/bin/probe", "look"], change)
+        c.verdict(bundle, c.run(bundle), key)
+        assert host.read(path) == before, f"{key} of the host is now {host.read(path)!r}"
+        c.remove(bundle)
 
 
 @case("GHSA-5g49-rx9x-qfc6")

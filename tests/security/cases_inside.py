@@ -95,6 +95,12 @@ def spy_on_exec_as_another_user(c):
            change=lambda conf: conf["process"].update(user={"uid": 1000, "gid": 1000}))
 
 
+@case()
+def exec_is_stopped_by_the_container(c):
+    """SIGSTOP before its program runs: whoever waits for `exec`, an engine's health check, must not hang."""
+    attack(c, "stop", c.rounds)
+
+
 @case("CVE-2019-5736", flavors=("root", "rootless"))
 def program_that_is_the_runtime_itself(c):
     """An interpreter /proc/self/exe makes the kernel run whatever executes it: the runtime, inside."""

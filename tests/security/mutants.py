@@ -153,6 +153,36 @@ static int set_ids("""),
         "edits": [("init/inside/stdio.c",
                    "(!S_ISFIFO(st.st_mode) && !S_ISSOCK(st.st_mode)) || st.st_uid == uid)",
                    "st.st_uid == uid)")]},
+    "sysctl-of-the-host": {
+        # Only this one, of which the case sets what it is already.
+        "bug": "CVE-2022-0811: a sysctl that no namespace has is written",
+        "cases": r"identity\.sysctls",
+        "edits": [("plan/check.c", "	if (!rule)\n		return err_set(",
+                   "	if (str_eq(dotted, \"vm.swappiness\"))\n		return 0;\n"
+                   "	if (!rule)\n		return err_set(")]},
+    "sysctl-of-a-shared-namespace": {
+        "bug": "a namespaced sysctl is written where the namespace is the host's",
+        "cases": r"identity\.sysctls",
+        "edits": [("plan/check.c", "	if (plan->ns[rule->ns].action == NS_SHARE)",
+                   "	if (plan->ns[rule->ns].action == NS_SHARE && !*pair->value)")]},
+    "cgroup-keys-are-paths": {
+        "bug": "GHSA-5g49-rx9x-qfc6: keys of `unified` and sizes of huge pages lead out of the cgroup",
+        "cases": r"identity\.cgroup_keys",
+        "edits": [("spec/check_resources.c",
+                   "		if (!str_is_filename(key) || !is_word(key) || !strchr(key, '.'))",
+                   "		if (!*key)"),
+                  ("spec/check_resources.c", "	if (digits > 0 && digits < 20 && size[0] != '0'",
+                   "	if (size && strchr(size, '/'))\n		return 0;\n"
+                   "	if (digits > 0 && digits < 20 && size[0] != '0'")]},
+    "stopped-exec-is-waited-for": {
+        "bug": "a container that sends SIGSTOP to what joins it makes exec hang",
+        "cases": r"inside\.exec_is_stopped",
+        "edits": [("host/launch_wait.c", "(void)sys_pidfd_send_signal(l->pidfd, SIGCONT);",
+                   "continue;")]},
+    "hooks-without-a-umask": {
+        "bug": "what a createContainer hook makes on the host is everybody's to write",
+        "cases": r"audit\.hooks",
+        "edits": [("init/outside/hooks.c", "	umask(o->callers_umask);", "	umask(0);")]},
     "ids-are-paths": {
         "bug": "a container id with slashes and dots leads out of the state directory",
         "cases": r"identity\.container_ids",

@@ -252,6 +252,8 @@ def arguments():
     parser.add_argument("--flavor", choices=("root", "rootless"), help="only these cases")
     parser.add_argument("--all", action="store_true",
                         help="every combination of the shapes, and every descriptor (hours)")
+    parser.add_argument("--sample", metavar="N", type=int, default=0,
+                        help="of the shapes of each place only N, and few descriptors (emulators)")
     parser.add_argument("--rounds", metavar="N", type=int, default=8, help="of each race (8)")
     parser.add_argument("--json", metavar="FILE", help="the results, for programs")
     parser.add_argument("--throwaway", action="store_true",

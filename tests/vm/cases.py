@@ -72,6 +72,7 @@ class Case:
         self.layout, self.lsm = layout, lsm
         self.commands, self.env, self.linger = [], {}, False
         self.packages = ()   # what the root file system has besides what the suite needs
+        self.folders = []    # (folder of the host, name below /vm)
         self.timeout = 2 * 3600   # for what hangs outside of a test, which has an end of its own
 
     def command(self, argv):
@@ -105,6 +106,12 @@ class Case:
         self.command(["python3", "-B", "/vm/tree/tests/engines/booted.py", "--runtime",
                       "/vm/bin/crun"] + (["-k", text] if text else []))
 
+    def corpus(self, runtime="/vm/bin/crun", words=()):
+        """The attack corpus; `words` are more arguments for it."""
+        self.env["CORPUS_PROBE"] = "/vm/programs/corpus-probe"
+        self.command(["python3", "-B", "/vm/tree/tests/security/run.py", "--throwaway", "--runtime",
+                      runtime, *words])
+
     def prepare(self):
         root.image(self.packages)
 
@@ -115,10 +122,14 @@ class Case:
         copy_tree(f"{top}/tree")
         shutil.copy2(runtime, f"{top}/bin/crun")
         os.mkdir(f"{top}/programs")
-        for source in glob.glob(f"{common.TOP}/tests/integration/*.c"):
+        programs = {os.path.basename(source)[:-2]: source
+                    for source in glob.glob(f"{common.TOP}/tests/integration/*.c")}
+        programs["corpus-probe"] = f"{common.TOP}/tests/security/probe.c"
+        for name, source in programs.items():
             common.tool(os.environ.get("CC", "cc").split() +
-                        ["-static", "-O1", "-o",
-                         f"{top}/programs/{os.path.basename(source)[:-2]}", source])
+                        ["-static", "-O1", "-o", f"{top}/programs/{name}", source])
+        for source, name in self.folders:
+            shutil.copytree(source, f"{top}/{name}", symlinks=True)
         spec = os.environ.get("OCI_SPEC_DIR")
         if spec and os.path.isdir(spec):
             shutil.copytree(spec, f"{top}/oci-spec")

@@ -105,17 +105,19 @@ def check_columns_of_the_table():
     row = matrix.Row(matrix.cells()[0])
     for line in ("ok test_kill.test_a [1s]", "FAIL test_systemd.test_b[root] (x) [1s]",
                  "skip test_systemd.test_b[rootless] (y) [1s]", "ok test_lsm_real.test_c [1s]",
+                 "ok lsm.label [CVE-2019-16884] (2 runs) [1s]",
                  "    ok indented", "1 passed, 1 failed, 1 skipped"):
         row.take(line)
     texts = [row.text(column) for column in matrix.COLUMNS]
-    assert texts == ["1/0/0", "0/1/0", "0/0/1", "1/0/0"], texts
+    assert texts == ["1/0/0", "0/1/0", "0/0/1", "2/0/0"], texts
     assert len(row.failures) == 1
 
 
 def check_results_that_were_kept():
     path, rows = os.path.join(FOLDER, "kept"), []
     for cell, lines in zip(matrix.choose("newest,6.1 v1"),
-                           (["ok test_kill.test_a [1s]", "skip test_ps.test_b (no (b) here) [0.1s]"],
+                           (["ok test_kill.test_a [1s]", "skip test_ps.test_b (no (b) here) [0.1s]",
+                            "skip lsm.label [CVE-2019-16884] (no (b) here) [0.1s]"],
                             ["FAIL test_kill.test_a (y) [1s]"])):
         rows.append(matrix.Row(cell))
         rows[-1].take("FAIL test_kill.test_before_a_panic (x) [1s]")
@@ -127,10 +129,11 @@ def check_results_that_were_kept():
     assert list(kept) == ["newest v2 apparmor", "newest v1 apparmor"], kept
     assert [row.green() for row in kept.values()] == [True, False]
     assert [kept[row.cell.name].text("cgroupfs") for row in rows] == ["1/0/1", "0/1/0"]
+    assert rows[0].text("LSM") == "0/0/1"
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
         matrix.skips(list(kept.values()))
-    assert "   1  no (b) here: newest v2 apparmor\n" in out.getvalue(), out.getvalue()
+    assert "   2  no (b) here: newest v2 apparmor\n" in out.getvalue(), out.getvalue()
     assert matrix.choose("6.1 v1,newest hybrid")[0].name == "6.1 v1 apparmor"
 
 

@@ -21,7 +21,8 @@ SHORT = ["test_smoke.py", "test_lifecycle.py", "test_kill.py", "test_linux_cgrou
          "test_limits_real.py", "test_lsm_real.py", "test_linux_devices.py"]
 MORE = re.compile(r"test_(systemd|update|pause|ps|events|stats|cgroup|timeout).*\.py")
 LINE = re.compile(r"(ok|FAIL|skip) (\S+)")
-SKIP = re.compile(r"skip \S+ \((.*)\) \[[\d.]+s\]$")
+SKIP = re.compile(r"skip \S+ (?:\[[^]]*\] )?\((.*)\) \[[\d.]+s\]$")
+CORPUS = r"^lsm\.(apparmor|selinux|label)"     # of the attack corpus: what only such a kernel can show
 COLUMNS = ("cgroupfs", "systemd", "systemd user", "LSM")
 Cell = collections.namedtuple("Cell", "name kernel layout lsm")
 
@@ -38,7 +39,7 @@ def cells():
 def column_of(test):
     """The column that a test counts in."""
     module = test.split(".")[0]
-    if module == "test_lsm_real":
+    if module in ("test_lsm_real", "lsm"):
         return "LSM"
     if not module.startswith("test_systemd"):
         return "cgroupfs"
@@ -108,6 +109,7 @@ def fill(case, cell, whole):
         case.suite([])
     else:
         case.suite(cases.existing(SHORT) + cases.matching(MORE))
+    case.corpus(words=["-k", CORPUS])
 
 
 def run_cell(cell, runtime, folder, whole):

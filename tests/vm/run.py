@@ -8,6 +8,7 @@
   run.py --all --kernel newest                    the whole integration suite
   run.py --slice                                  what scripts/test runs, on one kernel
   run.py --matrix                                 every kernel, layout and driver, as a table
+  run.py --corpus --lsm selinux -k '^lsm'         the attack corpus (tests/security)
   run.py --podman                                 Podman's units under systemd (tests/engines)
 
 A quick case runs in /bundle (`crun spec` has been there; its root file system is busybox), as root
@@ -63,6 +64,7 @@ def parse():
     add("-j", metavar="N", type=int, default=2, help="tests at a time")
     add("--all", action="store_true", help="every file of the integration suite")
     add("--slice", action="store_true", help="the selection that scripts/test runs")
+    add("--corpus", action="store_true", help="the attack corpus; -k is a regular expression then")
     add("--podman", action="store_true",
         help="a root file system with Podman; without a command: tests/engines/booted.py")
     add("--matrix", action="store_true", help="all kernels, layouts and drivers")
@@ -132,6 +134,8 @@ def one(options, folder):
         case.packages, case.linger = root.PODMAN, True
     if options.command:
         case.command(options.command)
+    elif options.corpus:
+        case.corpus(words=["-j", str(options.j), *(["-k", options.k] if options.k else [])])
     elif options.slice:
         case.slice()
     elif options.podman:
