@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Comparing LSM labels: see label.h.
+// Reading and comparing LSM labels: see label.h.
 #include "fs/label.h"
 
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "sys/file.h"
+#include "sys/io.h"
 #include "sys/xattr.h"
 
 #include <errno.h>
@@ -12,6 +13,20 @@
 #include <string.h>
 
 #define CATEGORIES 1024 /* c0 ... c1023: what the policies of the distributions have */
+
+int label_read(int fd, char *buf, size_t size)
+{
+	ssize_t n = io_read_start(fd, buf, size - 1);
+
+	if (n < 0)
+		return (int)n;
+	buf[n] = '\0';
+	/* SELinux counts the terminator, AppArmor ends with a newline. */
+	n = (ssize_t)strlen(buf);
+	if (n > 0 && buf[n - 1] == '\n')
+		buf[n - 1] = '\0';
+	return 0;
+}
 
 bool label_is_apparmor(const char *want, const char *got)
 {

@@ -7,6 +7,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The kernel takes one page for a label (proc_pid_attr_write). */
+#define LABEL_MAX 4096
+
+/* Reads the attribute file FD from its beginning into BUF, without what ends it. Returns 0 or a negative errno. */
+int label_read(int fd, char *buf, size_t size) CRUN_NODISCARD;
+
 /* True when GOT, as read from attr/exec, is the AppArmor profile WANT: alone, or followed by its mode as in "name (enforce)". */
 bool label_is_apparmor(const char *want, const char *got);
 

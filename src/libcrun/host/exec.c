@@ -69,9 +69,10 @@ static int open_namespaces(struct exec *x, struct crun_error *err)
 	return exec_open_namespaces(x, err);
 }
 
-static bool wants_label(const struct exec *x)
+/* What init does with it: outside/label.c. */
+static bool wants_procfs(const struct exec *x)
 {
-	return x->l.plan->wants_label;
+	return x->l.plan->wants_label || plan_audits_filter(x->l.plan);
 }
 
 static int open_procfs(struct exec *x, struct crun_error *err)
@@ -337,7 +338,7 @@ const struct exec_phase exec_phases[] = {
 	{.name = "sockets", .run = connect_sockets, .code = CODE_CONSOLE_SOCKET},
 	{.name = "cgroup.select", .run = select_cgroup, .code = CODE_CGROUP_ATTACH},
 	{.name = "namespaces", .run = open_namespaces, .code = CODE_NAMESPACE_JOIN},
-	{.name = "procfs", .when = wants_label, .run = open_procfs, .code = CODE_PROC_MISSING},
+	{.name = "procfs", .when = wants_procfs, .run = open_procfs, .code = CODE_PROC_MISSING},
 	{.name = "shield", .when = wants_shield, .run = shield, .code = CODE_SELF_PROTECTION},
 	{.name = "filter.load",
 	 .when = wants_seccomp,

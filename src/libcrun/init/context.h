@@ -39,6 +39,8 @@ struct outside {
 	pid_t host_pid;	    /* our pid as the host sees it: the hooks' state names it */
 	int *ns_fds;	    /* NS_COUNT entries: namespaces that init joins itself, or FD_NONE */
 	int label_fd;	    /* our own attr/exec in that procfs, opened for writing; or FD_NONE */
+	int status_fd;	    /* our own status in it, for the self-audit; or FD_NONE */
+	int32_t keyring;    /* the session keyring that we made, or 0 */
 	int gate_fd;	    /* listening socket that `start` connects to, or FD_NONE */
 	const struct seccomp_area *seccomp;
 	const char *
@@ -58,6 +60,8 @@ struct inside {
 	bool old_mounts; /* there is no mount API: masks were made outside, other mounts are made in place */
 	int cwd_fd;   /* process.cwd, once it was entered; or AT_FDCWD */
 	int label_fd; /* our own LSM exec attribute, opened before the root was entered; or FD_NONE */
+	int status_fd; /* our own status, opened as that was; or FD_NONE */
+	int32_t keyring;
 	int mask_fd; /* detached read-only empty directory that covers masked directories, or FD_NONE */
 	int null_fd; /* detached clone of the verified /dev/null that covers masked files, or FD_NONE */
 	int gate_fd;
@@ -75,6 +79,8 @@ struct last {
 	struct channel *channel;
 	int gate_fd;
 	int console_fd;
+	int label_fd, status_fd; /* with --self-audit, until that has looked at them; or FD_NONE */
+	int32_t keyring;
 	pid_t host_pid;
 	const char *exec_path;
 	const struct seccomp_area *seccomp;

@@ -241,6 +241,14 @@ static inline bool plan_raises_nofile(const struct launch_plan *plan)
 	return plan->facts.nofile && plan->facts.nofile < plan->mounts_len + 128;
 }
 
+/*
+ * Whether the self-audit looks at the filter in our own status in /proc. One with a listener proves itself by its notification descriptor.
+ */
+static inline bool plan_audits_filter(const struct launch_plan *plan)
+{
+	return plan->self_audit && plan->sync_filter && !plan->sync_listener;
+}
+
 /* Whether a hook can have changed the container's mounts in the middle of its creation. */
 static inline bool plan_hooks_could_mount(const struct launch_plan *plan)
 {

@@ -9,3 +9,6 @@
  * its serial number; -EDQUOT when the user has too many keys.
  */
 int32_t sys_keyring_join(const char *name);
+
+/* The serial number of our session keyring, which is that of our user when we have joined none: none is made. */
+int32_t sys_keyring_session(void);

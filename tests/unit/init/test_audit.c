@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // The self-audit finds what is wrong with a process: each child is made as the plan says, then in one respect otherwise.
+#include "base/cleanup.h"
 #include "base/str.h"
 #include "init/last/audit.h"
 #include "sys/cred.h"
+#include "sys/keyring.h"
+#include "sys/wall.h"
 
 #include "../state/tempdir.h"
 #include "../test.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/mount.h>
+#include <linux/seccomp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -51,7 +58,12 @@ static void plan_present_state(void)
 		if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, cap, 0, 0) == 1)
 			plan.process.caps.ambient |= UINT64_C(1) << cap;
 	}
-	last = (struct last){.plan = &plan, .channel = &channel};
+	last = (struct last){
+		.plan = &plan,
+		.channel = &channel,
+		.label_fd = FD_NONE,
+		.status_fd = FD_NONE,
+	};
 	channel.fd = 3;
 }
 
@@ -356,6 +368,188 @@ TEST(process)
 	if (getuid() == 0)
 		CHECK_STR(after(outside_of_the_root),
 			  "self-audit: the working directory is not below the container's root");
+}
+
+static int file_with(const char *text)
+{
+	int fd = memfd_create("text", MFD_CLOEXEC);
+
+	if (fd < 0 || write(fd, text, strlen(text)) < 0)
+		abort();
+	return fd;
+}
+
+static int audit_label_that_is(const char *apparmor, const char *selinux, const char *now)
+{
+	struct oci_process process = {.apparmor_profile = apparmor, .selinux_label = selinux};
+	_cleanup_close_ int fd = file_with(now);
+
+	config = (struct oci_config){.process = &process};
+	plan = (struct launch_plan){.config = &config, .wants_label = true};
+	plan.facts.apparmor = apparmor;
+	plan.facts.selinux = selinux;
+	return audit_label(&plan, fd, &err);
+}
+
+TEST(label)
+{
+	CHECK_INT(audit_label_that_is("crun-default", NULL, "crun-default (enforce)\n"), 0);
+	CHECK_INT(audit_label_that_is("crun-default", NULL, "unconfined\n"), -EPERM);
+	CHECK_INT(err.code, CODE_SELF_AUDIT);
+	CHECK_STR(err.text, "self-audit: the label is `unconfined`, not `crun-default`");
+	CHECK_INT(audit_label_that_is("crun-default", NULL, ""), -EPERM);
+	CHECK_INT(audit_label_that_is(NULL, "u:r:t:s0:c2,c1", "u:r:t:s0:c1,c2"), 0);
+	CHECK_INT(audit_label_that_is(NULL, "u:r:t:s0:c2,c1", "u:r:t:s0"), -EPERM);
+	CHECK_STR(err.text, "self-audit: the label is `u:r:t:s0`, not `u:r:t:s0:c2,c1`");
+	/* It was never opened. */
+	CHECK_INT(audit_label(&plan, FD_NONE, &err), -EBADF);
+	plan.wants_label = false;
+	CHECK_INT(audit_label(&plan, FD_NONE, &err), 0);
+}
+
+TEST(keyring)
+{
+	int32_t first = sys_keyring_join(NULL), second;
+
+	if (first < 0)
+		SKIP("keyctl is not available");
+	CHECK_INT(audit_keyring(first, &err), 0);
+	CHECK_INT(audit_keyring(0, &err), 0);
+	second = sys_keyring_join(NULL);
+	CHECK(second > 0);
+	CHECK_INT(audit_keyring(first, &err), -EPERM);
+	CHECK_INT(err.code, CODE_SELF_AUDIT);
+	CHECK(str_after(err.text, "self-audit: the session keyring is "));
+	CHECK_INT(audit_keyring(second, &err), 0);
+}
+
+/* The numbers in a status whose list of groups has LEN bytes. */
+static struct audit_filters filters_behind(size_t len, const char *lines)
+{
+	char *text = calloc(1, len + strlen(lines) + 64);
+	struct audit_filters found_filters;
+	size_t n;
+	int fd;
+
+	if (!text)
+		abort();
+	n = (size_t)snprintf(text, 64, "Name:\tx\nGroups:\t");
+	memset(text + n, '7', len);
+	memcpy(text + n + len, lines, strlen(lines));
+	fd = file_with(text);
+	if (audit_filters_read(fd, &found_filters) < 0)
+		found_filters = (struct audit_filters){-2, -2};
+	close(fd);
+	free(text);
+	return found_filters;
+}
+
+TEST(numbers_of_filters)
+{
+	static const char lines[] = "\nNoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t13\nX:\t4\n";
+	struct audit_filters got;
+
+	/* Wherever the end of what is read at once comes to lie. */
+	for (size_t len = 4000; len < 4200; len++) {
+		got = filters_behind(len, lines);
+		CHECK_INT(got.mode, 2);
+		CHECK_INT(got.count, 13);
+	}
+	got = filters_behind(800000, lines);
+	CHECK_INT(got.mode, 2);
+	CHECK_INT(got.count, 13);
+	/* Before Linux 5.9. */
+	got = filters_behind(10, "\nSeccomp:\t0\n");
+	CHECK_INT(got.mode, 0);
+	CHECK_INT(got.count, -1);
+	got = filters_behind(10, "\n");
+	CHECK_INT(got.mode, -2);
+	CHECK_INT(audit_filters_read(FD_NONE, &got), -EBADF);
+}
+
+static int compare_filters(long before, long mode, long now)
+{
+	return audit_filters(&(struct audit_filters){0, before}, &(struct audit_filters){mode, now},
+			     &err);
+}
+
+TEST(filters)
+{
+	CHECK_INT(compare_filters(0, 2, 1), 0);
+	CHECK_INT(compare_filters(3, 2, 4), 0);
+	CHECK_INT(compare_filters(-1, 2, -1), 0);
+	CHECK_INT(compare_filters(3, 2, 3), -EPERM);
+	CHECK_INT(err.code, CODE_SELF_AUDIT);
+	CHECK_STR(err.text, "self-audit: 3 seccomp filters are in force, not 4");
+	CHECK_INT(compare_filters(0, 0, 0), -EPERM);
+	CHECK_STR(err.text, "self-audit: the seccomp mode is 0, not 2: no filter is in force");
+}
+
+/* Allows exit_group(2) alone, which is how the child tells that it came through. */
+static void filter_for_the_end(struct seccomp_area *area)
+{
+	const struct sock_filter insns[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+
+	memcpy(area->insns, insns, sizeof(insns));
+	area->len = ARRAY_LEN(insns);
+}
+
+/* What the thread that looks says of a child whose status is that in FILE, or "" when it lets it through; else "status ...". */
+static const char *load_and_look(const char *file)
+{
+	static struct seccomp_area area;
+	struct channel host, init;
+	int status;
+	pid_t pid;
+
+	if (channel_pair(&host, &init, &err) < 0)
+		return "no channel";
+	filter_for_the_end(&area);
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		channel_close(&host);
+		plan_present_state();
+		last.channel = &init;
+		last.seccomp = &area;
+		last.status_fd =
+			file ? file_with(file) : open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+		prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+		_exit(audit_load_filter(&last, &err) == 0 ? 42 : 43);
+	}
+	channel_close(&init);
+	found[0] = '\0';
+	if (channel_expect_eof(&host, NULL, &err) < 0)
+		snprintf(found, sizeof(found), "%s", err.text);
+	channel_close(&host);
+	waitpid(pid, &status, 0);
+	if (WEXITSTATUS(status) != (found[0] ? 1 : 42) || WIFSIGNALED(status))
+		snprintf(found, sizeof(found), "status %#x", (unsigned)status);
+	return found;
+}
+
+TEST(a_filter_that_is_in_force)
+{
+	struct wall wall;
+	bool walled = sys_wall_make(&wall) == 0;
+
+	sys_wall_done(&wall);
+	CHECK_STR(load_and_look(NULL), "");
+	/* Nobody can look without one. */
+	if (!walled)
+		SKIP("no userfaultfd(2) for us, which Linux has since 5.11");
+	/* As if the load had done nothing. */
+	CHECK_STR(load_and_look("Name:\tx\nSeccomp:\t0\nSeccomp_filters:\t0\n"),
+		  "self-audit: the seccomp mode is 0, not 2: no filter is in force");
+	CHECK_STR(load_and_look("Name:\tx\nSeccomp:\t2\nSeccomp_filters:\t1\n"),
+		  "self-audit: 1 seccomp filters are in force, not 2");
+	/* What cannot be told is no difference. */
+	CHECK_STR(load_and_look("Name:\tx\n"), "");
 }
 
 /* A directory that nobody has mounted anything on: no flag is set, and nothing is masked. */

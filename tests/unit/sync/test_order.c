@@ -64,6 +64,7 @@ static const struct rule init_rules[] = {
 	{"session", "keyring", "setsid comes before a session keyring of our own"},
 	{"sysctl", "mounts", "/proc/sys of the container may be mounted read-only"},
 	{"label", "mounts", "attr/exec is opened in the host's procfs (CVE-2019-19921)"},
+	{"status", "pivot", "the self-audit believes the host's procfs alone"},
 	{"label", "pivot", "the host's procfs is gone after the pivot"},
 	{"rootfs", "mounts", "mounts go below the root"},
 	{"identity", "shield", "nobody may look at us before the binary is out of reach"},

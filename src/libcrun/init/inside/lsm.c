@@ -3,15 +3,11 @@
 #include "init/inside/phase.h"
 
 #include "fs/label.h"
-#include "sys/io.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-/* The kernel takes one page (proc_pid_attr_write). */
-#define LABEL_MAX 4096
 
 static int write_label(int fd, const char *text, const char *what, const char *label,
 		       struct crun_error *err)
@@ -23,20 +19,6 @@ static int write_label(int fd, const char *text, const char *what, const char *l
 	/* Engines look for the path in back-quotes. */
 	return err_sys(err, n < 0 ? -errno : -EIO, "set the %s `%s`: write `/proc/self/attr/exec`",
 		       what, label);
-}
-
-static int read_back(int fd, char *now, size_t size, struct crun_error *err)
-{
-	ssize_t n = io_read_start(fd, now, size - 1);
-
-	if (n < 0)
-		return err_sys(err, (int)n, "read back `/proc/self/attr/exec`");
-	now[n] = '\0';
-	/* SELinux counts the terminator, AppArmor ends with a newline. */
-	n = (ssize_t)strlen(now);
-	if (n > 0 && now[n - 1] == '\n')
-		now[n - 1] = '\0';
-	return 0;
 }
 
 static int set_label(int fd, bool is_apparmor, const char *label, struct crun_error *err)
@@ -51,9 +33,9 @@ static int set_label(int fd, bool is_apparmor, const char *label, struct crun_er
 	r = write_label(fd, text, is_apparmor ? "AppArmor profile" : "SELinux label", label, err);
 	if (r < 0)
 		return r;
-	r = read_back(fd, now, sizeof(now), err);
+	r = label_read(fd, now, sizeof(now));
 	if (r < 0)
-		return r;
+		return err_sys(err, r, "read back `/proc/self/attr/exec`");
 	if (is_apparmor ? label_is_apparmor(label, now) : label_is_selinux(label, now))
 		return 0;
 	return err_set(

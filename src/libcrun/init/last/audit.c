@@ -3,10 +3,12 @@
 #include "init/last/audit.h"
 
 #include "base/cleanup.h"
+#include "fs/label.h"
 #include "init/last/filtered.h"
 #include "init/last/phase.h"
 #include "sys/cred.h"
 #include "sys/file.h"
+#include "sys/keyring.h"
 #include "sys/process.h"
 #include "sys/ret.h"
 
@@ -29,7 +31,8 @@
 
 static bool is_wanted(const struct last *last, int fd)
 {
-	return fd == last->channel->fd || (last->filtered && filtered_holds(last->filtered, fd));
+	return fd == last->channel->fd || fd == last->label_fd || fd == last->status_fd ||
+	       (last->filtered && filtered_holds(last->filtered, fd));
 }
 
 /*
@@ -185,6 +188,36 @@ int audit_credentials(const struct launch_plan *plan, struct crun_error *err)
 	return 0;
 }
 
+int audit_label(const struct launch_plan *plan, int label_fd, struct crun_error *err)
+{
+	const struct oci_process *p = plan->config->process;
+	bool is_apparmor = plan_label_is_apparmor(plan), is_right;
+	static char now[LABEL_MAX];
+	const char *want;
+	int r;
+
+	if (!plan->wants_label)
+		return 0;
+	want = is_apparmor ? p->apparmor_profile : p->selinux_label;
+	r = label_read(label_fd, now, sizeof(now));
+	if (r < 0)
+		return err_sys(err, r, "self-audit: read `/proc/self/attr/exec`");
+	is_right = is_apparmor ? label_is_apparmor(want, now) : label_is_selinux(want, now);
+	return is_right ? 0 : differs(err, "the label is `%s`, not `%s`", now, want);
+}
+
+int audit_keyring(int32_t keyring, struct crun_error *err)
+{
+	int32_t now;
+
+	if (!keyring)
+		return 0;
+	now = sys_keyring_session();
+	if (now < 0)
+		return err_sys(err, now, "self-audit: find our session keyring");
+	return now == keyring ? 0 : differs(err, "the session keyring is %d, not %d", now, keyring);
+}
+
 static int audit_limits(const struct plan_process *p, struct crun_error *err)
 {
 	struct rlimit now;
@@ -249,6 +282,11 @@ int phase_audit(struct last *last, struct crun_error *err)
 {
 	int r = audit_fds(last, err);
 
+	if (r == 0)
+		r = audit_label(last->plan, last->label_fd, err);
+	close_fd(&last->label_fd);
+	if (r == 0)
+		r = audit_keyring(last->keyring, err);
 	if (r == 0)
 		r = audit_credentials(last->plan, err);
 	return r == 0 ? audit_process(last->plan, err) : r;

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "hooks/run.h"
 #include "init/hook_state.h"
+#include "init/last/audit.h"
 #include "init/last/filtered.h"
 #include "init/seccomp_load.h"
 
@@ -23,7 +24,8 @@ int phase_start_container_hooks(struct last *last, struct crun_error *err)
 
 int phase_seccomp(struct last *last, struct crun_error *err)
 {
-	return init_seccomp_load(last->seccomp, err);
+	return last->status_fd >= 0 ? audit_load_filter(last, err)
+				    : init_seccomp_load(last->seccomp, err);
 }
 
 int phase_listener(struct last *last, struct crun_error *err)

@@ -47,6 +47,8 @@ int phase_fds(struct last *last, struct crun_error *err)
 	fds_keep(&keep, last->channel->fd);
 	fds_keep(&keep, last->gate_fd);
 	fds_keep(&keep, last->console_fd);
+	fds_keep(&keep, last->label_fd);
+	fds_keep(&keep, last->status_fd);
 	r = fds_close_others(&keep, first);
 	fds_done(&keep);
 	if (r < 0)

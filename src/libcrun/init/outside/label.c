@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opens the LSM attribute file of our own process, through the host's procfs and before anything of the image can lie over it.
+// Opens files of our own process, the LSM attribute and the status, through the host's procfs and before anything of the image can lie over it.
 #include "init/outside/phase.h"
 
 #include "fs/procfs.h"
@@ -24,5 +24,15 @@ int phase_label(struct outside *o, struct crun_error *err)
 	if (fd < 0)
 		return err_sys(err, fd, "open `/proc/self/attr/exec`");
 	o->label_fd = fd;
+	return 0;
+}
+
+int phase_status(struct outside *o, struct crun_error *err)
+{
+	int fd = procfs_open(o->proc_fd, "self/status", O_RDONLY);
+
+	if (fd < 0)
+		return err_sys(err, fd, "open `/proc/self/status`");
+	o->status_fd = fd;
 	return 0;
 }

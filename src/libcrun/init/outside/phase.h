@@ -32,6 +32,8 @@ int phase_timens(struct outside *o, struct crun_error *err) CRUN_NODISCARD;
 int phase_keyring(struct outside *o, struct crun_error *err) CRUN_NODISCARD;
 /* Opens our own LSM attribute while the host's procfs is at hand. */
 int phase_label(struct outside *o, struct crun_error *err) CRUN_NODISCARD;
+/* The same with our own status, for --self-audit. */
+int phase_status(struct outside *o, struct crun_error *err) CRUN_NODISCARD;
 /* Brings the loopback interface up. */
 int phase_network(struct outside *o, struct crun_error *err) CRUN_NODISCARD;
 int phase_sysctl(struct outside *o, struct crun_error *err) CRUN_NODISCARD;

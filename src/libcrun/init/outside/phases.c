@@ -27,6 +27,11 @@ static bool wants_label(const struct launch_plan *plan)
 	return plan->wants_label;
 }
 
+static bool wants_status(const struct launch_plan *plan)
+{
+	return plan_audits_filter(plan);
+}
+
 static bool wants_network(const struct launch_plan *plan)
 {
 	return plan->ns[NS_NET].action == NS_NEW;
@@ -66,6 +71,7 @@ const struct outside_phase outside_phases[] = {
 	 .code = CODE_NAMESPACE_CREATE},
 	{.name = "keyring", .when = wants_keyring, .run = phase_keyring, .code = CODE_KEYRING},
 	{.name = "label", .when = wants_label, .run = phase_label, .code = CODE_LSM_LABEL},
+	{.name = "status", .when = wants_status, .run = phase_status, .code = CODE_SELF_AUDIT},
 	{.name = "network", .when = wants_network, .run = phase_network, .code = CODE_NETWORK},
 	{.name = "sysctl", .when = wants_sysctl, .run = phase_sysctl, .code = CODE_SYSCTL},
 	{.name = "rootfs", .run = phase_rootfs, .code = CODE_ROOTFS_UNUSABLE},
@@ -93,5 +99,6 @@ const struct outside_phase exec_outside_phases[] = {
 	{.name = "join", .run = phase_join, .code = CODE_NAMESPACE_JOIN},
 	{.name = "keyring", .when = wants_keyring, .run = phase_keyring, .code = CODE_KEYRING},
 	{.name = "label", .when = wants_label, .run = phase_label, .code = CODE_LSM_LABEL},
+	{.name = "status", .when = wants_status, .run = phase_status, .code = CODE_SELF_AUDIT},
 	{0},
 };
