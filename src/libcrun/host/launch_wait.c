@@ -182,7 +182,8 @@ void launch_prefer_inits_word(struct launch *l, struct crun_error *err)
 		return;
 	if (channel_expect_eof(&l->channel, &d, &word) == 0)
 		explain_death(l, err);
-	else if (word.kind != KIND_INTERNAL && word.kind != KIND_TIMEOUT)
+	else if (l->channel.heard_failure ||
+		 (word.kind != KIND_INTERNAL && word.kind != KIND_TIMEOUT))
 		*err = word;
 }
 

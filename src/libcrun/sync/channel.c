@@ -124,12 +124,18 @@ static int take_passed_fd(struct msghdr *mh)
 #define LACK_TRIES    20
 #define LACK_PAUSE_MS 50
 
-static bool may_try_again(int error, unsigned *tries)
+static bool may_try_again(int error, unsigned *tries, bool *reset)
 {
 	struct deadline forever = deadline_none();
 
 	if (error == EINTR)
 		return true;
+	/*
+	 * The other side closed its end before it had read what we sent. The kernel says so once, ahead of the messages that still
+	 * lie here: the last of them tells why it gave up.
+	 */
+	if (error == ECONNRESET && !*reset)
+		return *reset = true;
 	if ((error != ENOMEM && error != ENOBUFS) || ++*tries > LACK_TRIES)
 		return false;
 	return deadline_pause(&forever, LACK_PAUSE_MS) == 0;
@@ -147,6 +153,7 @@ static ssize_t receive(int sock, struct message *msg, int *ret_fd)
 		.msg_controllen = sizeof(control.buf),
 	};
 	unsigned tries = 0;
+	bool reset = false;
 	ssize_t n;
 	int error;
 
@@ -154,7 +161,7 @@ static ssize_t receive(int sock, struct message *msg, int *ret_fd)
 	do {
 		n = recvmsg(sock, &mh, MSG_CMSG_CLOEXEC);
 		error = errno;
-	} while (n < 0 && may_try_again(error, &tries));
+	} while (n < 0 && may_try_again(error, &tries, &reset));
 	if (n < 0)
 		return error == ECONNRESET ? 0 : -error;
 	*ret_fd = take_passed_fd(&mh);

@@ -455,6 +455,35 @@ TEST(a_deadline_passes_whatever_comes)
 	close_pair();
 }
 
+/* The kernel says first that what we sent was not read. */
+TEST(the_last_word_of_a_peer_that_left_our_message_unread)
+{
+	struct crun_error why, heard;
+
+	open_pair();
+	CHECK_INT(channel_send(&host, MSG_GO, FD_NONE, &err), 0);
+	err_set(&why, CODE_HOOK_TIMEOUT, ETIMEDOUT, "the hook took too long");
+	CHECK_INT(channel_send_log(&init, LOG_LEVEL_DEBUG, "giving up"), 0);
+	CHECK_INT(channel_send_error(&init, &why), 0);
+	channel_close(&init);
+	CHECK_INT(channel_expect(&host, MSG_READY, NULL, NULL, &heard), -ETIMEDOUT);
+	CHECK_STR(heard.text, why.text);
+	CHECK(host.heard_failure);
+	CHECK_INT(channel_expect_eof(&host, NULL, &heard), 0);
+	close_pair();
+}
+
+/* Nothing but the reset: no word, and no endless asking. */
+TEST(a_peer_that_left_our_message_unread_and_said_nothing)
+{
+	open_pair();
+	CHECK_INT(channel_send(&host, MSG_GO, FD_NONE, &err), 0);
+	channel_close(&init);
+	CHECK_INT(channel_expect(&host, MSG_READY, NULL, NULL, &err), -EPIPE);
+	CHECK(err.code == CODE_INIT_DIED && !host.heard_failure);
+	close_pair();
+}
+
 TEST(a_dead_peer_raises_no_signal)
 {
 	struct sigaction fatal = {.sa_handler = SIG_DFL};

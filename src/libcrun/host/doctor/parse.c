@@ -146,7 +146,7 @@ void doctor_parse_subids(const char *text, const char *name, uid_t uid, struct d
 {
 	const char *outer = text, *inner;
 	unsigned line = 0, inner_line, ignored;
-	struct subid_line mine, other;
+	struct subid_line mine = {0}, other = {0};
 
 	*ret = (struct doctor_subids){.free = FIRST_SUBID};
 	while (next_subids(&outer, &line, &ret->bad_line, &mine)) {
