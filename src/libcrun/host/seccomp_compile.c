@@ -27,6 +27,7 @@ static int compile_profile(const struct plan_seccomp *plan, struct seccomp_area 
 
 #include "base/log.h"
 #include "host/seccomp_dl.h"
+#include "host/seccomp_join.h"
 #include "host/seccomp_stub.h"
 #include "sys/anon.h"
 #include "sys/io.h"
@@ -55,6 +56,7 @@ struct compiler {
 	scmp_filter_ctx ctx;
 	uint32_t default_action;
 	bool strict, warned;
+	bool told; /* what is left out was said */
 	uint32_t archs[OCI_SECCOMP_ARCH_LAST +
 		       1]; /* tokens: the native one and those that were added */
 	size_t archs_len;
@@ -185,7 +187,9 @@ static int add_rule(struct compiler *c, const struct oci_linux_syscall *rule, si
 			return err_at(err, "/linux/seccomp/syscalls/%zu/names/%zu", index, i);
 		}
 		if (nr == __NR_SCMP_ERROR) {
-			log_debug("seccomp: unknown system call `%s` is left out", rule->names[i]);
+			if (!c->told)
+				log_debug("seccomp: unknown system call `%s` is left out",
+					  rule->names[i]);
 			continue;
 		}
 		/* It changes nothing, and the library refuses such rules. */
@@ -233,10 +237,33 @@ static int add_archs(struct compiler *c, const struct oci_linux_seccomp *profile
 	return 0;
 }
 
-static int set_attributes(struct compiler *c, struct crun_error *err)
+static int add_rules(struct compiler *c, const struct oci_linux_seccomp *profile,
+		     struct crun_error *err)
+{
+	for (size_t i = 0; i < profile->syscalls_len; i++) {
+		int r = add_rule(c, &profile->syscalls[i], i, err);
+
+		if (r < 0)
+			return r;
+	}
+	c->told = true;
+	return 0;
+}
+
+/* A new filter, for the native architecture. */
+static int begin_filter(struct compiler *c, const struct oci_linux_seccomp *profile,
+			struct crun_error *err)
 {
 	int r;
 
+	c->ctx = c->lib.init(c->default_action);
+	if (!c->ctx) {
+		err_set(err, KIND_UNSUPPORTED, EINVAL,
+			"libseccomp does not take %s as default action",
+			oci_seccomp_action_name(profile->default_action));
+		err_code(err, CODE_SECCOMP_PROFILE);
+		return err_at(err, "/linux/seccomp/defaultAction");
+	}
 	/* no_new_privs is process.noNewPrivileges' affair. */
 	r = c->lib.attr_set(c->ctx, SCMP_FLTATR_CTL_NNP, 0);
 	if (r < 0)
@@ -247,9 +274,18 @@ static int set_attributes(struct compiler *c, struct crun_error *err)
 	return 0;
 }
 
-static int export(struct compiler *c, struct seccomp_area *area, struct crun_error *err)
+static void end_filter(struct compiler *c)
+{
+	if (c->ctx)
+		c->lib.release(c->ctx);
+	c->ctx = NULL;
+}
+
+/* Puts the program into AREA, AT instructions from its beginning, and sets the area's length to where it ends. */
+static int export(struct compiler *c, struct seccomp_area *area, size_t at, struct crun_error *err)
 {
 	_cleanup_close_ int fd = sys_anon_file("seccomp-program");
+	const size_t size = sizeof(area->insns) - at * sizeof(area->insns[0]);
 	struct stat st;
 	ssize_t n;
 	int r;
@@ -261,21 +297,32 @@ static int export(struct compiler *c, struct seccomp_area *area, struct crun_err
 		return err_sys_code(err, CODE_SECCOMP_PROFILE, r, "compile the seccomp filter");
 	if (fstat(fd, &st) < 0)
 		return err_sys(err, -errno, "fstat of the seccomp program");
-	if ((uint64_t)st.st_size > sizeof(area->insns))
+	if ((uint64_t)st.st_size > size)
 		return err_set(err, CODE_SECCOMP_PROFILE, E2BIG,
 			       "the seccomp filter needs %llu instructions, the kernel takes %u: "
 			       "use fewer rules or architectures",
-			       (unsigned long long)st.st_size / sizeof(area->insns[0]),
+			       at + (unsigned long long)st.st_size / sizeof(area->insns[0]),
 			       SECCOMP_AREA_MAX);
 	if (lseek(fd, 0, SEEK_SET) < 0)
 		return err_sys(err, -errno, "lseek of the seccomp program");
-	n = io_read_full(fd, area->insns, sizeof(area->insns));
+	n = io_read_full(fd, area->insns + at, size);
 	if (n < 0)
 		return err_sys(err, (int)n, "read the seccomp program");
 	if (n == 0 || n % (ssize_t)sizeof(area->insns[0]) != 0)
 		return err_set(err, KIND_INTERNAL, EIO, "libseccomp wrote %zd bytes of program", n);
-	area->len = (uint32_t)((size_t)n / sizeof(area->insns[0]));
+	area->len = (uint32_t)(at + (size_t)n / sizeof(area->insns[0]));
 	return 0;
+}
+
+static bool is_x32(uint32_t arch)
+{
+	return arch == SCMP_ARCH_X32;
+}
+
+/* What the kernel calls it: the numbers alone tell x32 from x86-64. */
+static uint32_t audit_arch(uint32_t arch)
+{
+	return is_x32(arch) ? SCMP_ARCH_X86_64 : arch;
 }
 
 /* The highest number that the profile names on the architecture, or -1. Numbers below zero are libseccomp's own. */
@@ -306,13 +353,13 @@ static int add_stub(struct compiler *c, const struct oci_linux_seccomp *profile,
 	if (profile->default_action != OCI_SECCOMP_ACTION_ERRNO)
 		return 0;
 	for (size_t i = 0; i < c->archs_len; i++) {
-		bool x32 = c->archs[i] == SCMP_ARCH_X32;
+		bool x32 = is_x32(c->archs[i]);
 		int highest = find_highest(c, profile, c->archs[i]);
 
 		if (highest < 0)
 			continue;
 		ceilings[n++] = (struct seccomp_ceiling){
-			.audit_arch = x32 ? SCMP_ARCH_X86_64 : c->archs[i],
+			.audit_arch = audit_arch(c->archs[i]),
 			.x32 = x32,
 			.highest = (uint32_t)highest | (x32 ? SECCOMP_STUB_X32_BIT : 0),
 		};
@@ -320,24 +367,78 @@ static int add_stub(struct compiler *c, const struct oci_linux_seccomp *profile,
 	return seccomp_stub_prepend(area, ceilings, n, err);
 }
 
+/* The program of the I-th architecture alone. */
+static int compile_part(struct compiler *c, const struct oci_linux_seccomp *profile, size_t i,
+			struct seccomp_area *area, size_t at, struct crun_error *err)
+{
+	scmp_filter_ctx whole = c->ctx;
+	int r = begin_filter(c, profile, err);
+
+	if (r == 0 && i > 0) {
+		r = c->lib.arch_add(c->ctx, c->archs[i]);
+		if (r == 0)
+			r = c->lib.arch_remove(c->ctx, c->archs[0]);
+		if (r < 0)
+			err_sys_code(err, CODE_SECCOMP_PROFILE, r, "set up the seccomp filter");
+	}
+	if (r == 0)
+		r = add_rules(c, profile, err);
+	if (r == 0)
+		r = export(c, area, at, err);
+	end_filter(c);
+	c->ctx = whole;
+	return r;
+}
+
+/* Each architecture by itself: see seccomp_join.h. */
+static int compile_parts(struct compiler *c, const struct oci_linux_seccomp *profile,
+			 struct seccomp_area *area, struct crun_error *err)
+{
+	struct seccomp_part parts[ARRAY_LEN(c->archs)];
+	size_t at;
+
+	for (size_t i = 0; i < c->archs_len; i++) {
+		parts[i] = (struct seccomp_part){
+			.audit_arch = audit_arch(c->archs[i]),
+			.x32 = is_x32(c->archs[i]),
+		};
+	}
+	at = seccomp_join_room(parts, c->archs_len);
+	for (size_t i = 0; i < c->archs_len; i++) {
+		int r = compile_part(c, profile, i, area, at, err);
+
+		if (r < 0)
+			return r;
+		parts[i].at = at;
+		parts[i].len = area->len - at;
+		at = area->len;
+	}
+	seccomp_join(area, parts, c->archs_len);
+	return 0;
+}
+
+static int compile_whole(struct compiler *c, const struct oci_linux_seccomp *profile,
+			 struct seccomp_area *area, struct crun_error *err)
+{
+	int r = add_rules(c, profile, err);
+
+	return r < 0 ? r : export(c, area, 0, err);
+}
+
 static int compile(struct compiler *c, const struct plan_seccomp *plan, struct seccomp_area *area,
 		   struct crun_error *err)
 {
 	const struct oci_linux_seccomp *profile = plan->profile;
-	int r;
+	int r = begin_filter(c, profile, err);
 
-	r = set_attributes(c, err);
+	if (r == 0)
+		r = add_archs(c, profile, err);
 	if (r < 0)
 		return r;
-	r = add_archs(c, profile, err);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < profile->syscalls_len; i++) {
-		r = add_rule(c, &profile->syscalls[i], i, err);
-		if (r < 0)
-			return r;
-	}
-	r = export(c, area, err);
+	r = c->archs_len > 1 ? compile_parts(c, profile, area, err) : -E2BIG;
+	/* What does not fit in parts may as a whole, by some instructions that are shared. */
+	if (r == -E2BIG)
+		r = compile_whole(c, profile, area, err);
 	if (r < 0 || !plan->enosys)
 		return r;
 	return add_stub(c, profile, area, err);
@@ -355,16 +456,8 @@ static int compile_profile(const struct plan_seccomp *plan, struct seccomp_area 
 		return err_at(err, "/linux/seccomp");
 	c.default_action = action_of(profile->default_action, profile->has_default_errno_ret,
 				     profile->default_errno_ret);
-	c.ctx = c.lib.init(c.default_action);
-	if (!c.ctx) {
-		err_set(err, KIND_UNSUPPORTED, EINVAL,
-			"libseccomp does not take %s as default action",
-			oci_seccomp_action_name(profile->default_action));
-		err_code(err, CODE_SECCOMP_PROFILE);
-		return err_at(err, "/linux/seccomp/defaultAction");
-	}
 	r = compile(&c, plan, area, err);
-	c.lib.release(c.ctx);
+	end_filter(&c);
 	area->warned = c.warned;
 	return r < 0 ? err_at(err, "/linux/seccomp") : 0;
 }

@@ -15,6 +15,7 @@ struct seccomp_library {
 	void (*release)(scmp_filter_ctx ctx);
 	int (*attr_set)(scmp_filter_ctx ctx, enum scmp_filter_attr attr, uint32_t value);
 	int (*arch_add)(scmp_filter_ctx ctx, uint32_t arch_token);
+	int (*arch_remove)(scmp_filter_ctx ctx, uint32_t arch_token);
 	uint32_t (*arch_native)(void);
 	int (*resolve_name)(const char *name);
 	int (*resolve_name_arch)(uint32_t arch_token, const char *name);
