@@ -4,6 +4,7 @@
 import os
 
 from harness import flavors
+from test_run import hook
 
 
 def image(t, args, masked=(), readonly=(), mutate=None):
@@ -174,3 +175,47 @@ def test_links_of_procfs_are_followed(t):
     options = {line.split()[4]: line.split()[5].split(",") for line in lines}
     for point in ("/proc/1/mounts", "/proc/1/net", "/proc/1/task/1"):
         assert "ro" in options[point], lines
+
+
+def test_directory_under_proc_or_sys_that_is_renamed_meanwhile(t):
+    """The mount goes with it, and what is hidden in it would be there for all to see."""
+    for folder in ("proc", "sys"):
+        for then in ("true", "mkdir {rootfs}/" + folder, "ln -s elsewhere {rootfs}/" + folder):
+            bundle = image(t, "ls -A /elsewhere")
+            rootfs = bundle.rootfs
+            # runtime.md: these hooks run in the runtime's namespaces, where nothing is mounted there.
+            bundle.config["hooks"] = {"createRuntime": hook(
+                f"mv {rootfs}/{folder} {rootfs}/elsewhere && " + then.format(rootfs=rootfs))}
+            bundle.save()
+            result = t.fails("run", "-b", bundle.path, bundle.id)
+            assert f"`/{folder}` is not what was mounted there" in result.err, (folder, then, result)
+            t.assert_no_trace(bundle)
+
+
+def test_the_same_with_a_bind_mount(t):
+    t.needs("statx")
+    bundle = image(t, "ls -A /elsewhere")
+    rootfs = bundle.rootfs
+    for mount in bundle.config["mounts"]:
+        if mount["destination"] == "/sys":
+            mount.update(type="bind", source="/sys", options=["rbind", "ro"])
+    bundle.save()
+    assert "/elsewhere: No such file" in t.run_container(bundle, check=False).err
+    bundle.config["hooks"] = {"createRuntime": hook(
+        f"mv {rootfs}/sys {rootfs}/elsewhere && mkdir {rootfs}/sys")}
+    bundle.save()
+    result = t.fails("run", "-b", bundle.path, bundle.id)
+    assert "`/sys` is not what was mounted there" in result.err, result
+
+
+def test_paths_deep_in_kernel_directories(t):
+    """Names, links and other mounts on the way."""
+    masked = ["/sys/devices/virtual/tty", "/sys/class/tty/tty", "/proc/sys/kernel/hostname",
+              "/proc/self/environ", "/proc/no/such/file", "/sys/module/../kernel/notes",
+              "/sys/fs/cgroup/cgroup.procs"]
+    readonly = ["/proc/sys/vm/../kernel", "/sys/kernel/mm", "/proc/1/task", "/sys/no/such"]
+    result = t.run_container(image(
+        t, "ls -A /sys/devices/virtual/tty; cat /proc/sys/kernel/hostname | wc -c;"
+        "grep -c ' /proc/sys/kernel .*ro[, ]' /proc/self/mountinfo;"
+        "grep -c ' /sys/kernel/mm .*ro[, ]' /proc/self/mountinfo", masked=masked, readonly=readonly))
+    assert result.out.split() == ["0", "1", "1"], result

@@ -105,11 +105,15 @@ static int cover_found(struct mount_stage *stage, struct covers *covers, int roo
 int cover_path(struct mount_stage *stage, struct covers *covers, int root_fd, const char *path,
 	       struct crun_error *err)
 {
-	const char *name;
-	int dir = covers->dirs && !mount_stage_is_open(stage)
-			  ? kernel_dirs_find(covers->dirs, path, &name)
-			  : FD_NONE;
-	int r = dir >= 0 ? cover_name(stage, covers, dir, name, err) : 1;
+	struct kernel_name at = {.own_fd = FD_NONE};
+	int r = 0;
 
+	if (covers->dirs && !mount_stage_is_open(stage))
+		r = kernel_dirs_find(covers->dirs, path, &at);
+	/* The kernel has no such directory. */
+	if (r < 0)
+		return 0;
+	r = r == 1 ? cover_name(stage, covers, at.dir_fd, at.name, err) : 1;
+	close_fd(&at.own_fd);
 	return r == 1 ? cover_found(stage, covers, root_fd, path, err) : r;
 }

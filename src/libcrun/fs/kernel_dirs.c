@@ -7,6 +7,11 @@
 #include "fs/walk.h"
 #include "sys/file.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
 static int open_dir(int root_fd, const char *name, long magic)
 {
 	_cleanup_close_ int fd =
@@ -31,13 +36,38 @@ void kernel_dirs_close(struct kernel_dirs *dirs)
 	close_fd(&dirs->sys_fd);
 }
 
-int kernel_dirs_find(const struct kernel_dirs *dirs, const char *path, const char **ret_name)
+/* The name is the last component: what is in front of it becomes *ret->own_fd. */
+static int open_parent(int dir, const char *rest, struct kernel_name *ret)
+{
+	const char *slash = strrchr(rest, '/');
+	char parent[PATH_MAX];
+	int fd;
+
+	if (!str_is_filename(slash + 1) || (size_t)(slash - rest) >= sizeof(parent))
+		return 0;
+	snprintf(parent, sizeof(parent), "%.*s", (int)(slash - rest), rest);
+	fd = lookup_open(dir, parent, O_PATH | O_DIRECTORY,
+			 RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
+				 RESOLVE_NO_XDEV);
+	if (fd < 0)
+		return fd == -ENOENT || fd == -ENOTDIR || fd == -EACCES ? -ENOENT : 0;
+	*ret = (struct kernel_name){.dir_fd = fd, .own_fd = fd, .name = slash + 1};
+	return 1;
+}
+
+int kernel_dirs_find(const struct kernel_dirs *dirs, const char *path, struct kernel_name *ret)
 {
 	const char *in_proc = str_after(path, "/proc/"), *in_sys = str_after(path, "/sys/");
-	const char *name = in_proc ? in_proc : in_sys;
+	const char *rest = in_proc ? in_proc : in_sys;
+	int dir = in_proc ? dirs->proc_fd : dirs->sys_fd;
 
-	if (!name || !str_is_filename(name))
-		return FD_NONE;
-	*ret_name = name;
-	return in_proc ? dirs->proc_fd : dirs->sys_fd;
+	ret->own_fd = FD_NONE;
+	if (!rest || dir < 0)
+		return 0;
+	if (strchr(rest, '/'))
+		return open_parent(dir, rest, ret);
+	if (!str_is_filename(rest))
+		return 0;
+	*ret = (struct kernel_name){.dir_fd = dir, .own_fd = FD_NONE, .name = rest};
+	return 1;
 }

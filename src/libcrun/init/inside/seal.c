@@ -94,11 +94,15 @@ static int make_readonly(const struct inside *in, const struct kernel_dirs *dirs
 			 struct crun_error *err)
 {
 	_cleanup_close_ int fd = FD_NONE;
-	const char *name;
-	int r, dir = in->old_mounts ? FD_NONE : kernel_dirs_find(dirs, path, &name);
+	struct kernel_name at = {.own_fd = FD_NONE};
+	int r = in->old_mounts ? 0 : kernel_dirs_find(dirs, path, &at);
 
-	if (dir >= 0) {
-		r = clone_readonly(in, dir, name, err);
+	/* The kernel has no such directory. */
+	if (r < 0)
+		return 0;
+	if (r == 1) {
+		r = clone_readonly(in, at.dir_fd, at.name, err);
+		close_fd(&at.own_fd);
 		if (r <= 0)
 			return r;
 	}
@@ -214,6 +218,59 @@ static int seal_paths(const struct inside *in, const struct kernel_dirs *dirs,
 	return 0;
 }
 
+/* The mount that PATH ends at, by the plan; or NULL. */
+static const struct mount_op *last_mount_to(const struct launch_plan *plan, const char *path)
+{
+	for (size_t i = plan->mounts_len; i-- > 0;) {
+		if (plan->mounts[i].kind == MOUNT_REMOUNT)
+			continue;
+		if (str_eq(plan->mounts[i].destination, path))
+			return &plan->mounts[i];
+		if (str_eq(plan->mounts[i].destination, "/"))
+			break;
+	}
+	return NULL;
+}
+
+static bool is_mount_root(const struct inside *in, const char *path)
+{
+	_cleanup_close_ int fd = inroot_open(in->root_fd, path, O_PATH);
+	struct sys_mount_place place;
+
+	/* Old kernels do not tell. */
+	return fd >= 0 && (sys_mount_place(fd, &place) < 0 || place.is_mount_root);
+}
+
+/*
+ * Who shares the root's files with us (a volume as root, another container of the same image) can rename the directory that something is
+ * mounted on, and the mount goes with it: rename(2) refuses that in our mount namespace alone. Then none of the paths would be found, and all of
+ * them be there under another name.
+ */
+static int check_kernel_dirs(const struct inside *in, const struct kernel_dirs *dirs,
+			     struct crun_error *err)
+{
+	const struct {
+		const char *path, *fstype;
+		int fd;
+	} kernels[] = {{"/proc", "proc", dirs->proc_fd}, {"/sys", "sysfs", dirs->sys_fd}};
+
+	for (size_t i = 0; i < ARRAY_LEN(kernels); i++) {
+		const struct mount_op *op = last_mount_to(in->plan, kernels[i].path);
+
+		if (!op || op->kind == MOUNT_CGROUP)
+			continue;
+		if (op->kind == MOUNT_FS && str_eq(op->fstype, kernels[i].fstype)
+			    ? kernels[i].fd >= 0
+			    : is_mount_root(in, kernels[i].path))
+			continue;
+		err_set(err, KIND_SYSTEM, ESTALE,
+			"`%s` is not what was mounted there: it was replaced while the container was made",
+			kernels[i].path);
+		return err_at(err, "/mounts/%u", op->index);
+	}
+	return 0;
+}
+
 int phase_seal(struct inside *in, struct crun_error *err)
 {
 	const struct launch_plan *plan = in->plan;
@@ -225,7 +282,9 @@ int phase_seal(struct inside *in, struct crun_error *err)
 		return -err->errnum;
 	if (plan->readonly_paths_len || plan->masked_paths_len) {
 		kernel_dirs_open(&dirs, in->root_fd);
-		r = seal_paths(in, &dirs, err);
+		r = check_kernel_dirs(in, &dirs, err);
+		if (r == 0)
+			r = seal_paths(in, &dirs, err);
 		kernel_dirs_close(&dirs);
 		if (r < 0)
 			return r;
