@@ -154,6 +154,10 @@ void cgroup_leave_frozen(const struct cgroup *cg, pid_t pid);
 /* Sets *ret to whether the cgroup itself is frozen; one that is held up only by a frozen cgroup above it is not. */
 int cgroup_is_frozen(struct cgroup *cg, bool *ret, struct crun_error *err) CRUN_NODISCARD;
 
+/* The same of the cgroup that RECORD names, also of one that cgroup_open() refuses: a look does no harm. */
+int cgroup_look_frozen(const struct oci_record *record, bool *ret,
+		       struct crun_error *err) CRUN_NODISCARD;
+
 /* Lets a frozen cgroup go on. No-op when it isn't frozen. */
 int cgroup_thaw(struct cgroup *cg, struct crun_error *err) CRUN_NODISCARD;
 

@@ -30,14 +30,16 @@ static const char *freeze_file(const struct cg_hier *h)
 static int self_frozen(int fd, bool v2)
 {
 	char text[64];
-	int r;
+	_cleanup_close_ int file = FD_NONE;
+	ssize_t n;
 
 	if (fd < 0)
 		return 0;
-	r = io_read_file_at(fd, v2 ? "cgroup.freeze" : "freezer.self_freezing", text, sizeof(text));
-	if (cg_is_gone(r))
+	file = sys_openat(fd, v2 ? "cgroup.freeze" : "freezer.self_freezing", O_RDONLY, 0);
+	n = file < 0 ? file : io_read_start(file, text, sizeof(text));
+	if (cg_is_gone((int)n))
 		return 0;
-	return r < 0 ? r : str_eq(text, "1");
+	return n < 0 ? (int)n : n > 0 && text[0] == '1';
 }
 
 int cgroup_is_frozen(struct cgroup *cg, bool *ret, struct crun_error *err)
@@ -53,6 +55,18 @@ int cgroup_is_frozen(struct cgroup *cg, bool *ret, struct crun_error *err)
 		*ret |= r > 0;
 	}
 	return 0;
+}
+
+int cgroup_look_frozen(const struct oci_record *record, bool *ret, struct crun_error *err)
+{
+	struct cgroup *cg = NULL;
+	int r = cg_open_record(record, &cg, err);
+
+	if (r < 0)
+		return r;
+	r = cgroup_is_frozen(cg, ret, err);
+	cgroup_free(cg);
+	return r;
 }
 
 int cgroup_thaw(struct cgroup *cg, struct crun_error *err)

@@ -394,12 +394,14 @@ static void exec_init(struct exec *x, const struct libcrun_context *ctx, const c
 {
 	static const struct libcrun_create_options none;
 
-	*x = (struct exec){.opts = opts, .c = CONTAINER_EMPTY, .proc_fd = FD_NONE};
+	*x = (struct exec){
+		.opts = opts, .c = CONTAINER_EMPTY, .dir_fd = FD_NONE, .proc_fd = FD_NONE};
 	launch_init(&x->l, ctx, id, &none, true);
 }
 
 static void exec_done(struct exec *x)
 {
+	close_fd(&x->dir_fd);
 	close_fd(&x->proc_fd);
 	launch_done(&x->l);
 	container_done(&x->c);

@@ -72,7 +72,7 @@ static int64_t init_limit(const struct launch *l)
 /*
  * kill(2) of the container's root reaches whoever is in its pid namespace, and so a process that joins it by exec, or that is born into one that
  * is shared: stopped, it would never say anything. Each word of it, a line for the log too, is waited for until D; in between it is continued,
- * but not for ever. In a pid namespace that it begins itself there is nobody to stop it.
+ * but not for ever. Returns as channel.watch. In a pid namespace that it begins itself there is nobody to stop it.
  */
 static int await_word(const void *watched, const struct deadline *d, struct crun_error *err)
 {
@@ -81,9 +81,11 @@ static int await_word(const void *watched, const struct deadline *d, struct crun
 	for (unsigned wakes = 0; wakes < MAX_WAKES;) {
 		struct deadline look = deadline_within(d, LOOK_MS);
 
+		int r = deadline_wait_in(&look, l->channel.fd);
+
 		/* What ends the wait otherwise, the channel tells. */
-		if (deadline_wait_in(&look, l->channel.fd) != -ETIMEDOUT || deadline_check(d) < 0)
-			return 0;
+		if (r != -ETIMEDOUT || deadline_check(d) < 0)
+			return r == 0;
 		if (sys_child_stopped(l->pid) <= 0)
 			continue;
 		log_debug("process %d was stopped by a signal: continuing it", (int)l->pid);

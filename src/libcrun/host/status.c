@@ -92,20 +92,17 @@ static bool creation_goes_on(const struct container *c)
 static bool is_frozen(struct container *c)
 {
 	struct crun_error err;
-	struct cgroup *cg = NULL;
 	bool frozen = false;
 
 	if (!c->record->cgroup_path)
 		return false;
-	if (cgroup_open(c->record, &cg, &err) < 0 || cgroup_is_frozen(cg, &frozen, &err) < 0) {
+	if (cgroup_look_frozen(c->record, &frozen, &err) < 0) {
 		err_in(&err, "container `%s`: whether it is frozen", c->dir.id);
 		log_debug("%s", err.text);
 		/* What an ordinary user may not see is no news. */
 		if (err.kind != KIND_PERMISSION)
 			c->doubt = err;
 	}
-	if (cg)
-		cgroup_free(cg);
 	return frozen;
 }
 

@@ -180,7 +180,7 @@ static int wait_readable(const struct channel *ch, const struct deadline *d, str
 	if (!d)
 		return 0;
 	r = ch->watch ? ch->watch(ch->watched, d, err) : 0;
-	if (r < 0 || (d->at < 0 && d->cancel_fd < 0))
+	if (r != 0 || (d->at < 0 && d->cancel_fd < 0))
 		return r;
 	r = deadline_wait_in(d, ch->fd);
 	return r < 0 ? deadline_err(d, r, err, "waiting for %s", ch->peer) : 0;

@@ -32,8 +32,8 @@ struct channel {
 	const char *peer;   /* "the init process" or "the runtime", for errors */
 	bool heard_failure; /* MSG_FAILED came: the peer has said why it ended */
 	/*
-	 * Optional: called with WATCHED before each wait for a message, until the same deadline. It returns 0 when there is
-	 * something to read, or when the rest is for the wait itself to tell; else a negative errno, which ends the wait.
+	 * Optional: called with WATCHED before each wait for a message, until the same deadline. It returns 1 when there is
+	 * something to read, 0 when the rest is for the wait itself to tell; else a negative errno, which ends the wait.
 	 */
 	int (*watch)(const void *watched, const struct deadline *d, struct crun_error *err);
 	const void *watched;
