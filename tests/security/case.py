@@ -243,11 +243,14 @@ class Case:
     def rt(self, *args, timeout=BOUND, env=None, argv=None, log=None, **more):
         """Call the runtime; its output goes through files, so that nobody else can hold it up.
 
+        Its input is an empty file: what is done to the host's /dev/null has a case of its own.
+
         A process that lives on needs a `log` of its own: the usual file belongs to the next call.
         """
         argv, log = argv or self.argv(*args), log or self.path("out")
-        more.setdefault("stdin", subprocess.DEVNULL)
-        with open(log, "w+b") as out, open(self.path("err"), "w+b") as err:
+        with open(log, "w+b") as out, open(self.path("err"), "w+b") as err, \
+                open(self.path("in"), "a+b") as nothing:
+            more.setdefault("stdin", nothing)
             child = subprocess.Popen(argv, stdout=out, stderr=err, env=self.environment(env),
                                      **{**self.identity(), **more})
             try:

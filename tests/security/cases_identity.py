@@ -153,8 +153,8 @@ def container_ids_are_no_paths(c):
             assert result.rc != 0 or command[0] == "delete", f"{name!r}: {result}"
     after = host.snapshot(c.path())
     changed = [line for line in host.difference(before, after)
-               if not re.search(r"/w/(out|err|state|xdg)?$", line)
-               and not re.match(r"changed /w/(out|err)\b", line)]
+               if not re.search(r"/w/(in|out|err|state|xdg)?$", line)
+               and not re.match(r"changed /w/(in|out|err)\b", line)]
     assert not changed, changed
     c.audit()
 

@@ -5,7 +5,7 @@ import os
 import time
 
 import host
-from case import PATIENCE, case, with_caps, with_userns
+from case import BOUND, PATIENCE, case, with_caps, with_userns
 
 # The longer exec needs inside, the better for the attacker: an image may make it search for its program.
 LONG_PATH = ":".join(f"/deep/a/{n:0100}" for n in range(300)) + ":/bin"
@@ -44,7 +44,8 @@ def attack(c, how, enough, userns=False, caps=(), change=None, opts=()):
     saw = 0
     while saw < enough:
         # Asked for by name: that is what the long PATH is for.
-        result = c.rt("exec", *opts, bundle.id, "true", pass_fds=[directory])
+        result = c.rt("exec", *opts, bundle.id, "true", pass_fds=[directory],
+                      timeout=8 if how == "stop" else BOUND)
         c.rows += 1
         told = host.read(bundle.log)
         assert "ESCAPED" not in told, told[-2000:]

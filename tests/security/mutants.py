@@ -75,6 +75,14 @@ MUTANTS = {
         "edits": [("init/fds.c", "	return close_fds(first, UINT_MAX);", "	return 0;"),
                   ("init/fds.c", "			r = close_fds(first, fd - 1);",
                    "			r = 0;")]},
+    "self-audit-blind-to-path-descriptors": {
+        "bug": "CVE-2024-21626: what was passed on is not seen by --self-audit, either",
+        "cases": r"fds\.path_descriptors",
+        "edits": [("init/fds.c", "	if (list->error)\n		return list->error;\n	if (list->len)",
+                   "	fds_close_own(list, first, 21);\n	first = first < 21 ? 21 : first;\n"
+                   "	if (list->len)"),
+                  ("init/last/audit.c", "	for (; fd < FDS_ASKED; fd++) {",
+                   "	for (; fd < 3; fd++) {")]},
     "open-to-ptrace": {
         "bug": "CVE-2016-9962: a joining process can be inspected from inside",
         "cases": r"inside\.(spy|trace)",
