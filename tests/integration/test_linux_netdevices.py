@@ -8,6 +8,8 @@ import signal
 import subprocess
 
 import hostside
+from test_gc import found_by, killed_at, strace
+from test_run import hook
 
 CLONE_NEWNET = 0x40000000
 RANGE = [{"containerID": 0, "hostID": 100000, "size": 65536}]
@@ -401,6 +403,39 @@ def test_device_is_back_after_a_creation_that_was_killed(t):
     assert "eth0" in links(holder.pid)
     t.delete(bundle, force=True)
     assert links()["nd0"] == (set(ADDRESSES), True), links()
+
+
+def test_garbage_collection_gives_devices_back(t):
+    """As delete does: from a namespace that others have, and from one that only init holds."""
+    private_network(t)
+    make(t)
+    holder, namespace = joined(t)
+    bundle = with_devices(t, {"nd0": {"name": "eth0"}}, namespaces=("mount", "pid", namespace))
+    bundle.config["hooks"] = {"createRuntime": hook("kill -9 $PPID")}
+    assert t.rt("create", "-b", bundle.save().path, bundle.id, check=False).rc == 137
+    hostside.reap()
+    assert "eth0" in links(holder.pid)
+    assert "network interface nd0" in found_by(t)[bundle.id]["found"]
+    assert links()["nd0"] == (set(ADDRESSES), True), links()
+
+    def command(bundle):
+        return t.argv("create", "-b", bundle.path, bundle.id)
+    bundle = with_devices(t, {"nd0": {"name": "eth0"}})
+    t.rt(argv=strace(t, "-e", "trace=renameat") + command(bundle))
+    with open(t.path("strace.out"), encoding="utf-8", errors="replace") as source:
+        last = source.read().count("renameat(")
+    t.delete(bundle)
+    # In the middle of its last record, whose init waits for a start already.
+    bundle = with_devices(t, {"nd0": {"name": "eth0"}})
+    assert killed_at(t, ("renameat", last), command(bundle))
+    hostside.reap()
+    assert "nd0" not in links()
+    found = found_by(t)[bundle.id]
+    assert found["reason"] == "creation" and found["removed"], found
+    assert "network interface nd0" in found["found"], found
+    assert any(thing.startswith("process ") for thing in found["found"]), found
+    assert links()["nd0"] == (set(ADDRESSES), True), links()
+    t.assert_no_trace(bundle)
 
 
 def test_template_in_a_joined_namespace_avoids_what_is_there(t):

@@ -69,8 +69,7 @@ static int destroy(struct container *c, bool force, struct crun_error *err)
 	return TRACED("state.remove", state_remove(&c->dir, err));
 }
 
-/* SIGKILL; what was moved into its network namespace can still be got out, although nobody else keeps that. */
-static int end(struct container *c, struct crun_error *err)
+int container_end(struct container *c, struct crun_error *err)
 {
 	if (c->pidfd >= 0 && c->net_fd < 0 && c->record->net_devices_len)
 		c->net_fd = netdevs_hold(c->record->pid);
@@ -79,7 +78,7 @@ static int end(struct container *c, struct crun_error *err)
 
 int container_remove(struct container *c, struct crun_error *err)
 {
-	int r = end(c, err);
+	int r = container_end(c, err);
 
 	return r < 0 ? r : destroy(c, false, err);
 }
@@ -90,7 +89,7 @@ static int delete_known(struct container *c, bool force, struct crun_error *err)
 
 	if (r < 0)
 		return r;
-	r = end(c, err);
+	r = container_end(c, err);
 	if (r < 0)
 		return r;
 	return destroy(c, force, err);
@@ -136,7 +135,7 @@ static int delete_container(struct container *c, bool force, struct crun_error *
 	 * as init lives.
 	 */
 	if ((force || c->cut_off) && c->pidfd >= 0) {
-		r = end(c, err);
+		r = container_end(c, err);
 		if (r < 0)
 			return r;
 	}

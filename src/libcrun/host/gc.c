@@ -169,7 +169,7 @@ static int remove_locked(struct container *c, struct finding *f, struct crun_err
 /* Its runtime is gone, so nobody will ever tell init to go on; dead, it holds no copy of the lock. */
 static int end_init(struct container *c, struct crun_error *err)
 {
-	return c->cut_off && c->pidfd >= 0 ? container_kill(c, err) : 0;
+	return c->cut_off && c->pidfd >= 0 ? container_end(c, err) : 0;
 }
 
 static void clean(struct sweep *s, struct container *c, struct finding *f)

@@ -96,6 +96,12 @@ void container_state(const struct container *c, struct oci_state *ret);
 int container_kill(struct container *c, struct crun_error *err) CRUN_NODISCARD;
 
 /*
+ * The same for a container that is going to be removed: what was moved into its network namespace can still be got out afterwards, although
+ * nobody else keeps that.
+ */
+int container_end(struct container *c, struct crun_error *err) CRUN_NODISCARD;
+
+/*
  * Gives back what a dead container has of the host: its cgroup CG (or NULL), its resctrl groups, its network interfaces (NET_FD: its network
  * namespace, or FD_NONE). Can be repeated after a failure.
  */
