@@ -10,9 +10,11 @@ import signal
 
 import hostside
 from harness import flavors, timeout
+from systemd_host import Systemd
 from test_crash import damage, forge, nothing_runs
 from test_lifecycle import SLEEP
 from test_run import hook
+from test_systemd import bundle_for, scope_of
 
 # Whatever happens between two of these changes nothing that outlives the process.
 POINTS = ("mkdir", "mkdirat", "mknodat", "openat", "renameat", "unlink", "unlinkat", "clone3",
@@ -227,6 +229,32 @@ def test_run_in_the_foreground_is_not_disturbed(t):
     child.stdin.close()
     assert child.wait() == 1
     t.assert_no_trace(bundle)
+
+
+@flavors("root", "rootless")
+def test_scope_of_a_cut_off_creation_is_stopped(t):
+    s = Systemd(t)
+    bundle = bundle_for(t)
+    scope = scope_of(bundle)
+    bundle.config["hooks"] = {"createRuntime": hook("kill -9 $PPID")}
+    bundle.save()
+    # Somebody outlives the command in there: the scope does not end by itself.
+    result = t.rt("--systemd-cgroup", "create", "-b", bundle.path, bundle.id, env=s.env, check=False)
+    assert result.rc == 137, result
+    living = bundle_for(t)
+    s.create(living)
+    found = found_by(t, "--dry-run")
+    assert list(found) == [bundle.id] and found[bundle.id]["reason"] == "creation", found
+    if s.state(scope) == ["loaded", "active"]:
+        assert f"scope {scope}" in found[bundle.id]["found"], found
+    found = found_by(t)
+    assert found[bundle.id]["removed"], found
+    s.gone(scope)
+    t.assert_no_trace(bundle)
+    assert s.state(scope_of(living)) == ["loaded", "active"]
+    s.delete(living)
+    s.gone(scope_of(living))
+    hostside.kill_tree(os.getpid(), with_root=False)
 
 
 # ---- what is left alone ------------------------------------------------------------------------

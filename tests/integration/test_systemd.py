@@ -13,8 +13,6 @@ import time
 import hostside
 import systemd_host
 from harness import PATIENCE, Skip, flavors, timeout
-from test_gc import found_by
-from test_run import hook
 from systemd_host import Systemd, find_dirs, has_driver, is_v2, path_of, wait_gone
 
 SLEEP = ["sleep", "1000"]
@@ -496,32 +494,6 @@ def test_killed_runtime_leaves_what_delete_finds(t):
     s.delete(bundle)
     s.gone(scope)
     t.assert_no_trace(bundle)
-    hostside.kill_tree(os.getpid(), with_root=False)
-
-
-@flavors("root", "rootless")
-def test_garbage_collection_stops_the_scope(t):
-    s = Systemd(t)
-    bundle = bundle_for(t)
-    scope = scope_of(bundle)
-    bundle.config["hooks"] = {"createRuntime": hook("kill -9 $PPID")}
-    bundle.save()
-    # Somebody outlives the command in there: the scope does not end by itself.
-    result = t.rt("--systemd-cgroup", "create", "-b", bundle.path, bundle.id, env=s.env, check=False)
-    assert result.rc == 137, result
-    living = bundle_for(t)
-    s.create(living)
-    found = found_by(t, "--dry-run")
-    assert list(found) == [bundle.id] and found[bundle.id]["reason"] == "creation", found
-    if s.state(scope) == ["loaded", "active"]:
-        assert f"scope {scope}" in found[bundle.id]["found"], found
-    found = found_by(t)
-    assert found[bundle.id]["removed"], found
-    s.gone(scope)
-    t.assert_no_trace(bundle)
-    assert s.state(scope_of(living)) == ["loaded", "active"]
-    s.delete(living)
-    s.gone(scope_of(living))
     hostside.kill_tree(os.getpid(), with_root=False)
 
 

@@ -165,12 +165,16 @@ static int given_up(const struct cg_dir *dir, const char *file, const char *at, 
 }
 
 /* What cannot be noted cannot be undone later. */
-static int note(const struct cg_dir *dir, const char *file, const char *before)
+static int note(const struct cg_dir *dir, const char *file, const char *before, const char *path,
+		struct crun_error *err)
 {
 	int r = cg_changes_note(dir->changes, dir, file, before);
 
-	if (r < 0 && before)
-		(void)io_write_file_at(dir->fd, file, before);
+	if (r == 0)
+		return 0;
+	err_sys_code(err, CODE_LIMIT_REFUSED, r, "update `%s`", path);
+	if (cg_changes_put_back(dir->changes, dir->fd, file, before) < 0)
+		cg_changes_kept(path, err);
 	return r;
 }
 
@@ -207,11 +211,12 @@ int cg_changes_write(const struct cg_dir *dir, const char *file, const char *val
 		after = read_setting(dir, file, value);
 		same = before && after && str_eq(before, after);
 	}
-	r = same ? 0 : note(dir, file, before);
+	r = same ? 0 : note(dir, file, before, path, err);
+	if (r < 0)
+		return r;
 	/* A kernel may round what it is given: what it says counts. */
-	if (r >= 0)
-		r = update_report_add(c->report, at, same ? UPDATE_UNCHANGED : UPDATE_APPLIED, path,
-				      before, same ? before : after, NULL);
+	r = update_report_add(c->report, at, same ? UPDATE_UNCHANGED : UPDATE_APPLIED, path, before,
+			      same ? before : after, NULL);
 	return r < 0 ? err_sys_code(err, CODE_LIMIT_REFUSED, r, "update `%s`", path) : 0;
 }
 

@@ -56,6 +56,12 @@ int cg_each_key(const struct oci_linux_resources *res, cg_key_fn fn, void *data,
 int cg_changes_note(struct cg_changes *changes, const struct cg_dir *dir, const char *file,
 		    const char *value);
 
+/* Writes the former VALUE of FILE (NULL: -ENODATA), within the deadline if that takes long. Returns 0 or a negative errno. */
+int cg_changes_put_back(const struct cg_changes *changes, int dir_fd, const char *file,
+			const char *value) CRUN_NODISCARD;
+/* Appends to ERR that this did not work. */
+void cg_changes_kept(const char *path, struct crun_error *err);
+
 /* Puts back what was written, the last first; appends to ERR the files for which that fails. */
 void cg_changes_undo(struct cg_changes *changes, struct crun_error *err);
 void cg_changes_done(struct cg_changes *changes);

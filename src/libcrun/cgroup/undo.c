@@ -41,17 +41,20 @@ int cg_changes_note(struct cg_changes *c, const struct cg_dir *dir, const char *
 	return 0;
 }
 
-static int put_back(const struct cg_changes *c, const struct cg_undo *u)
+int cg_changes_put_back(const struct cg_changes *c, int dir_fd, const char *file, const char *value)
 {
-	const char *value = u->value;
-
 	if (!value)
 		return -ENODATA;
 	if (!value[0])
 		value = "\n"; /* a write of nothing is none */
 	/* The former value may be the lower one. */
-	return cg_write_is_slow(u->name) ? spawn_write_at(u->dir_fd, u->name, value, c->deadline)
-					 : io_write_file_at(u->dir_fd, u->name, value);
+	return cg_write_is_slow(file) ? spawn_write_at(dir_fd, file, value, c->deadline)
+				      : io_write_file_at(dir_fd, file, value);
+}
+
+void cg_changes_kept(const char *path, struct crun_error *err)
+{
+	err_and(err, "`%s` cannot be put back and keeps its new value", path);
 }
 
 void cg_changes_undo(struct cg_changes *c, struct crun_error *err)
@@ -59,8 +62,8 @@ void cg_changes_undo(struct cg_changes *c, struct crun_error *err)
 	while (c->len > 0) {
 		struct cg_undo *u = &c->undo[--c->len];
 
-		if (put_back(c, u) < 0)
-			err_and(err, "`%s` cannot be put back and keeps its new value", u->path);
+		if (cg_changes_put_back(c, u->dir_fd, u->name, u->value) < 0)
+			cg_changes_kept(u->path, err);
 		free(u->path);
 		free(u->value);
 	}
