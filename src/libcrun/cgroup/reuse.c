@@ -147,7 +147,10 @@ void cg_name_filter(struct cgroup *cg, const char *id, int runtime_pid)
 {
 	uint64_t hash = cg_hash(id) ^ (uint64_t)(unsigned)runtime_pid * 0x9e3779b97f4a7c15;
 
-	/* The 15 characters that the kernel keeps of a name. */
+	/*
+	 * The 15 characters that the kernel keeps of a name. It must stay what it is: containers of older builds are deleted by newer ones, and
+	 * a filter that is not found stays at the cgroup for those who use it next.
+	 */
 	snprintf(cg->filter_name, sizeof(cg->filter_name), "crun_%010llx",
 		 (unsigned long long)(hash & 0xffffffffff));
 }

@@ -2,6 +2,7 @@
 // Tests of the device rules: the compiled program is run by a small interpreter, v1's exceptions are evaluated as the kernel does, and both
 // must answer as the rules do.
 #include "cgroup/devices.h"
+#include "cgroup/internal.h"
 #include "sys/bpf.h"
 
 #include "../test.h"
@@ -311,6 +312,17 @@ TEST(v1_default_rules_are_few)
 	CHECK_INT(exceptions.len, 12);
 	cg_rules_done(&exceptions);
 	cg_rules_done(&rules);
+}
+
+/* Containers of an older build are deleted by a newer one, which knows their filters by these names alone. */
+TEST(name_of_a_containers_filter_stays_what_it_was)
+{
+	struct cgroup cg = {0};
+
+	cg_name_filter(&cg, "box", 4711);
+	CHECK_STR(cg.filter_name, "crun_8c60f88281");
+	cg_name_filter(&cg, "box", 4712);
+	CHECK_STR(cg.filter_name, "crun_57e1b2067a");
 }
 
 TEST_MAIN()
