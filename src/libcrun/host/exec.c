@@ -89,9 +89,8 @@ static bool wants_shield(const struct exec *x)
 /* Before birth: whoever is in the container sees the process from its first instruction on. */
 static int shield(struct exec *x, struct crun_error *err)
 {
-	(void)x;
 	/* exe_shield_reexec() may have done it. */
-	return exe_is_shielded() ? 0 : exe_shield(err);
+	return exe_is_shielded() ? 0 : exe_shield(&x->shield_fd, err);
 }
 
 static bool wants_seccomp(const struct exec *x)
@@ -218,6 +217,8 @@ static int give_birth(struct exec *x, struct crun_error *err)
 	if (lent)
 		limits_take_score_back(score);
 	channel_close(&l->init_channel);
+	/* While the process sets itself up: the kernel takes its time for the end of a mount. */
+	close_fd(&x->shield_fd);
 	return r < 0 ? r : 0;
 }
 
@@ -394,14 +395,18 @@ static void exec_init(struct exec *x, const struct libcrun_context *ctx, const c
 {
 	static const struct libcrun_create_options none;
 
-	*x = (struct exec){
-		.opts = opts, .c = CONTAINER_EMPTY, .dir_fd = FD_NONE, .proc_fd = FD_NONE};
+	*x = (struct exec){.opts = opts,
+			   .c = CONTAINER_EMPTY,
+			   .dir_fd = FD_NONE,
+			   .shield_fd = FD_NONE,
+			   .proc_fd = FD_NONE};
 	launch_init(&x->l, ctx, id, &none, true);
 }
 
 static void exec_done(struct exec *x)
 {
 	close_fd(&x->dir_fd);
+	close_fd(&x->shield_fd);
 	close_fd(&x->proc_fd);
 	launch_done(&x->l);
 	container_done(&x->c);

@@ -17,8 +17,9 @@ struct exec {
 	struct oci_text process_text; /* of that file, in l.arena */
 	unsigned joins; /* bit per enum ns_index: the container's namespaces that are not ours */
 	bool join_by_fds; /* each namespace by a file of its own: this kernel's setns(2) takes no pidfds */
-	int dir_fd;  /* /proc/PID of the container's first process once it was needed, or FD_NONE */
-	int proc_fd; /* the host's procfs for the process's own label, or FD_NONE */
+	int dir_fd; /* /proc/PID of the container's first process once it was needed, or FD_NONE */
+	int shield_fd; /* what is left of the shield to be closed, or FD_NONE */
+	int proc_fd;   /* the host's procfs for the process's own label, or FD_NONE */
 };
 
 /* A step of exec, and what takes it back. */

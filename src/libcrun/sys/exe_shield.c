@@ -219,10 +219,10 @@ static int twin_or_none(int fd)
 /*
  * Our binary through another mount than the one that it was executed from, or FD_NONE. In a mount namespace that was
  * made since, every path leads to one; in the old one a copy of the mount does, which nobody else sees, and which ends with the
- * mappings. The kernel counts a mapping as one of the old executable by its mount and name,
+ * mappings. *RET_TREE is that copy, which is no longer needed. The kernel counts a mapping as one of the old executable by its mount and name,
  * so these may stay, and no page of code needs to be copied: that is most of the cost.
  */
-static int open_twin(void)
+static int open_twin(int *ret_tree)
 {
 	_cleanup_close_ int tree = FD_NONE;
 	char path[4096];
@@ -237,7 +237,9 @@ static int open_twin(void)
 	tree = sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE);
 	if (tree < 0 || sys_mount_setattr(tree, false, MOUNT_ATTR_RDONLY, 0, 0) < 0)
 		return FD_NONE;
-	return twin_or_none(reopen_read_only(tree));
+	fd = twin_or_none(reopen_read_only(tree));
+	*ret_tree = take_fd(&tree);
+	return fd;
 }
 
 /* Only a sealed file in memory is safe from whom it is to protect us against: there is no way round. */
@@ -250,7 +252,7 @@ static int no_memfd(int r, struct crun_error *err)
 		       "3.17) is hidden, allow it in the seccomp profile that we run under");
 }
 
-int exe_shield_prepare(struct crun_error *err)
+static int prepare(int *ret_tree, struct crun_error *err)
 {
 	struct image image = {.page = (uintptr_t)sysconf(_SC_PAGESIZE)};
 	_cleanup_close_ int twin = FD_NONE;
@@ -267,7 +269,7 @@ int exe_shield_prepare(struct crun_error *err)
 	if (image.too_many || image.n == 0)
 		return err_set(err, KIND_UNSUPPORTED, EOPNOTSUPP,
 			       "our own program has a layout that cannot be moved in memory");
-	twin = open_twin();
+	twin = open_twin(ret_tree);
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &saved);
 	r = move_to(fd, twin, &image);
@@ -279,6 +281,13 @@ int exe_shield_prepare(struct crun_error *err)
 		return err_sys(err, r, "seal the copy of our own code");
 	ro = reopen_read_only(fd);
 	return ro < 0 ? err_sys(err, ro, "open the copy of our own code") : ro;
+}
+
+int exe_shield_prepare(struct crun_error *err)
+{
+	_cleanup_close_ int tree = FD_NONE;
+
+	return prepare(&tree, err);
 }
 
 /* Reads the addresses that PR_SET_MM_MAP wants all at once; they stay what they are. proc_pid_stat(5) has the numbers. */
@@ -345,11 +354,15 @@ int exe_shield_apply(int fd, struct crun_error *err)
 	return 0;
 }
 
-int exe_shield(struct crun_error *err)
+int exe_shield(int *ret_fd, struct crun_error *err)
 {
-	_cleanup_close_ int fd = exe_shield_prepare(err);
+	_cleanup_close_ int tree = FD_NONE;
+	_cleanup_close_ int fd = prepare(&tree, err);
+	int r = fd < 0 ? fd : exe_shield_apply(fd, err);
 
-	return fd < 0 ? fd : exe_shield_apply(fd, err);
+	if (r >= 0 && ret_fd)
+		*ret_fd = take_fd(&tree);
+	return r;
 }
 
 /* A sealed copy of the file FD, open read-only. */

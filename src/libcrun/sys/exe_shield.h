@@ -18,11 +18,13 @@
  * Both steps at once, for a process with CAP_CHECKPOINT_RESTORE, CAP_SYS_ADMIN or CAP_SYS_RESOURCE: call it before the
  * container's process is born, which inherits the effect and does not pay for the copy from its own memory limit.
  * A second call does the same again: exe_is_shielded() tells who does not know.
+ * With RET_FD, *RET_FD becomes a descriptor, or FD_NONE, that the caller closes when there is time: the kernel then waits for all processors,
+ * as at the end of any mount.
  *
  * Returns 0; KIND_UNSUPPORTED when this kernel or build cannot do it (then exe_shield_reexec() is the way); or another
  * negative errno. It failed without harm in each case.
  */
-int exe_shield(struct crun_error *err) CRUN_NODISCARD;
+int exe_shield(int *ret_fd, struct crun_error *err) CRUN_NODISCARD;
 
 /*
  * The step that needs no privilege: runs the program from a copy in memory from now on. Returns the copy's fd, which the

@@ -210,7 +210,7 @@ static void shield_in_place(void)
 	/* Memory of the C library's own, so that nothing but the shield changes the mappings. */
 	free(malloc(100));
 	n = read_maps(before, 256);
-	MUST(exe_shield(&err) == 0);
+	MUST(exe_shield(NULL, &err) == 0);
 	m = read_maps(after, 256);
 	MUST(n == m);
 	for (size_t i = 0; i < n; i++) {
@@ -225,7 +225,7 @@ static void shield_in_place(void)
 	check_exe_is_read_only();
 	check_exe_is_no_program();
 	program_works();
-	MUST(exe_shield(&err) == 0); /* again */
+	MUST(exe_shield(NULL, &err) == 0); /* again */
 	MUST(exe_is_shielded());
 }
 
@@ -241,7 +241,7 @@ static void shield_in_mount_namespace(void)
 {
 	if (unshare(CLONE_NEWNS) < 0)
 		_exit(CANNOT);
-	MUST(exe_shield(&err) == 0);
+	MUST(exe_shield(NULL, &err) == 0);
 	check_exe_is_memory();
 	check_exe_is_read_only();
 	check_exe_is_no_program();
@@ -315,7 +315,7 @@ static void proc_still_tells_the_truth(void)
 	size_t env = slurp("/proc/self/environ", before[1], sizeof(before[1]));
 
 	MUST(len > 0);
-	MUST(exe_shield(&err) == 0);
+	MUST(exe_shield(NULL, &err) == 0);
 	MUST(slurp("/proc/self/cmdline", after[0], sizeof(after[0])) == len);
 	MUST(memcmp(before[0], after[0], len) == 0);
 	MUST(slurp("/proc/self/environ", after[1], sizeof(after[1])) == env);
@@ -344,7 +344,7 @@ TEST(a_kept_handle_cannot_write)
 	CHECK(pipe(ready) == 0);
 	pid = fork();
 	if (pid == 0) {
-		c = exe_shield(&err) == 0;
+		c = exe_shield(NULL, &err) == 0;
 		_exit(write(ready[1], &c, 1) == 1 && pause());
 	}
 	CHECK(read(ready[0], &c, 1) == 1 && c == 1);

@@ -8,5 +8,5 @@ int phase_shield(struct outside *o, struct crun_error *err)
 {
 	(void)o;
 	/* The plan asks for it only where nobody has executed a copy of us: there is nothing to find out. */
-	return exe_shield(err);
+	return exe_shield(NULL, err);
 }
