@@ -71,6 +71,22 @@ def call(argv, **more):
                           start_new_session=True, **more)
 
 
+def is_tmpfs(path):
+    """Whether a directory lies on a file system in memory; False when that cannot be told."""
+    path, best, kind = os.path.realpath(path), "", ""
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as f:
+            lines = f.readlines()
+    except OSError:
+        return False
+    for line in lines:
+        point = line.split()[4]
+        # Of mounts on the same point the last one is in sight.
+        if (path + "/").startswith(point.rstrip("/") + "/") and len(point) >= len(best):
+            best, kind = point, line.split(" - ")[1].split()[0]
+    return kind == "tmpfs"
+
+
 class Workshop:
     """A place for helpers, bundles and state directories. All that comes from it carries one random name."""
 
@@ -82,8 +98,11 @@ class Workshop:
         self.dir = tempfile.mkdtemp(prefix=self.prefix + "-")
         os.chmod(self.dir, 0o711)
         # State directories belong on a tmpfs, where /run puts them on a real host.
-        on_run = os.access("/run", os.W_OK)
-        self.runs = tempfile.mkdtemp(prefix=self.prefix + "-", dir="/run" if on_run else None)
+        places = (d for d in ("/run", "/dev/shm") if is_tmpfs(d) and os.access(d, os.W_OK))
+        place = next(places, None)
+        if not place:
+            self.note("the state directories are on a disk: neither /run nor /dev/shm is a tmpfs")
+        self.runs = tempfile.mkdtemp(prefix=self.prefix + "-", dir=place)
         libc_call("prctl", PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
     def path(self, *names):
