@@ -191,13 +191,14 @@ int audit_credentials(const struct launch_plan *plan, struct crun_error *err)
 int audit_label(const struct launch_plan *plan, int label_fd, struct crun_error *err)
 {
 	const struct oci_process *p = plan->config->process;
-	bool is_apparmor = plan_label_is_apparmor(plan), is_right;
+	bool is_apparmor, is_right;
 	static char now[LABEL_MAX];
 	const char *want;
 	int r;
 
 	if (!plan->wants_label)
 		return 0;
+	is_apparmor = plan_label_is_apparmor(plan);
 	want = is_apparmor ? p->apparmor_profile : p->selinux_label;
 	r = label_read(label_fd, now, sizeof(now));
 	if (r < 0)
