@@ -173,17 +173,45 @@ int container_load(struct container *c, struct crun_error *err)
 	return 0;
 }
 
+static bool parse_text(struct container *c, const struct oci_text *text)
+{
+	struct oci_parse_error why;
+
+	return oci_record_parse(STATE_RECORD_FILE, text->data, text->len, &c->arena, &c->record,
+				&why) == 0;
+}
+
+/* Whether the text of the record and the process table tell the status of C; false too when something went wrong. */
+static bool is_told(struct container *c, const struct oci_text *text)
+{
+	struct crun_error why;
+	bool part = state_peek_record(text, &c->arena, &c->record);
+	int r;
+
+	if ((!part && !parse_text(c, text)) || look_for_process(c, &why) < 0)
+		return false;
+	/* Where its cgroup is comes later in the record. */
+	if (part && c->pidfd >= 0 && !parse_text(c, text))
+		return false;
+	if (c->record->phase != OCI_RECORD_PHASE_RUNNING &&
+	    (c->record->phase != OCI_RECORD_PHASE_CREATED || c->pidfd >= 0))
+		return false;
+	r = derive_status(c, &why);
+	if (r >= 0)
+		c->status = (enum libcrun_status)r;
+	return r >= 0;
+}
+
 int container_peek(const struct state_root *root, const char *id, struct container *c,
 		   struct crun_error *err)
 {
-	int r = state_peek_record(root, id, &c->arena, &c->record);
+	struct oci_text text;
+	int r;
 
-	/* Whatever is unusual is found once more by the way that has words for it, and so is all else about a container that lives. */
-	if (r == 0 && look_for_process(c, err) == 0 && c->pidfd < 0) {
-		snprintf(c->dir.id, sizeof(c->dir.id), "%s", id);
-		c->status = LIBCRUN_STOPPED;
+	snprintf(c->dir.id, sizeof(c->dir.id), "%s", id);
+	if (state_read_text(root, id, &c->arena, &text) == 0 && is_told(c, &text))
 		return 0;
-	}
+	/* Whatever is unusual is found once more by the way that has words for it. */
 	r = state_open_in(root, id, &c->dir, err);
 	return r < 0 ? r : container_load(c, err);
 }

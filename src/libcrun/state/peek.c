@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What listings want to know of a record, of which there may be thousands: see state_peek_record().
+// What listings want to know of a record, of which there may be thousands: see state_read_text().
 #include "state/store.h"
 
 #include "base/cleanup.h"
@@ -101,8 +101,21 @@ static bool read_usual(char *text, struct oci_record *rec)
 	return rec->phase != OCI_RECORD_PHASE_UNSET;
 }
 
-int state_peek_record(const struct state_root *root, const char *id, struct oci_arena *arena,
-		      struct oci_record **ret)
+bool state_peek_record(const struct oci_text *text, struct oci_arena *arena,
+		       struct oci_record **ret)
+{
+	/* The strings end where they are. */
+	char *copy = oci_arena_strndup(arena, text->data, text->len);
+	struct oci_record *rec = oci_arena_alloc(arena, sizeof(*rec));
+
+	if (!copy || !rec || !read_usual(copy, rec))
+		return false;
+	*ret = rec;
+	return true;
+}
+
+int state_read_text(const struct state_root *root, const char *id, struct oci_arena *arena,
+		    struct oci_text *ret)
 {
 	char path[sizeof(((struct state_dir *)0)->id) + sizeof("/" STATE_RECORD_FILE)];
 	_cleanup_close_ int fd = FD_NONE;
@@ -113,8 +126,7 @@ int state_peek_record(const struct state_root *root, const char *id, struct oci_
 		return -EXDEV;
 	snprintf(path, sizeof(path), "%s/" STATE_RECORD_FILE, id);
 	text = oci_arena_bytes(arena, TEXT_MAX);
-	*ret = oci_arena_alloc(arena, sizeof(**ret));
-	if (!text || !*ret)
+	if (!text)
 		return -ENOMEM;
 	fd = state_open_document(root->fd, path);
 	if (fd < 0)
@@ -126,5 +138,6 @@ int state_peek_record(const struct state_root *root, const char *id, struct oci_
 	if (n == 0 || n == TEXT_MAX || text[n - 1] != '}')
 		return -EAGAIN;
 	text[n] = '\0';
-	return strlen(text) == (size_t)n && read_usual(text, *ret) ? 0 : -EAGAIN;
+	*ret = (struct oci_text){.data = text, .len = (size_t)n};
+	return strlen(text) == (size_t)n ? 0 : -EAGAIN;
 }

@@ -84,12 +84,19 @@ int state_read_record(const struct state_dir *dir, struct oci_arena *arena, stru
 		      struct crun_error *err) CRUN_NODISCARD;
 
 /*
- * Reads of the record of ID, which state_each() has named, what tells of a stopped container, without opening its directory: `id` to `owner`, `pid`,
- * `pidStartTime` and `phase`, which is created or running. Returns 0 or a negative errno for a record that must be read by state_open_in() and state_read_record():
- * unusual, or damaged, or below a root to which others may write, so that each directory must be looked at.
+ * For listings, the cheap half of state_open_in() and state_read_record(): the text of the record of ID, which state_each() has named, without opening its
+ * directory. Returns 0, or a negative errno for one that must be read by these two: damaged, too long, or below a root to which others may
+ * write, so that each directory must be looked at.
  */
-int state_peek_record(const struct state_root *root, const char *id, struct oci_arena *arena,
-		      struct oci_record **ret) CRUN_NODISCARD;
+int state_read_text(const struct state_root *root, const char *id, struct oci_arena *arena,
+		    struct oci_text *ret) CRUN_NODISCARD;
+
+/*
+ * Reads of such a text what tells of a stopped container: `id` to `owner`, `pid`, `pidStartTime` and `phase`, which is created or running. False: it
+ * has more that belongs into a state document, or is unusual, and oci_record_parse() has to read it.
+ */
+bool state_peek_record(const struct oci_text *text, struct oci_arena *arena,
+		       struct oci_record **ret) CRUN_NODISCARD;
 
 /* Stores a copy of config.json (the bundle may be gone when delete runs), and reads it back (-ENOENT: there is none). */
 int state_write_config(const struct state_dir *dir, const char *data, size_t len,
