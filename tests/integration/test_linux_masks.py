@@ -219,3 +219,15 @@ def test_paths_deep_in_kernel_directories(t):
         "grep -c ' /proc/sys/kernel .*ro[, ]' /proc/self/mountinfo;"
         "grep -c ' /sys/kernel/mm .*ro[, ]' /proc/self/mountinfo", masked=masked, readonly=readonly))
     assert result.out.split() == ["0", "1", "1"], result
+
+
+def test_slashes_too_many(t):
+    def only(config):
+        config["linux"]["maskedPaths"] = ["//folder//", "/proc/sys//kernel/hostname", "/proc///keys",
+                                          "/sys//module"]
+        config["linux"]["readonlyPaths"] = ["/proc//sys"]
+
+    result = t.run_container(image(
+        t, "ls -A /folder /sys/module | grep -v :; cat /proc/sys/kernel/hostname /proc/keys | wc -c;"
+        "grep -c ' /proc/sys .*ro[, ]' /proc/self/mountinfo", mutate=only))
+    assert result.out.split() == ["0", "1"], result

@@ -64,6 +64,8 @@ int kernel_dirs_find(const struct kernel_dirs *dirs, const char *path, struct ke
 	ret->own_fd = FD_NONE;
 	if (!rest || dir < 0)
 		return 0;
+	/* "/proc//sys" is as good as any other way to say it. */
+	rest += strspn(rest, "/");
 	if (strchr(rest, '/'))
 		return open_parent(dir, rest, ret);
 	if (!str_is_filename(rest))

@@ -43,6 +43,10 @@ TEST(names)
 	CHECK(is_named_in("hostname", "/proc/sys/kernel"));
 	CHECK_INT(find("/proc/sys/vm/../kernel/hostname"), 1);
 	CHECK(is_named_in("hostname", "/proc/sys/kernel"));
+	CHECK_INT(find("/proc///keys"), 1);
+	CHECK(is_named_in("keys", "/proc"));
+	CHECK_INT(find("/proc//sys//kernel//hostname"), 1);
+	CHECK(is_named_in("hostname", "/proc/sys/kernel"));
 	CHECK_INT(find("/proc/no/such/file"), -ENOENT);
 	CHECK_INT(find("/proc/version/file"), -ENOENT);
 	/* Behind links, and no names. */
@@ -52,6 +56,7 @@ TEST(names)
 	CHECK_INT(find("/proc/.."), 0);
 	CHECK_INT(find("/proc/../etc/passwd"), 0);
 	CHECK_INT(find("/proc/"), 0);
+	CHECK_INT(find("/proc//"), 0);
 	CHECK_INT(find("/proc"), 0);
 	CHECK_INT(find("/etc/passwd"), 0);
 	CHECK_INT(find("proc/keys"), 0);
