@@ -42,6 +42,34 @@ static void write_state(const struct container *c)
 	oci_json_free(&json);
 }
 
+static bool same(const char *a, const char *b)
+{
+	return a && b && str_eq(a, b);
+}
+
+/* What listings read of a record is what the parser reads, where that takes it at all. */
+static void compare_readers(const uint8_t *data, size_t size)
+{
+	struct oci_arena arena = {0};
+	struct oci_record *part, *whole;
+	struct oci_parse_error why;
+	struct oci_text text = {.len = size};
+
+	text.data = oci_arena_strndup(&arena, (const char *)data, size);
+	REQUIRE(text.data);
+	if (strlen(text.data) == size && state_peek_record(&text, &arena, &part) &&
+	    oci_record_parse(NULL, text.data, text.len, &arena, &whole, &why) == 0) {
+		REQUIRE(part->version == whole->version && part->phase == whole->phase);
+		REQUIRE(whole->has_pid && part->pid == whole->pid);
+		REQUIRE(whole->has_pid_start_time && part->pid_start_time == whole->pid_start_time);
+		REQUIRE(same(part->id, whole->id) && same(part->bundle, whole->bundle));
+		REQUIRE(same(part->rootfs, whole->rootfs) && same(part->owner, whole->owner));
+		REQUIRE(same(part->oci_version, whole->oci_version));
+		REQUIRE(same(part->created, whole->created) && !whole->annotations);
+	}
+	oci_arena_free(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char own[] = "1:name=systemd:/user.slice\n0::/user.slice/session.scope\n";
@@ -49,6 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct crun_error err;
 	int r;
 
+	compare_readers(data, size);
 	fake_begin();
 	fake_add("/run/crun/box/state.json", data, size);
 	fake_add("/proc/self/cgroup", own, sizeof(own) - 1);
