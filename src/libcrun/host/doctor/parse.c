@@ -145,8 +145,8 @@ static bool overlap(const struct subid_line *a, const struct subid_line *b)
 void doctor_parse_subids(const char *text, const char *name, uid_t uid, struct doctor_subids *ret)
 {
 	const char *outer = text, *inner;
-	unsigned line = 0, inner_line, ignored;
-	struct subid_line mine = {0}, other = {0};
+	unsigned line = 0, inner_line, ignored = 0;
+	struct subid_line mine, other;
 
 	*ret = (struct doctor_subids){.free = FIRST_SUBID};
 	while (next_subids(&outer, &line, &ret->bad_line, &mine)) {
