@@ -14,10 +14,13 @@ Steps (default: all, in this order):
   security     the attack corpus, its small rounds, on the gcc build
   hardened     a part of the integration suite on the build with sanitizers
   faults       system calls, allocations and processes of the runtime fail: a sample of each command
+  valgrind     unit tests, and a part of the integration suite, under memcheck on the gcc build
   vm           boot one distribution's kernel with systemd, and run a part of the suite there
   engines      container engines that are installed, a few scenarios of each
   engines-all  (not by default; --engines) every engine and scenario; newer ones are debootstrapped;
                Podman's units under systemd, in a virtual machine
+  coverage     (not by default) lines of each room that the tests run, against their floors
+  enosys       (not by default) the integration suite once for each of the newer system calls, without it
   vm-matrix    (not by default) every kernel, cgroup layout and driver, the whole suite in each
 Each skip is printed with its reason. The last line counts everything.
 """
@@ -34,8 +37,10 @@ from pathlib import Path
 
 ORIGIN = Path(__file__).resolve().parent.parent
 STEPS = ["gates", "gcc", "clang", "analyzer", "sanitizers", "static", "dist", "integration",
-         "security", "faults", "hardened", "vm", "engines"]
-EXTRA = ["vm-matrix", "engines-all"]
+         "security", "faults", "valgrind", "hardened", "vm", "engines"]
+EXTRA = ["vm-matrix", "engines-all", "coverage", "enosys"]
+# What a kernel, or the profile of the container that we run in, may lack (tests/integration/without.c).
+MISSING = ["openat2", "mount_api", "clone3", "pidfd", "mount_setattr", "close_range"]
 JOBS = str(os.cpu_count() or 1)
 # What the sanitizers' own memory, threads and exit work do not disturb.
 HARDENED = ["test_cli.py", "test_errors.py", "test_kill.py", "test_lifecycle.py", "test_log.py",
@@ -267,6 +272,31 @@ class Runner:
 
     def faults(self):
         self.on_gcc_build("faults", "tests/fault/run.py")
+
+    def valgrind(self):
+        build = self.root / "gcc"
+        if not shutil.which("valgrind"):
+            self.totals.skip("valgrind: not installed")
+            return
+        if not (build / "crun").exists() and not self.configure("gcc", cc="gcc"):
+            return
+        if self.require("valgrind: test programs", ["make", "-j", JOBS, "check", "TESTS="], build,
+                        build / "valgrind.txt"):
+            self.counted("valgrind", [str(self.top / "scripts/valgrind"), "--build", str(build)])
+
+    def coverage(self):
+        if not shutil.which("clang") or not shutil.which("llvm-cov"):
+            self.totals.skip("coverage: clang or llvm is not installed")
+            return
+        self.counted("coverage", [str(self.top / "scripts/coverage"), "--build",
+                                  str(self.root / "coverage")])
+
+    def enosys(self):
+        for call in MISSING:
+            self.on_gcc_build(f"without {call}", "tests/integration/run.py", "--without", call)
+        # Without it there is nothing that could protect our binary from root's containers.
+        self.on_gcc_build("without memfd_create", "tests/integration/run.py", "--without",
+                          "memfd_create", "-k", "[rootless]")
 
     def vm(self):
         self.on_gcc_build("vm", "tests/vm/run.py", "--slice")
