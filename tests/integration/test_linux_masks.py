@@ -192,6 +192,22 @@ def test_directory_under_proc_or_sys_that_is_renamed_meanwhile(t):
             t.assert_no_trace(bundle)
 
 
+def test_the_same_with_a_destination_written_otherwise(t):
+    for spelling in ("/sys/", "//sys", "/./sys"):
+        bundle = image(t, "ls -A /elsewhere")
+        rootfs = bundle.rootfs
+        for mount in bundle.config["mounts"]:
+            if mount["destination"] == "/sys":
+                mount["destination"] = spelling
+        bundle.save()
+        assert "/elsewhere: No such file" in t.run_container(bundle, check=False).err
+        bundle.config["hooks"] = {"createRuntime": hook(
+            f"mv {rootfs}/sys {rootfs}/elsewhere && mkdir {rootfs}/sys")}
+        bundle.save()
+        result = t.fails("run", "-b", bundle.path, bundle.id)
+        assert "`/sys` is not what was mounted there" in result.err, (spelling, result)
+
+
 def test_the_same_with_a_bind_mount(t):
     t.needs("statx")
     bundle = image(t, "ls -A /elsewhere")

@@ -102,4 +102,28 @@ TEST(seal_misses_the_procfs_of_the_plan)
 	CHECK_INT(seal(ops, 3), 0);
 }
 
+TEST(seal_knows_other_ways_to_write_a_destination)
+{
+	static const char *const missed[] = {"//proc", "/proc/", "/./proc", "/.//proc/./",
+					     "/proc/."};
+	static const char *const others[] = {"/procs", "/pro",	  "/proc/sys",
+					     "/.proc", "/proc./", "/./"};
+	struct mount_op ops[] = {
+		{.kind = MOUNT_FS, .destination = "/proc", .fstype = "proc", .index = 3},
+		{.kind = MOUNT_FS, .destination = "//", .fstype = "tmpfs", .index = 4},
+	};
+
+	CHECK_INT(seal(ops, 2), 0);
+	for (size_t i = 0; i < sizeof(missed) / sizeof(missed[0]); i++) {
+		ops[0].destination = missed[i];
+		if (seal(ops, 1) != -ESTALE)
+			TEST_FAIL("%s", missed[i]);
+	}
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		ops[0].destination = others[i];
+		if (seal(ops, 1) != 0)
+			TEST_FAIL("%s", others[i]);
+	}
+}
+
 TEST_MAIN()

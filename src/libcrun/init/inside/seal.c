@@ -218,15 +218,31 @@ static int seal_paths(const struct inside *in, const struct kernel_dirs *dirs,
 	return 0;
 }
 
+/* Behind what changes nothing in front of a component: slashes, and a "." for each of them. */
+static const char *skip_nothing(const char *path)
+{
+	while (*path == '/' || (*path == '.' && (path[1] == '/' || !path[1])))
+		path++;
+	return path;
+}
+
+/* DESTINATION is another way to write PATH, "/" or the name of a directory in it. */
+static bool is_at(const char *destination, const char *path)
+{
+	const char *rest = str_after(skip_nothing(destination), path + 1);
+
+	return rest && (!path[1] || !*rest || *rest == '/') && !*skip_nothing(rest);
+}
+
 /* The mount that PATH ends at, by the plan; or NULL. */
 static const struct mount_op *last_mount_to(const struct launch_plan *plan, const char *path)
 {
 	for (size_t i = plan->mounts_len; i-- > 0;) {
 		if (plan->mounts[i].kind == MOUNT_REMOUNT)
 			continue;
-		if (str_eq(plan->mounts[i].destination, path))
+		if (is_at(plan->mounts[i].destination, path))
 			return &plan->mounts[i];
-		if (str_eq(plan->mounts[i].destination, "/"))
+		if (is_at(plan->mounts[i].destination, "/"))
 			break;
 	}
 	return NULL;
