@@ -248,13 +248,17 @@ static const struct mount_op *last_mount_to(const struct launch_plan *plan, cons
 	return NULL;
 }
 
-static bool is_mount_root(const struct inside *in, const char *path)
+/* SEEN: kernel_dirs_open() has found a file system of the type MAGIC there. If only we do, it was away in between. */
+static bool is_mount_root(const struct inside *in, const char *path, long magic, bool seen)
 {
 	_cleanup_close_ int fd = inroot_open(in->root_fd, path, O_PATH);
 	struct sys_mount_place place;
+	struct statfs fs;
 
+	if (fd < 0 || (!seen && (sys_fstatfs(fd, &fs) < 0 || fs.f_type == magic)))
+		return false;
 	/* Old kernels do not tell. */
-	return fd >= 0 && (sys_mount_place(fd, &place) < 0 || place.is_mount_root);
+	return sys_mount_place(fd, &place) < 0 || place.is_mount_root;
 }
 
 /*
@@ -267,8 +271,12 @@ static int check_kernel_dirs(const struct inside *in, const struct kernel_dirs *
 {
 	const struct {
 		const char *path, *fstype;
-		int fd;
-	} kernels[] = {{"/proc", "proc", dirs->proc_fd}, {"/sys", "sysfs", dirs->sys_fd}};
+		long magic;
+		bool seen;
+	} kernels[] = {
+		{"/proc", "proc", PROC_SUPER_MAGIC_, dirs->proc_fd >= 0},
+		{"/sys", "sysfs", SYSFS_MAGIC_, dirs->sys_fd >= 0},
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(kernels); i++) {
 		const struct mount_op *op = last_mount_to(in->plan, kernels[i].path);
@@ -276,8 +284,8 @@ static int check_kernel_dirs(const struct inside *in, const struct kernel_dirs *
 		if (!op || op->kind == MOUNT_CGROUP)
 			continue;
 		if (op->kind == MOUNT_FS && str_eq(op->fstype, kernels[i].fstype)
-			    ? kernels[i].fd >= 0
-			    : is_mount_root(in, kernels[i].path))
+			    ? kernels[i].seen
+			    : is_mount_root(in, kernels[i].path, kernels[i].magic, kernels[i].seen))
 			continue;
 		err_set(err, KIND_SYSTEM, ESTALE,
 			"`%s` is not what was mounted there: it was replaced while the container was made",
