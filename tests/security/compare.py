@@ -18,6 +18,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import sys
 import tempfile
 
@@ -216,6 +217,7 @@ def parse():
 def main():
     options = parse()
     sys.stdout.reconfigure(errors="replace")
+    signal.signal(signal.SIGTERM, lambda *_args: sys.exit("compare.py: terminated"))
     folder = tempfile.mkdtemp(prefix="crun-compare-")
     done = load(options.results)
     try:
