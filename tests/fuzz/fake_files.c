@@ -161,7 +161,7 @@ void fake_add_all(const char *dir, char *text)
 	}
 }
 
-/* PATH below the directory DIRFD as an absolute one, without "." and "..". */
+/* PATH below the directory DIRFD as an absolute one, without "." and ".."; a longer one than anything that is there becomes empty. */
 static void resolve(int dirfd, const char *path, char *buf)
 {
 	size_t len = 0;
@@ -179,8 +179,10 @@ static void resolve(int dirfd, const char *path, char *buf)
 				;
 			buf[len] = '\0';
 		} else if (n > 0 && !(n == 1 && path[0] == '.')) {
-			if (len + n + 2 > PATH_SIZE)
-				n = PATH_SIZE - len - 2;
+			if (len + n + 2 > PATH_SIZE) {
+				buf[0] = '\0';
+				return;
+			}
 			buf[len++] = '/';
 			memcpy(buf + len, path, n);
 			len += n;
