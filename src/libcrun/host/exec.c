@@ -390,8 +390,8 @@ static int run_phases(struct exec *x, struct crun_error *err)
 
 /* ---- the command ---- */
 
-static void exec_init(struct exec *x, const struct libcrun_context *ctx, const char *id,
-		      const struct libcrun_exec_options *opts)
+void exec_init(struct exec *x, const struct libcrun_context *ctx, const char *id,
+	       const struct libcrun_exec_options *opts)
 {
 	static const struct libcrun_create_options none;
 
@@ -403,7 +403,7 @@ static void exec_init(struct exec *x, const struct libcrun_context *ctx, const c
 	launch_init(&x->l, ctx, id, &none, true);
 }
 
-static void exec_done(struct exec *x)
+void exec_done(struct exec *x)
 {
 	close_fd(&x->dir_fd);
 	close_fd(&x->shield_fd);

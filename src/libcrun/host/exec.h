@@ -35,6 +35,13 @@ struct exec_phase {
 /* In order; the table ends with an all-zero entry. */
 extern const struct exec_phase exec_phases[];
 
+/* Nothing is open yet. ID and OPTS are borrowed; OPTS is NULL where no process is to be executed (host/mounts.c). */
+void exec_init(struct exec *x, const struct libcrun_context *ctx, const char *id,
+	       const struct libcrun_exec_options *opts);
+
+/* Closes and frees what *X holds. */
+void exec_done(struct exec *x);
+
 /* host/exec_load.c: opens the container, reads what is to be run, plans it. Touches nothing. */
 int exec_load(struct exec *x, struct crun_error *err) CRUN_NODISCARD;
 

@@ -181,19 +181,13 @@ static int make_change(struct change *c, const char *path, struct crun_error *er
 int libcrun_mounts(const struct libcrun_context *ctx, const char *id, bool remove, const char *path,
 		   struct crun_error *err)
 {
-	static const struct libcrun_create_options none;
-	struct change c = {
-		.x = {.c = CONTAINER_EMPTY, .proc_fd = FD_NONE},
-		.what = remove ? LIVE_MOUNTS_REMOVE : LIVE_MOUNTS_ADD,
-	};
+	struct change c = {.what = remove ? LIVE_MOUNTS_REMOVE : LIVE_MOUNTS_ADD};
 	int r;
 
-	launch_init(&c.x.l, ctx, id, &none, true);
+	exec_init(&c.x, ctx, id, NULL);
 	r = make_change(&c, path, err);
 	if (r < 0)
 		r = mounts_file_locate(&c.file, err);
-	close_fd(&c.x.proc_fd);
-	launch_done(&c.x.l);
-	container_done(&c.x.c);
+	exec_done(&c.x);
 	return r;
 }
