@@ -301,6 +301,7 @@ class Worker:
             self.one_fault(lab, fault, numbers, name, say)
         if lab.scenario.ready:
             lab.clean_up()
+        lab.scenario.done()
 
     @staticmethod
     def one_fault(lab, fault, numbers, name, say):

@@ -101,6 +101,9 @@ class Scenario:
     def before(self):
         pass
 
+    def done(self):
+        """After the last fault: what the scenario itself has made on the host."""
+
     def argv(self):
         return [*self.args, self.bundle.id]
 
@@ -468,6 +471,10 @@ class UpdateDevices(Serving):
             *RULES, {"allow": True, "type": "c", "major": 1, "minor": 11, "access": "r"}]}))
         self.former = None
 
+    def done(self):
+        os.rmdir(f"/sys/fs/cgroup{self.path}")
+        os.rmdir(os.path.dirname(f"/sys/fs/cgroup{self.path}"))
+
     def argv(self):
         return ["update", "--resources", self.t.path("wider.json"), self.bundle.id]
 
@@ -500,6 +507,7 @@ class CreateReused(Create):
 
     flavors = ("v2",)
     mutate = UpdateDevices.mutate
+    done = UpdateDevices.done
 
 
 class Pause(Serving):

@@ -6,10 +6,14 @@
 
 #include <limits.h>
 #include <linux/futex.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+/* Our threads call a few functions; the C library's own part of a stack depends on its version. */
+#define THREAD_STACK_SIZE (256 * 1024)
 
 int sys_futex_wait(const uint32_t *word, uint32_t value, int timeout_us)
 {
@@ -35,4 +39,21 @@ pid_t sys_gettid(void)
 bool sys_thread_exists(pid_t tid)
 {
 	return syscall(SYS_tgkill, getpid(), tid, 0) == 0 || errno != ESRCH;
+}
+
+int sys_thread_start(void *(*fn)(void *), void *arg)
+{
+	pthread_attr_t attr;
+	pthread_t thread;
+	int r = pthread_attr_init(&attr);
+
+	if (r)
+		return -r;
+	r = pthread_attr_setstacksize(&attr, THREAD_STACK_SIZE);
+	if (r == 0)
+		r = pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	if (r == 0)
+		r = pthread_create(&thread, &attr, fn, arg);
+	pthread_attr_destroy(&attr);
+	return -r;
 }

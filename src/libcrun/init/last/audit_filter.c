@@ -11,13 +11,10 @@
 
 #include <errno.h>
 #include <linux/seccomp.h>
-#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define STACK_SIZE (256 * 1024)
 
 /* How often the second thread looks: the first one cannot be asked to wake anybody once it is under the filter. */
 #define LOOK_US_FIRST 100
@@ -126,24 +123,6 @@ static void *look(void *arg)
 	return NULL;
 }
 
-static int start_look(struct watch *w)
-{
-	pthread_attr_t attr;
-	pthread_t thread;
-	int r = pthread_attr_init(&attr);
-
-	if (r)
-		return -r;
-	/* The default is the payload's RLIMIT_STACK, which may be anything. */
-	r = pthread_attr_setstacksize(&attr, STACK_SIZE);
-	if (r == 0)
-		r = pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	if (r == 0)
-		r = pthread_create(&thread, &attr, look, w);
-	pthread_attr_destroy(&attr);
-	return -r;
-}
-
 static int begin(struct last *last, struct watch *w)
 {
 	int r;
@@ -154,7 +133,7 @@ static int begin(struct last *last, struct watch *w)
 	if (r >= 0)
 		r = sys_wall_make(&w->wall);
 	if (r >= 0) {
-		r = start_look(w);
+		r = sys_thread_start(look, w);
 		if (r < 0)
 			sys_wall_done(&w->wall);
 	}

@@ -7,12 +7,8 @@
 #include "sys/wall.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-/* It calls three functions; the C library's own part of a stack depends on its version. */
-#define STACK_SIZE (256 * 1024)
 
 /* How often the first thread looks: under its filter the second one cannot be asked to wake anybody. */
 #define LOOK_US_FIRST 100
@@ -120,24 +116,6 @@ static int await_change(struct filtered *f, uint32_t old)
 	return 0;
 }
 
-static int start_thread(struct filtered *f)
-{
-	pthread_attr_t attr;
-	pthread_t thread;
-	int r = pthread_attr_init(&attr);
-
-	if (r)
-		return -r;
-	/* The default is the payload's RLIMIT_STACK, which may be anything. */
-	r = pthread_attr_setstacksize(&attr, STACK_SIZE);
-	if (r == 0)
-		r = pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	if (r == 0)
-		r = pthread_create(&thread, &attr, filtered_main, f);
-	pthread_attr_destroy(&attr);
-	return -r;
-}
-
 static int explain_thread(int r, struct crun_error *err)
 {
 	/* pthread_create(3), fork(2) */
@@ -163,7 +141,7 @@ int filtered_start(const struct last *last, struct filtered **ret, struct crun_e
 	/* Without them, or on a kernel before 5.11, the profile has to allow a wait. */
 	if (sys_wall_make(&f->start) < 0 || sys_wall_make(&f->end) < 0)
 		sys_wall_done(&f->start);
-	r = start_thread(f);
+	r = sys_thread_start(filtered_main, f);
 	if (r < 0) {
 		sys_wall_done(&f->start);
 		sys_wall_done(&f->end);
