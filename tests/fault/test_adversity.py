@@ -98,7 +98,7 @@ def test_state_directory_that_has_become_read_only(t):
     # Deleting cannot succeed, and must say so; the container itself can be ended.
     refused = on("delete", "--force", one.id)
     assert 0 < refused.rc < 128 and "Read-only file system" in refused.err, refused
-    t.wait_until(lambda: hostside.reap() or not os.path.exists(f"/proc/{pid}"), "its end")
+    t.wait_until(hostside.reaped(lambda: not os.path.exists(f"/proc/{pid}")), "its end")
     hostside.mount("tmpfs", place, None, MS_REMOUNT)
     assert on("delete", "--force", one.id).rc == 0
     assert os.listdir(place) == [] and not t.cgroup_dirs(one)

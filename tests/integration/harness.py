@@ -8,7 +8,7 @@ directory `t.dir`, and fails by raising (plain `assert` is fine).
     @flavors("root", "rootless")   run it twice: the runtime is called as root and as an ordinary
                                    user (t.rootless tells which; files made through `t` belong
                                    to that user; t.uid/t.gid are its ids, t.subids its ranges)
-    @timeout(120)                  instead of 60 seconds
+    @timeout(240)                  instead of 120 seconds
     @alone                         not while other tests run (load or timing matters)
     t.skip("reason")               reported with its reason
     t.needs("open_tree")           skip where the kernel, or that of --without, has no such call
@@ -26,7 +26,7 @@ Bundles
 Calling the runtime (always with --root t.state_dir; output goes through files, so a detached
 payload that keeps them open blocks nobody)
     r = t.rt("state", id, check=True, input=b"...", stdin=fd, stdout=fd, stderr=fd, env={...},
-             pass_fds=[..], timeout=20, cwd=..., root=True)   -> .rc .out .err .code .pid (text)
+             pass_fds=[..], timeout=40, cwd=..., root=True)   -> .rc .out .err .code .pid (text)
         check: fail unless rc == 0.  `t.rt(..., check=False)` to look at failures.
         A command is given as the caller would type it: t.rt("--debug", "run", "-b", p, id).
     p = t.popen(...)                  same arguments, a subprocess.Popen, killed at the end
@@ -36,7 +36,7 @@ payload that keeps them open blocks nobody)
     t.run_container(b, *opts)         foreground run -> result;  .probe = sections of /bin/probe
     t.create(b, *opts) t.start(x) t.state(x) t.kill(x, sig) t.delete(x, force=False)
         x is an id, a bundle or a result; create/run take id=...; all take check=...
-    t.wait_status(x, "stopped", timeout=10)      t.pid(x)      t.wait_until(function, what)
+    t.wait_status(x, "stopped", timeout=30)      t.pid(x)      t.wait_until(function, what)
     t.wait_running(x)                 the same, when a background `run` may not have begun yet
     t.probe(b_or_None, "fds", "status", ...)     run /bin/probe -> {"fds": [lines], ...}
     t.new_id()                        unique, has the prefix by which leaks are found
@@ -67,11 +67,10 @@ import time
 import config as configs
 import hostside
 import terminals
+from hostside import PATIENCE
 from results import Result, fields, sections   # noqa: F401  pylint: disable=unused-import
 
 SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|\.c:\d+:\d+: runtime error:")
-# Deadlines are for a real machine; an emulated one is ten times as slow.
-PATIENCE = float(os.environ.get("CRUN_TEST_PATIENCE") or 1)
 # Of those whose absence takes a promise away (docs/kernel-features.md): the numbers are the same on
 # every architecture.
 CALLS = {"open_tree": 428, "mount_setattr": 442,
@@ -178,7 +177,7 @@ class Test:
     def log(self, *words):
         print(*words, file=sys.stderr, flush=True)
 
-    def wait_until(self, function, what="condition", timeout=10):
+    def wait_until(self, function, what="condition", timeout=30):
         deadline = time.monotonic() + timeout * PATIENCE
         while True:
             value = function()
@@ -267,7 +266,7 @@ class Test:
         self.children.append(child)
         return child
 
-    def rt(self, *args, check=True, input=None, timeout=20, id=None, **kwargs):
+    def rt(self, *args, check=True, input=None, timeout=40, id=None, **kwargs):
         self.counter += 1
         out_path, err_path = (self.path(f".{self.counter}.{n}") for n in ("out", "err"))
         for path in (out_path, err_path):
@@ -335,11 +334,11 @@ class Test:
         opts = ["--force"] if force else []
         return self.rt("delete", *opts, self.id_of(thing), **kwargs)
 
-    def wait_status(self, thing, status, timeout=10):
+    def wait_status(self, thing, status, timeout=30):
         return self.wait_until(lambda: self.state(thing)["status"] == status,
                                f"status {status}", timeout)
 
-    def wait_running(self, thing, timeout=10):
+    def wait_running(self, thing, timeout=30):
         """For a `run` in the background, of which `state` may not know anything yet."""
         def running():
             result = self.rt("state", self.id_of(thing), check=False)
@@ -458,7 +457,7 @@ class Test:
         return changed
 
     def left_processes(self):
-        deadline = time.monotonic() + 2 * PATIENCE
+        deadline = time.monotonic() + 10 * PATIENCE
         while True:
             hostside.reap()
             below = hostside.descendants(os.getpid())

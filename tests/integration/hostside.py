@@ -10,6 +10,8 @@ import signal
 import stat
 import time
 
+# Deadlines are for a real machine; an emulated one is ten times as slow.
+PATIENCE = float(os.environ.get("CRUN_TEST_PATIENCE") or 1)
 LIBC = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWNS, MS_REC, MS_PRIVATE, MNT_DETACH = 0x20000, 0x4000, 1 << 18, 2
 PR_SET_CHILD_SUBREAPER = 36
@@ -138,7 +140,7 @@ def cgroup_pids(path):
 
 def remove_cgroup(path):
     """Kill what is left in a subtree that the tests created, and remove it."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 10 * PATIENCE
     while os.path.isdir(path) and time.monotonic() < deadline:
         for here in cgroup_tree(path):
             state = os.path.join(here, "freezer.state")
@@ -205,6 +207,16 @@ def reap():
         if pid == 0:
             return pids
         pids.append(pid)
+
+
+def reaped(condition):
+    """CONDITION for wait_until(), judged each time after the dead have been collected: as long as
+    nobody does, they stay in /proc and in their cgroups.
+    """
+    def judge():
+        reap()
+        return condition()
+    return judge
 
 
 def kill_tree(root, with_root=True):

@@ -193,7 +193,7 @@ class Job:
         self.module, self.function, self.flavor, self.number = module, function, flavor, number
         self.flavor_count = len(getattr(function, "flavors", ("root",)))
         self.name = f"{module}.{name}" + (f"[{flavor}]" if self.flavor_count > 1 else "")
-        self.limit = getattr(function, "timeout", 60) * harness.PATIENCE
+        self.limit = getattr(function, "timeout", 120) * harness.PATIENCE
         self.alone = getattr(function, "alone", False)
         self.pid = self.report = self.began = None
         self.output = ""

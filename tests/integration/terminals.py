@@ -12,6 +12,8 @@ import struct
 import termios
 import time
 
+from hostside import PATIENCE
+
 
 def set_winsize(fd, rows, cols):
     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, cols, 0, 0))
@@ -77,10 +79,10 @@ class Pty:
         self.log += data
         return bool(data)
 
-    def expect(self, pattern, timeout=10):
+    def expect(self, pattern, timeout=30):
         """Wait until `pattern` matches; consume through the end of the match."""
         regex = re.compile(pattern if isinstance(pattern, bytes) else pattern.encode(), re.S)
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * PATIENCE
         while True:
             match = regex.search(self.buffer)
             if match:
@@ -97,9 +99,9 @@ class Pty:
         data, self.buffer = self.buffer, b""
         return data
 
-    def wait(self, timeout=15):
+    def wait(self, timeout=30):
         """Exit status as a shell shows it (128 + signal), reading output meanwhile."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * PATIENCE
         while self.status is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
@@ -173,10 +175,10 @@ class ConsoleSocket:
         self.sock.close()
 
 
-def read_master(fd, until, timeout=10):
+def read_master(fd, until, timeout=30):
     """Read a pty master until the regex `until` (bytes) matches; the bytes read."""
     data = b""
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + timeout * PATIENCE
     while not re.search(until, data, re.S):
         if time.monotonic() > deadline:
             raise AssertionError(f"no {until!r} on the console: {data!r}")

@@ -119,7 +119,7 @@ def exec_detached(t, bundle, **kwargs):
             pid = int(number.read())
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        t.wait_until(lambda: hostside.reap() or not os.path.exists(f"/proc/{pid}"), "its end")
+        t.wait_until(hostside.reaped(lambda: not os.path.exists(f"/proc/{pid}")), "its end")
     return result
 
 

@@ -348,9 +348,13 @@ def test_forced_delete_while_create_runs(t):
 
 
 def test_forced_delete_of_what_a_killed_create_left(t):
-    bundle = t.bundle(SLEEP, mutate={"hooks": {"createRuntime": hook("sleep 5")}})
+    # A hook of the host does not die with the runtime: this one ends when that has.
+    begun = t.path("begun")
+    bundle = t.bundle(SLEEP, mutate={"hooks": {"createRuntime": hook(
+        f"echo >{begun}; while kill -0 $PPID; do sleep 0.01; done 2>/dev/null")}})
     create = t.popen("create", "-b", bundle.path, bundle.id)
-    t.wait_until(lambda: t.cgroup_dirs(bundle), "the cgroup")
+    t.wait_until(lambda: os.path.exists(begun), "the hook")
+    assert t.cgroup_dirs(bundle), "the test is void"
     create.send_signal(signal.SIGKILL)
     create.wait()
     result = t.delete(bundle, force=True)

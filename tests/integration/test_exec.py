@@ -569,7 +569,7 @@ def test_interrupted_command_leaves_nothing(t):
     assert result.rc and "not done after" in result.err, result
     assert not os.path.exists(t.path("pid")) and "has not ended" not in result.err, result
     # Gone before the container goes on, also on cgroup v1, where what is frozen does not die of SIGKILL.
-    t.wait_until(lambda: hostside.reap() or len(t.rt("ps", bundle.id).out.splitlines()) == 2)
+    t.wait_until(hostside.reaped(lambda: len(t.rt("ps", bundle.id).out.splitlines()) == 2))
     assert t.state(bundle)["status"] == "paused"
     t.rt("resume", bundle.id)
     assert t.rt("exec", bundle.id, "echo", "on").out == "on\n"

@@ -75,7 +75,7 @@ def end(t, bundle):
     """Ends the container if it is alive, which is not for gc to do."""
     if status(t, bundle) in ("created", "running"):
         t.kill(bundle, "KILL", check=False)   # an init that dies with its runtime may be quicker
-        t.wait_until(lambda: hostside.reap() or status(t, bundle) == "stopped", "its end")
+        t.wait_until(hostside.reaped(lambda: status(t, bundle) == "stopped"), "its end")
 
 
 def assert_nothing_left(t, bundle, why):
@@ -135,7 +135,7 @@ def test_run_killed_anywhere_is_cleaned(t):
     for point in points:
         bundle = t.bundle(["true"])
         killed_at(t, point, command(bundle))
-        t.wait_until(lambda b=bundle: hostside.reap() or status(t, b) != "running", "its end")
+        t.wait_until(hostside.reaped(lambda b=bundle: status(t, b) != "running"), "its end")
         assert_nothing_left(t, bundle, point)
 
 

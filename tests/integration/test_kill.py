@@ -96,7 +96,7 @@ def test_kill_all_reaches_what_init_left_behind(t):
     paths = t.cgroup_dirs(bundle).values()
     assert any(hostside.cgroup_pids(p) for p in paths), "the test is void"
     t.kill(bundle, "9", opts=["--all"])
-    t.wait_until(lambda: hostside.reap() or not any(hostside.cgroup_pids(p) for p in paths),
+    t.wait_until(hostside.reaped(lambda: not any(hostside.cgroup_pids(p) for p in paths)),
                  "the leftovers to die")
 
 
@@ -138,7 +138,7 @@ def test_sigkill_without_a_pid_namespace_kills_all(t):
     path = list(t.cgroup_dirs(bundle).values())[0]
     t.wait_until(lambda: len(hostside.cgroup_pids(path)) >= 2, "two processes")
     t.kill(bundle, "KILL")
-    t.wait_until(lambda: hostside.reap() or not hostside.cgroup_pids(path), "all to die")
+    t.wait_until(hostside.reaped(lambda: not hostside.cgroup_pids(path)), "all to die")
 
 
 def test_kill_does_not_touch_a_cgroup_it_did_not_make(t):
@@ -231,13 +231,16 @@ FORKS = "fork() { while :; do (sleep 0.01; :) & (:) & sleep 0.005; done; }; " \
         "fork & fork & fork & sleep 1000"
 
 
+def seen_pids(t, bundle):
+    return json.loads(t.rt("ps", "-f", "json", bundle.id).out)
+
+
 def outruns_forks(t, mutate, *opts):
     for number in ("KILL", "9"):
         bundle = running(t, FORKS, mutate=mutate)
-        t.wait_until(lambda: len(json.loads(t.rt("ps", "-f", "json", bundle.id).out)) > 4, "forks")
+        t.wait_until(lambda b=bundle: len(seen_pids(t, b)) > 4, "forks")
         t.kill(bundle, number, opts=opts)
-        t.wait_until(lambda: hostside.reap() or
-                     json.loads(t.rt("ps", "-f", "json", bundle.id).out) == [], "all to die")
+        t.wait_until(hostside.reaped(lambda b=bundle: seen_pids(t, b) == []), "all to die")
         t.wait_status(bundle, "stopped")
         t.delete(bundle)
 
@@ -258,7 +261,7 @@ def test_v2_kill_all_of_a_stopped_container_reaches_what_is_left(t):
     t.wait_status(bundle, "stopped")
     assert hostside.cgroup_pids(ROOT + bundle.cgroup), "the test is void"
     t.kill(bundle, "TERM", opts=["--all"])
-    t.wait_until(lambda: hostside.reap() or not hostside.cgroup_pids(ROOT + bundle.cgroup),
+    t.wait_until(hostside.reaped(lambda: not hostside.cgroup_pids(ROOT + bundle.cgroup)),
                  "the leftovers to die")
     t.kill(bundle, "9", opts=["--all"])
     t.delete(bundle)
@@ -269,8 +272,7 @@ def test_kill_all_of_a_paused_container_kills_all(t):
     t.rt("pause", bundle.id)
     t.kill(bundle, "KILL", opts=["--all"])
     t.wait_status(bundle, "stopped")
-    t.wait_until(lambda: hostside.reap() or
-                 json.loads(t.rt("ps", "-f", "json", bundle.id).out) == [], "all to die")
+    t.wait_until(hostside.reaped(lambda: seen_pids(t, bundle) == []), "all to die")
     t.delete(bundle)
 
 

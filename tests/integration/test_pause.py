@@ -357,6 +357,6 @@ def test_v1_cgroup_that_the_payload_froze_does_not_keep_it_alive(t):
             with open(f"{inner}/{name}", "w", encoding="ascii") as out:
                 out.write(text)
         t.rt(*command, bundle.id, *(["KILL"] if command[0] == "kill" else []))
-        t.wait_until(lambda: hostside.reap() or not os.path.exists(f"/proc/{other}"), "its death")
+        t.wait_until(hostside.reaped(lambda: not os.path.exists(f"/proc/{other}")), "its death")
         t.delete(bundle, force=True)
         t.assert_no_trace(bundle)

@@ -8,7 +8,7 @@ import signal
 import time
 
 import hostside
-from harness import fields, flavors
+from harness import PATIENCE, fields, flavors
 from test_lifecycle import SLEEP, no_pid_namespace
 from test_run import hook
 
@@ -139,9 +139,9 @@ def test_detached_container_survives_the_end_of_the_callers_session(t):
     assert t.state(bundle)["status"] == "running"
 
 
-def closes_within(fd, seconds=2.0):
+def closes_within(fd, seconds=20.0):
     """Read to the end of file; False if somebody keeps the other end open."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + seconds * PATIENCE
     while time.monotonic() < deadline:
         ready, _w, _x = select.select([fd], [], [], 0.1)
         if ready and not os.read(fd, 65536):
@@ -163,7 +163,7 @@ def test_streams_are_closed_when_a_failed_create_returns(t):
         assert result.rc != 0, change
         for read_end, write_end in pipes:
             os.close(write_end)
-            assert closes_within(read_end, 0.3), f"a stray process holds stdio: {change}"
+            assert closes_within(read_end), f"a stray process holds stdio: {change}"
             os.close(read_end)
         t.assert_no_trace(bundle)
 
@@ -181,16 +181,17 @@ def test_only_the_payload_keeps_the_streams_open(t):
 
 def test_daemons_started_by_hooks_do_not_hold_the_streams(t):
     # A hook gets no descriptor of the payload: its stdout is not the container's.
-    bundle = t.bundle(SLEEP, mutate={
-        "hooks": {"createRuntime": hook("sleep 2 >/dev/null 2>&1 </dev/null &")}})
+    number = t.path("daemon")
+    bundle = t.bundle(SLEEP, mutate={"hooks": {"createRuntime": hook(
+        f"sleep 1000 >/dev/null 2>&1 </dev/null & echo $! >{number}")}})
     read_end, write_end = os.pipe()
     t.rt("run", "--detach", "-b", bundle.path, bundle.id, stdout=write_end, stderr=write_end)
     os.close(write_end)
     os.kill(t.pid(bundle), signal.SIGKILL)
-    assert closes_within(read_end, 1.0)
+    assert closes_within(read_end)
     os.close(read_end)
-    t.wait_until(lambda: hostside.reap() or all(
-        n != "sleep" for _s, n in hostside.descendants(os.getpid()).values()), "the daemon")
+    with open(number, encoding="ascii") as source:
+        os.kill(int(source.read()), signal.SIGKILL)
 
 
 def test_create_returns_while_stderr_is_a_full_pipe(t):
