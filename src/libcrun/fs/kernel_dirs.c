@@ -55,17 +55,42 @@ static int open_parent(int dir, const char *rest, struct kernel_name *ret)
 	return 1;
 }
 
+/* Behind slashes, and "." as a component. */
+static const char *skip_nothing(const char *path)
+{
+	while (*path == '/' || (*path == '.' && path[1] == '/'))
+		path++;
+	return path;
+}
+
+/* Returns what comes behind NAME as a component of PATH, or NULL. */
+static const char *after_component(const char *path, const char *name)
+{
+	const char *rest = str_after(path, name);
+
+	return rest && *rest == '/' ? skip_nothing(rest) : NULL;
+}
+
 int kernel_dirs_find(const struct kernel_dirs *dirs, const char *path, struct kernel_name *ret)
 {
-	const char *in_proc = str_after(path, "/proc/"), *in_sys = str_after(path, "/sys/");
-	const char *rest = in_proc ? in_proc : in_sys;
-	int dir = in_proc ? dirs->proc_fd : dirs->sys_fd;
+	const char *in_proc, *in_sys, *rest, *back = path;
+	int dir;
 
 	ret->own_fd = FD_NONE;
-	if (!rest || dir < 0)
+	if (*path != '/')
 		return 0;
+	/* They are mounts on directories of the root: ".." leads back there. */
+	do {
+		back = skip_nothing(back);
+		in_proc = after_component(back, "proc");
+		in_sys = after_component(back, "sys");
+		rest = in_proc ? in_proc : in_sys;
+		dir = in_proc ? dirs->proc_fd : dirs->sys_fd;
+		if (!rest || dir < 0)
+			return 0;
+		back = after_component(rest, "..");
+	} while (back);
 	/* "/proc//sys" is as good as any other way to say it. */
-	rest += strspn(rest, "/");
 	if (strchr(rest, '/'))
 		return open_parent(dir, rest, ret);
 	if (!str_is_filename(rest))

@@ -47,6 +47,18 @@ TEST(names)
 	CHECK(is_named_in("keys", "/proc"));
 	CHECK_INT(find("/proc//sys//kernel//hostname"), 1);
 	CHECK(is_named_in("hostname", "/proc/sys/kernel"));
+	CHECK_INT(find("//./proc/./keys"), 1);
+	CHECK(is_named_in("keys", "/proc"));
+	CHECK_INT(find("/proc/../proc/keys"), 1);
+	CHECK(is_named_in("keys", "/proc"));
+	CHECK_INT(find("/proc/.././/proc/..//proc/sys/kernel/hostname"), 1);
+	CHECK(is_named_in("hostname", "/proc/sys/kernel"));
+	if (dirs.sys_fd >= 0) {
+		CHECK_INT(find("/sys/../proc/keys"), 1);
+		CHECK(is_named_in("keys", "/proc"));
+		CHECK_INT(find("/proc/../sys/kernel"), 1);
+		CHECK(is_named_in("kernel", "/sys"));
+	}
 	CHECK_INT(find("/proc/no/such/file"), -ENOENT);
 	CHECK_INT(find("/proc/version/file"), -ENOENT);
 	/* Behind links, and no names. */
@@ -55,6 +67,10 @@ TEST(names)
 	CHECK_INT(find("/proc/sys/.."), 0);
 	CHECK_INT(find("/proc/.."), 0);
 	CHECK_INT(find("/proc/../etc/passwd"), 0);
+	CHECK_INT(find("/proc/../../proc/keys"), 0);
+	CHECK_INT(find("/etc/../proc/keys"), 0);
+	CHECK_INT(find("/proc/../procs"), 0);
+	CHECK_INT(find("/proc/../proc"), 0);
 	CHECK_INT(find("/proc/"), 0);
 	CHECK_INT(find("/proc//"), 0);
 	CHECK_INT(find("/proc"), 0);
@@ -104,15 +120,21 @@ TEST(seal_misses_the_procfs_of_the_plan)
 
 TEST(seal_knows_other_ways_to_write_a_destination)
 {
-	static const char *const missed[] = {"//proc", "/proc/", "/./proc", "/.//proc/./",
-					     "/proc/."};
-	static const char *const others[] = {"/procs", "/pro",	  "/proc/sys",
-					     "/.proc", "/proc./", "/./"};
+	static const char *const missed[] = {
+		"//proc",	 "/proc/",	 "/./proc",	     "/.//proc/./",
+		"/proc/.",	 "/x/../proc",	 "/x/y/../../proc/", "/../proc",
+		"/proc/../proc", "/proc/sys/..", "/sys/..//./proc",  "/x/.././proc/./y/../."};
+	static const char *const others[] = {
+		"/procs",  "/pro",    "/proc/sys",   "/.proc",	   "/proc./",
+		"/./",	   "/x/proc", "/proc/..",    "/proc/../x", "/proc/../x/proc",
+		"/..proc", "/x/..",   "/x/../proc/y"};
 	struct mount_op ops[] = {
 		{.kind = MOUNT_FS, .destination = "/proc", .fstype = "proc", .index = 3},
 		{.kind = MOUNT_FS, .destination = "//", .fstype = "tmpfs", .index = 4},
 	};
 
+	CHECK_INT(seal(ops, 2), 0);
+	ops[1].destination = "/x/..";
 	CHECK_INT(seal(ops, 2), 0);
 	for (size_t i = 0; i < sizeof(missed) / sizeof(missed[0]); i++) {
 		ops[0].destination = missed[i];

@@ -218,20 +218,24 @@ static int seal_paths(const struct inside *in, const struct kernel_dirs *dirs,
 	return 0;
 }
 
-/* Behind what changes nothing in front of a component: slashes, and a "." for each of them. */
-static const char *skip_nothing(const char *path)
-{
-	while (*path == '/' || (*path == '.' && (path[1] == '/' || !path[1])))
-		path++;
-	return path;
-}
-
-/* DESTINATION is another way to write PATH, "/" or the name of a directory in it. */
+/*
+ * DESTINATION is another way to write PATH, "/" or the name of a directory in it. What ".." takes back is what is written in front of it: whoever
+ * has made a link of that has led the mount elsewhere, which is to be noticed as well.
+ */
 static bool is_at(const char *destination, const char *path)
 {
-	const char *rest = str_after(skip_nothing(destination), path + 1);
+	bool found = false;
+	size_t depth = 0, len;
 
-	return rest && (!path[1] || !*rest || *rest == '/') && !*skip_nothing(rest);
+	for (const char *p = destination + strspn(destination, "/"); *p; p += strspn(p, "/")) {
+		len = strcspn(p, "/");
+		if (len == 2 && p[0] == '.' && p[1] == '.')
+			depth -= depth > 0;
+		else if ((len != 1 || *p != '.') && depth++ == 0)
+			found = strlen(path + 1) == len && strncmp(p, path + 1, len) == 0;
+		p += len;
+	}
+	return path[1] ? depth == 1 && found : depth == 0;
 }
 
 /* The mount that PATH ends at, by the plan; or NULL. */
