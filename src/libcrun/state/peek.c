@@ -66,6 +66,17 @@ static const struct {
 };
 
 /*
+ * Whether the only brace in TEXT, which ends with one, is that: so it closes the record, and nothing was cut off where an object in it ends, nor
+ * another record written over it. Objects (network interfaces) are unusual.
+ */
+static bool is_closed_at_its_end(const char *text)
+{
+	const char *end = strchr(text, '}');
+
+	return end && !end[1] && !strchr(text, '{');
+}
+
+/*
  * Reads a complete record whose text is exactly as state_write_record() writes one, up to the phase. A tenth of the work of the parser,
  * which is for all other ones: with escapes, annotations, unfinished, of another version, touched by hand.
  */
@@ -98,7 +109,7 @@ static bool read_usual(char *text, struct oci_record *rec)
 		rec->phase = OCI_RECORD_PHASE_CREATED;
 	else if (skip(&at, ",\"phase\":\"running\","))
 		rec->phase = OCI_RECORD_PHASE_RUNNING;
-	return rec->phase != OCI_RECORD_PHASE_UNSET;
+	return rec->phase != OCI_RECORD_PHASE_UNSET && is_closed_at_its_end(at);
 }
 
 bool state_peek_record(const struct oci_text *text, struct oci_arena *arena,

@@ -93,7 +93,8 @@ int state_read_text(const struct state_root *root, const char *id, struct oci_ar
 
 /*
  * Reads of such a text what tells of a stopped container: `id` to `owner`, `pid`, `pidStartTime` and `phase`, which is created or running. False: it
- * has more that belongs into a state document, or is unusual, and oci_record_parse() has to read it. What is behind `phase` is not looked at.
+ * has more that belongs into a state document, or is unusual, and oci_record_parse() has to read it. Behind `phase` it is only made sure that
+ * the record ends where it should: the members there may be anything.
  */
 bool state_peek_record(const struct oci_text *text, struct oci_arena *arena,
 		       struct oci_record **ret) CRUN_NODISCARD;

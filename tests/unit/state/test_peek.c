@@ -187,6 +187,38 @@ TEST(numbers_that_do_not_fit_are_left_to_the_parser)
 	state_close(&dir);
 }
 
+TEST(what_ends_elsewhere_is_left_to_the_parser)
+{
+	static const char begin[] =
+		"{\"version\":1,\"id\":\"web\",\"bundle\":\"\",\"rootfs\":\"\",\"ociVersion\":\"\","
+		"\"created\":\"\",\"owner\":\"\",\"pid\":1,\"pidStartTime\":1,\"phase\":\"running\",";
+	static const char *const damaged[] = {
+		"\"x\":{\"y\":1}", /* cut off where something else ends */
+		"\"x\":[{\"y\":1}", "\"x\":1}{\"version\":1}", "\"x\":1}}", "\"x\":1}},\"y\":1}",
+		"\"x\":1}\n",
+	};
+	static const char *const whole[] = {"\"x\":1}", "\"x\":[\"y\",[]],\"z\":-1}"};
+	TEMPDIR(t);
+	struct state_dir dir;
+	struct peeked p = {0};
+	char text[1024];
+
+	CHECK_INT(state_reserve(t.path, "web", &dir, &err), 0);
+	for (size_t i = 0; i < sizeof(damaged) / sizeof(damaged[0]); i++) {
+		snprintf(text, sizeof(text), "%s%s", begin, damaged[i]);
+		CHECK_INT(put_file(in_dir(t.path, "web/state.json"), text), 0);
+		if (peek(t.path, &p) != -EAGAIN)
+			TEST_FAIL("%s", damaged[i]);
+	}
+	for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
+		snprintf(text, sizeof(text), "%s%s", begin, whole[i]);
+		CHECK_INT(put_file(in_dir(t.path, "web/state.json"), text), 0);
+		CHECK_INT(peek(t.path, &p), 0);
+	}
+	oci_arena_free(&p.arena);
+	state_close(&dir);
+}
+
 TEST(a_link_is_not_followed_and_a_fifo_not_waited_for)
 {
 	TEMPDIR(t);
