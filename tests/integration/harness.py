@@ -73,7 +73,7 @@ from results import Result, fields, sections   # noqa: F401  pylint: disable=unu
 SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|\.c:\d+:\d+: runtime error:")
 # Of those whose absence takes a promise away (docs/kernel-features.md): the numbers are the same on
 # every architecture.
-CALLS = {"open_tree": 428, "mount_setattr": 442,
+CALLS = {"open_tree": 428, "openat2": 437, "mount_setattr": 442,
          "statx": 332 if os.uname().machine == "x86_64" else 291}   # a number of its own there
 ASK = ("import ctypes, errno; libc = ctypes.CDLL(None, use_errno=True); "
        "libc.syscall({}, -1, None, -1, None, 0); "

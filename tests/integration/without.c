@@ -136,12 +136,24 @@ static void load(char *list, unsigned error)
 	}
 }
 
+/* Whether our root is UID itself, in a user namespace of its own (unshare -r). */
+static int is_root_for_itself(unsigned long uid)
+{
+	FILE *f = fopen("/proc/self/uid_map", "re");
+	unsigned long inside, outside, count;
+	int fields = f ? fscanf(f, "%lu %lu %lu", &inside, &outside, &count) : 0;
+
+	if (f)
+		fclose(f);
+	return fields == 3 && inside == 0 && outside == uid && count == 1;
+}
+
 static void become(const char *user)
 {
 	char *colon;
 	uid_t uid = (uid_t)strtoul(user, &colon, 10);
 
-	if (geteuid() != 0)
+	if (geteuid() != 0 || is_root_for_itself(uid))
 		return;
 	if (*colon != ':' || setgroups(0, NULL) < 0 ||
 	    setgid((gid_t)strtoul(colon + 1, NULL, 10)) < 0 || setuid(uid) < 0) {
