@@ -160,7 +160,7 @@ def test_v2_run_takes_back_the_filter_of_an_update(t):
                       "access": "rw"}]}).encode())
     answers(t, bundle, "yes")
     t.kill(bundle, "KILL")
-    assert child.wait(10 * PATIENCE) == 137
+    assert child.wait(40 * PATIENCE) == 137
     assert_devices_are_free(t, made[0])
     remove(made)
 

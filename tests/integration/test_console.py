@@ -5,8 +5,8 @@ import fcntl
 import hashlib
 import os
 import signal
-import time
 
+import hostside
 import terminals
 from harness import fields, flavors, sections
 
@@ -271,17 +271,22 @@ def test_a_shell_session(t):
     assert pty.wait() == 9
 
 
+def sleeps():
+    """The states of the processes of that name, such as S (it waits) and T (it was stopped)."""
+    return [s for s, name in hostside.descendants(os.getpid()).values() if name == "sleep"]
+
+
 def test_job_control_inside_the_container(t):
     _bundle, pty = interactive(t, ["sh", "-i"])
     pty.expect("# ")
     pty.send(b"sleep 1000\r")
-    time.sleep(0.3)
+    t.wait_until(lambda: "S" in sleeps(), "the job")
     pty.send(b"\x1a")
     pty.expect("Stopped.*# ")
     pty.send(b"jobs\r")
     pty.expect(r"\[1\].*Stopped.*sleep 1000.*# ")
     pty.send(b"fg\r")
-    time.sleep(0.3)
+    t.wait_until(lambda: "S" in sleeps(), "the job to go on")
     pty.send(b"\x03")
     pty.expect("# ")
     pty.send(b"exit 0\r")
@@ -297,10 +302,12 @@ def test_runtime_stopped_by_job_control_gives_the_terminal_back(t):
     pty.send((" ".join(argv) + "\r").encode())
     pty.expect("ready")
     t.wait_until(pty.is_raw, "raw mode")
-    os.kill(os.tcgetpgrp(pty.master), signal.SIGTSTP)
+    job = os.tcgetpgrp(pty.master)
+    os.kill(job, signal.SIGTSTP)
     pty.expect("PROMPT>")
     pty.send(b"fg\r")
-    t.wait_until(pty.is_raw, "raw mode again")
+    # The shell's line editor has it raw too.
+    t.wait_until(lambda: os.tcgetpgrp(pty.master) == job and pty.is_raw(), "raw mode again")
     pty.send(b"word\r")
     pty.expect("got-word")
     pty.expect("PROMPT>")

@@ -105,7 +105,7 @@ def test_start_ends_with_a_payload_that_never_is_ready(t):
     child = t.popen("start", bundle.id, env=manager.env)
     t.wait_status(bundle, "running")
     t.kill(bundle, "KILL")
-    assert child.wait(10 * PATIENCE) == 0
+    assert child.wait(40 * PATIENCE) == 0
     t.wait_status(bundle, "stopped")
 
 
@@ -171,7 +171,7 @@ def test_timeout_and_signals_end_a_detached_run_that_waits(t):
     child = t.popen("run", "-d", "-b", bundle.path, bundle.id, env=manager.env)
     t.wait_running(bundle)
     child.send_signal(signal.SIGTERM)
-    assert child.wait(10 * PATIENCE) == -signal.SIGTERM
+    assert child.wait(40 * PATIENCE) == -signal.SIGTERM
     t.assert_no_trace(bundle)
 
 
@@ -208,7 +208,7 @@ def test_flood_does_not_keep_the_runtime_from_the_end(t):
     child = t.popen("run", "-b", bundle.path, bundle.id, env=manager.env)
     t.wait_running(bundle)
     t.kill(bundle, "KILL")
-    assert child.wait(10 * PATIENCE) == 137
+    assert child.wait(40 * PATIENCE) == 137
 
 
 def test_socket_is_there_for_every_user_and_cannot_be_changed(t):

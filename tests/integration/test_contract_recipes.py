@@ -268,7 +268,7 @@ def test_log_that_several_commands_share_is_appended_to(t):
     """BuildKit has one for all of its containers."""
     bundles = [t.bundle(["nosuch"]) for _n in range(6)]
     children = [t.popen(*general(t), "create", "-b", b.path, b.id, stderr=-3) for b in bundles]
-    assert all(c.wait(20 * PATIENCE) not in (0, None) for c in children)
+    assert all(c.wait(40 * PATIENCE) not in (0, None) for c in children)
     assert len(log_entries(t.path("log.json"))) == len(bundles)
 
 
@@ -299,7 +299,7 @@ def test_run_keep_after_a_failure_keeps_nothing(t):
 # ---- deletes that meet --------------------------------------------------------------------------
 
 def ends(children):
-    return [child.wait(20 * PATIENCE) for child in children]
+    return [child.wait(40 * PATIENCE) for child in children]
 
 
 @timeout(240)
@@ -331,7 +331,7 @@ def test_forced_delete_while_start_runs(t):
         start = t.popen("start", bundle.id, stderr=-1)
         result = t.delete(bundle, force=True)
         assert result.err == "", result
-        assert start.wait(20 * PATIENCE) in (0, 1), start.stderr.read()
+        assert start.wait(40 * PATIENCE) in (0, 1), start.stderr.read()
         t.assert_no_trace(bundle)
 
 
@@ -342,7 +342,7 @@ def test_forced_delete_while_create_runs(t):
         create = t.popen("create", "-b", bundle.path, bundle.id, stderr=-1)
         time.sleep(pause)
         t.delete(bundle, force=True)
-        create.wait(20 * PATIENCE)
+        create.wait(40 * PATIENCE)
         t.delete(bundle, force=True)
         t.assert_no_trace(bundle)
 

@@ -76,9 +76,9 @@ def once(t, bundle):
 
 def test_statistics_have_the_form_that_callers_read(t):
     bundle = up(t, "while :; do :; done", {"memory": {"limit": 64 << 20}, "pids": {"limit": 33}})
-    time.sleep(0.3)
+    t.wait_until(lambda: once(t, bundle)["cpu"]["usage"]["total"] > 10 ** 7, "some work")
     data = once(t, bundle)
-    assert data["cpu"]["usage"]["total"] > 10 ** 7 and data["pids"]["limit"] == 33, data
+    assert data["pids"]["limit"] == 33, data
     assert data["memory"]["usage"]["limit"] == 64 << 20, data
     assert 0 < data["memory"]["usage"]["usage"] <= 64 << 20, data
     assert data["memory"]["raw"]["pgfault"] > 0, data
@@ -112,21 +112,23 @@ def stream(t, bundle, *opts):
         child = t.popen("events", *opts, bundle.id, stdout=stdout)
 
     def lines():
-        with open(out, encoding="utf-8") as source:
-            text = source.read()
-        assert text == "" or text.endswith("\n"), "a line was cut"
+        def complete():   # who reads meanwhile may see the first part of a write(2)
+            with open(out, encoding="utf-8") as source:
+                text = source.read()
+            return [text] if text == "" or text.endswith("\n") else None
+        text = t.wait_until(complete, "the rest of a line")[0]
         return [json.loads(line) for line in text.splitlines()]
     return child, lines
 
 
 def test_stream_comes_in_intervals_and_ends_with_the_container(t):
     bundle = up(t)
-    child, lines = stream(t, bundle, "--interval", "200ms")
     begin = time.monotonic()
+    child, lines = stream(t, bundle, "--interval", "200ms")
     t.wait_until(lambda: len(lines()) >= 4, "four objects")
     assert time.monotonic() - begin > 0.5, "they came too early"
     t.kill(bundle, "KILL")
-    assert child.wait(5 * PATIENCE) == 0
+    assert child.wait(40 * PATIENCE) == 0
     for event in lines():
         assert event["type"] == "stats" and event["id"] == bundle.id
         check(event["data"], DATA)
@@ -136,7 +138,7 @@ def test_first_object_comes_at_once(t):
     bundle = up(t)
     for opts in ([], ["--interval", "1h"], ["--interval=1m"], ["--interval", "60"]):
         child, lines = stream(t, bundle, *opts)
-        t.wait_until(lines, "the first object", 3)
+        t.wait_until(lines, "the first object", 20)
         child.kill()
         child.wait()
         assert len(lines()) == 1
@@ -164,7 +166,7 @@ def test_lack_of_memory_is_told_at_once(t):
     assert lines()[1] == {"type": "oom", "id": bundle.id}, lines()
     assert child.poll() is None
     t.kill(bundle, "KILL")
-    assert child.wait(5 * PATIENCE) == 0
+    assert child.wait(40 * PATIENCE) == 0
 
 
 @timeout(90)
@@ -180,7 +182,7 @@ def test_signals_end_it(t):
         child, lines = stream(t, bundle, "--interval", "50ms")
         t.wait_until(lambda: len(lines()) > 1, "objects")
         child.send_signal(number)
-        assert child.wait(5 * PATIENCE) == -number
+        assert child.wait(40 * PATIENCE) == -number
         lines()
 
 
@@ -191,7 +193,7 @@ def test_reader_that_is_gone_ends_it_without_a_failure(t):
                         stderr=subprocess.PIPE)
         os.read(child.stdout.fileno(), 10)
         child.stdout.close()
-        assert child.wait(5 * PATIENCE) == 0, interval
+        assert child.wait(40 * PATIENCE) == 0, interval
         assert child.stderr.read() == b""
         child.stderr.close()
         t.children.remove(child)

@@ -10,7 +10,7 @@ import time
 
 import hostside
 import terminals
-from harness import fields, flavors, sections, timeout
+from harness import PATIENCE, fields, flavors, sections, timeout
 from test_fds import at
 from test_lifecycle import SLEEP
 from test_linux_seccomp_notify import Listener, notified
@@ -325,7 +325,7 @@ def test_paused_container_takes_one_only_if_told_so(t):
     t.fails("exec", bundle.id, "true", has="paused")
     child = t.popen("exec", "--ignore-paused", bundle.id, "sh", "-c", "exit 5")
     t.rt("resume", bundle.id)
-    assert child.wait(20) == 5
+    assert child.wait(40 * PATIENCE) == 5
 
 
 def test_init_that_dies_meanwhile_is_an_error_and_no_hang(t):
@@ -358,7 +358,7 @@ def test_signals_are_as_new(t):
     child = t.popen("exec", bundle.id, "probe", "signals", "end",
                     preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1]),
                     stdout=-1)
-    out = child.communicate(timeout=20)[0]
+    out = child.communicate(timeout=40 * PATIENCE)[0]
     found = sections(out.decode() if isinstance(out, bytes) else out)["signals"]
     assert found[:2] == ["blocked", "ignored"], found
 
@@ -369,7 +369,7 @@ def test_signals_are_forwarded(t):
                     "trap 'exit 9' TERM; touch /tmp/ready; while :; do sleep 0.1; done")
     t.wait_until(lambda: t.rt("exec", bundle.id, "test", "-e", "/tmp/ready", check=False).rc == 0)
     child.send_signal(signal.SIGTERM)
-    assert child.wait(20) == 9
+    assert child.wait(40 * PATIENCE) == 9
 
 
 @flavors("root", "rootless")
@@ -433,7 +433,7 @@ def test_terminal_that_is_read_late_loses_nothing(t):
     while len(found) < 3000 * 42:
         found += os.read(master, 65536)
     assert found == b"0123456789012345678901234567890123456789\r\n" * 3000
-    assert child.wait(20) == 0
+    assert child.wait(40 * PATIENCE) == 0
     os.close(master)
 
 
@@ -446,7 +446,7 @@ def test_terminal_that_goes_away_ends_the_command(t):
     os.close(slave)
     os.read(master, 10)
     os.close(master)
-    assert child.wait(20) != 0
+    assert child.wait(40 * PATIENCE) != 0
     t.wait_until(lambda: len(t.rt("ps", bundle.id).out.splitlines()) == 2, "the process to end")
 
 
@@ -555,7 +555,7 @@ def test_exec_affinity(t):
 
     t.wait_until(reset)
     child.send_signal(signal.SIGTERM)
-    assert child.wait(20) == 143
+    assert child.wait(40 * PATIENCE) == 143
 
 
 def test_interrupted_command_leaves_nothing(t):

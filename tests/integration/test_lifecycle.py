@@ -167,8 +167,8 @@ def test_start_fails_instead_of_hanging_when_init_was_killed(t):
     t.create(bundle)
     os.kill(t.pid(bundle), signal.SIGKILL)
     began = time.monotonic()
-    t.fails("start", bundle.id, timeout=10)
-    assert time.monotonic() - began < 5 * PATIENCE
+    t.fails("start", bundle.id)
+    assert time.monotonic() - began < 9 * PATIENCE
     t.delete(bundle)
     t.assert_no_trace(bundle)
 
@@ -180,7 +180,7 @@ def test_start_fails_instead_of_hanging_when_init_is_killed_meanwhile(t):
         pid = t.pid(bundle)
         child = t.popen("start", bundle.id, stderr=-3)
         os.kill(pid, signal.SIGKILL)
-        child.wait(10 * PATIENCE)
+        child.wait(40 * PATIENCE)
         t.delete(bundle, force=True)
 
 
@@ -190,7 +190,7 @@ def test_exactly_one_of_concurrent_starts_wins(t):
                           mutate={"root": {"readonly": False}})
         t.create(bundle)
         children = [t.popen("start", bundle.id, stderr=-3) for _n in range(6)]
-        codes = [child.wait(20 * PATIENCE) for child in children]
+        codes = [child.wait(40 * PATIENCE) for child in children]
         assert codes.count(0) == 1, codes
         log = os.path.join(bundle.rootfs, "tmp", "started")
         t.wait_until(lambda path=log: os.path.exists(path) and os.path.getsize(path),
@@ -203,7 +203,7 @@ def test_exactly_one_of_concurrent_creates_wins(t):
     bundle = t.bundle(SLEEP)
     children = [t.popen("create", "-b", bundle.path, bundle.id, stderr=-3, stdout=-3)
                 for _n in range(6)]
-    codes = [child.wait(20 * PATIENCE) for child in children]
+    codes = [child.wait(40 * PATIENCE) for child in children]
     assert codes.count(0) == 1, codes
     assert t.state(bundle)["status"] == "created"
     t.delete(bundle)
@@ -271,7 +271,7 @@ def test_losing_the_race_of_forced_deletes_is_no_error(t):
     for _round in range(5):
         bundle = running(t)
         children = [t.popen("delete", "--force", bundle.id) for _n in range(4)]
-        assert [child.wait(20 * PATIENCE) for child in children] == [0] * 4
+        assert [child.wait(40 * PATIENCE) for child in children] == [0] * 4
         t.assert_no_trace(bundle)
 
 
@@ -281,7 +281,7 @@ def test_state_during_delete_is_never_a_parse_error(t):
         children = [t.popen("state", bundle.id, stdout=-1, stderr=-1) for _n in range(3)]
         t.delete(bundle)
         for child in children:
-            out, err = child.communicate(timeout=10 * PATIENCE)
+            out, err = child.communicate(timeout=40 * PATIENCE)
             if child.returncode == 0:
                 assert json.loads(out)["status"] == "stopped"
             else:

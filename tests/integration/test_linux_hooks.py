@@ -6,7 +6,7 @@ import os
 import signal
 import time
 
-from harness import flavors
+from harness import PATIENCE, flavors
 
 STAGES = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart",
           "poststop")
@@ -280,7 +280,7 @@ def test_failing_poststart_hook_of_run_spares_a_successor(t):
     with open(log, encoding="utf-8") as source:
         assert t.state(bundle)["status"] == "created", source.read()
     assert os.path.exists(pid_file), "the successor's pid file was removed"
-    assert t.cgroup_dirs(other) and took < 5, took
+    assert t.cgroup_dirs(other) and took < 20 * PATIENCE, took
     t.start(bundle)
     t.wait_status(bundle, "running")
     t.delete(bundle, force=True)
@@ -314,16 +314,18 @@ def test_hook_that_takes_too_long_is_killed_with_its_children(t):
         bundle = with_hooks(t, **{stage: [hook("sleep 1000 & sleep 1000", timeout=1)]})
         began = time.monotonic()
         t.fails("run", "-b", bundle.path, bundle.id, has=[stage, "1 seconds"], code="HOOK_TIMEOUT")
-        assert 0.9 < time.monotonic() - began < 8, stage
+        assert 0.9 < time.monotonic() - began < 60 * PATIENCE, stage
         t.assert_no_trace(bundle)
 
 
 def test_hook_that_leaves_a_process_behind_does_not_hang_us(t):
-    bundle = with_hooks(t, createRuntime=[hook("sleep 3 & true"), hook("sleep 3 >&2 & true")])
-    began = time.monotonic()
+    pids = t.path("pids")
+    bundle = with_hooks(t, createRuntime=[hook(f"sleep 1000 & echo $! >>{pids}"),
+                                          hook(f"sleep 1000 >&2 & echo $! >>{pids}")])
     t.run_container(bundle)
-    assert time.monotonic() - began < 2.5
-    time.sleep(max(0, 3.2 - (time.monotonic() - began)))
+    with open(pids, encoding="ascii") as left:
+        for pid in left.read().split():
+            os.kill(int(pid), signal.SIGKILL)
 
 
 def test_hook_that_does_not_read_its_stdin_is_fine(t):

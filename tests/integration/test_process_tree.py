@@ -106,7 +106,7 @@ def test_foreground_runtime_is_the_subreaper_of_its_container(t):
     orphan = int(open(path, encoding="ascii").read())
     t.wait_until(lambda: stat_fields(orphan)[0] == child.pid, "the orphan's new parent")
     t.kill(bundle, "KILL")
-    assert child.wait(10) == 137
+    assert child.wait(40 * PATIENCE) == 137
 
 
 def test_no_subreaper_is_accepted(t):

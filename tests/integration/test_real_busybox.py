@@ -4,6 +4,7 @@
 They run where the network for test_real_debian.py is missing, and are quick everywhere.
 """
 
+from harness import PATIENCE
 from real_session import Place, in_every_mapping, terminal, work_at_a_shell
 
 HTTP_SERVER = "mkdir /tmp/www; echo 'hello over http' > /tmp/www/index.html; " \
@@ -37,7 +38,7 @@ def check_many_processes_share_one_server(t, mapping):
     place.run(HTTP_CLIENT, place.neighbour(pid))
     bundles = [place.bundle(HTTP_CLIENT, place.neighbour(pid)) for _n in range(20)]
     children = [t.popen("run", "-b", b.path, b.id, stdout=-3) for b in bundles]
-    assert [child.wait(30) for child in children] == [0] * 20
+    assert [child.wait(30 * PATIENCE) for child in children] == [0] * 20
     for bundle in bundles:
         t.assert_no_trace(bundle)
     t.delete(server, force=True)

@@ -5,7 +5,7 @@ import functools
 import json
 import os
 
-from harness import fields, flavors, timeout
+from harness import PATIENCE, fields, flavors, timeout
 from real_podman import Podman, ulimit
 
 
@@ -345,7 +345,7 @@ def test_several_at_once(t, podman):
         argv = podman.argv("run", "--rm", *podman.options(), *podman.words([":", "sleep", "0.3"]))
         return t.popen(argv=argv, env=podman.environment())
     children = [start() for _n in range(10)]
-    assert [child.wait(60) for child in children] == [0] * 10
+    assert [child.wait(60 * PATIENCE) for child in children] == [0] * 10
     assert t.state_entries() == []
 
 

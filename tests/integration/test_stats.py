@@ -283,13 +283,13 @@ def test_stopped_container_still_tells(t):
 
 
 def test_watch_ends_with_the_container(t):
-    bundle = up(t, ["sleep", f"{PATIENCE:g}"])
+    bundle = up(t, ["sleep", f"{2 * PATIENCE:g}"])
     begin = time.monotonic()
     result = t.rt("stats", "--watch", "--interval", f"{200 * PATIENCE:.0f}ms", "-f", "json",
                   bundle.id)
-    assert time.monotonic() - begin < 8 * PATIENCE, "it did not notice the end"
+    assert time.monotonic() - begin < 20 * PATIENCE, "it did not notice the end"
     lines = [json.loads(line) for line in result.out.splitlines()]
-    assert 3 <= len(lines) <= 9 and result.err == "", result
+    assert 3 <= len(lines) <= 14 and result.err == "", result
     assert [c["status"] for c in lines[:-1]] == ["running"] * (len(lines) - 1), result
     assert lines[-1]["status"] == "stopped", result
 
@@ -302,7 +302,7 @@ def test_watch_shows_percent_and_ends_when_nobody_reads(t):
     while b" %, " not in text:
         text += os.read(child.stdout.fileno(), 4096)
     child.stdout.close()
-    assert child.wait(5 * PATIENCE) == 0, "a reader that is gone is no failure"
+    assert child.wait(40 * PATIENCE) == 0, "a reader that is gone is no failure"
     assert child.stderr.read() == b""
     child.stderr.close()
     t.children.remove(child)
@@ -313,7 +313,7 @@ def test_watch_of_all_until_a_signal(t):
     child = t.popen("stats", "--watch", "--interval", "0.1", stdout=subprocess.PIPE)
     assert b"ID" in os.read(child.stdout.fileno(), 4096)
     child.send_signal(signal.SIGTERM)
-    assert child.wait(5 * PATIENCE) == -signal.SIGTERM
+    assert child.wait(40 * PATIENCE) == -signal.SIGTERM
     child.stdout.close()
     t.children.remove(child)
 

@@ -408,7 +408,7 @@ def test_failed_scope_of_a_dead_container_is_swept_away(t):
     scope = scope_of(bundle)
     child = t.popen(argv=["systemd-run", "--quiet", "--scope", f"--unit={scope}",
                           "-pRuntimeMaxSec=1", "sleep", "1000"])
-    child.wait(timeout=20 * PATIENCE)
+    child.wait(timeout=40 * PATIENCE)
     t.wait_until(lambda: s.state(scope)[1] == "failed", "a failed scope")
     s.create(bundle)
     assert s.state(scope) == ["loaded", "active"]
@@ -562,14 +562,14 @@ def test_without_an_answer_from_systemd_the_time_limit_holds(t):
                 break
         bundle = bundle_for(t)
         began = time.monotonic()
-        result = t.rt("--timeout", "1s", "--systemd-cgroup", "create", "-b", bundle.path,
+        result = t.rt("--timeout", "2s", "--systemd-cgroup", "create", "-b", bundle.path,
                       bundle.id, check=False)
         spent = time.monotonic() - began
         assert result.rc != 0, result
         if "libsystemd" in result.err:
             t.skip("libsystemd is not installed")
-        assert "systemd" in result.err and "not done after 1 s" in result.err, result
-        assert 0.9 < spent < 10, spent
+        assert "systemd" in result.err and "not done after 2 s" in result.err, result
+        assert 1.9 < spent < 20 * PATIENCE, spent
         t.assert_no_trace(bundle)
 
 

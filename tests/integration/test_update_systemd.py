@@ -226,7 +226,7 @@ def test_v2_signals_and_timeout_undo_an_update_that_systemd_does_not_answer(t):
         hanging = Hanging(t, manager, bundle)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, None):
             manager.hang = {"SetUnitProperties"}
-            child = hanging.start(*([] if number else [f"--timeout={PATIENCE:g}s"]))
+            child = hanging.start(*([] if number else [f"--timeout={3 * PATIENCE:g}s"]))
             told = manager.called("SetUnitProperties")[-1][2]
             # Who is asked now answers, and had done what it was told before.
             manager.set(hanging.scope, told)
@@ -235,7 +235,7 @@ def test_v2_signals_and_timeout_undo_an_update_that_systemd_does_not_answer(t):
                 child.send_signal(number)
             err = child.stderr.read().decode()
             assert child.wait(30 * PATIENCE) == (-number if number else 1), err
-            assert (f"by signal {int(number)}" if number else f"not done after {PATIENCE:g} s") in err, err
+            assert (f"by signal {int(number)}" if number else f"not done after {3 * PATIENCE:g} s") in err, err
             assert "SetUnitProperties" in err and "put back" not in err, err
             assert ("DeviceAllow", ["a(ss)", []]) in [(n, list(v)) for n, v in told], told
             hanging.assert_undone()
