@@ -53,32 +53,38 @@ static const char *home_in_passwd(char *text, uid_t uid)
 	return NULL;
 }
 
-/* The text of the image's passwd file, or NULL: there is none that could be read. The caller frees it. */
-static char *read_passwd(int root_fd)
+/*
+ * The text of the image's passwd file, which the caller frees; *ret is NULL when there is none that could be read. -ENOMEM is not that: the
+ * payload would have another HOME each time that memory is short.
+ */
+static int read_passwd(int root_fd, char **ret)
 {
 	_cleanup_close_ int fd =
 		inroot_open(root_fd, "etc/passwd", O_RDONLY | O_NONBLOCK | O_NOCTTY);
-	char *text;
+	_cleanup_free_ char *text = NULL;
 	struct stat st;
 	ssize_t n;
 
+	*ret = NULL;
 	if (fd < 0 || sys_fstatat(fd, "", &st) < 0 || !S_ISREG(st.st_mode))
-		return NULL;
+		return fd == -ENOMEM ? fd : 0;
 	text = malloc(PASSWD_MAX);
-	n = text ? io_read_full(fd, text, PASSWD_MAX - 1) : -ENOMEM;
-	if (n < 0) {
-		free(text);
-		return NULL;
-	}
+	if (!text)
+		return -ENOMEM;
+	n = io_read_full(fd, text, PASSWD_MAX - 1);
+	if (n < 0)
+		return 0;
 	text[n] = '\0';
-	return text;
+	*ret = take_ptr(text);
+	return 0;
 }
 
 static int add_home(struct inside *in, struct crun_error *err)
 {
-	_cleanup_free_ char *text = read_passwd(in->root_fd);
+	_cleanup_free_ char *text = NULL;
+	int r = read_passwd(in->root_fd, &text);
 	const char *home = text ? home_in_passwd(text, in->plan->process.uid) : NULL;
-	char *variable = str_printf("HOME=%s", home ? home : "/");
+	char *variable = r < 0 ? NULL : str_printf("HOME=%s", home ? home : "/");
 
 	if (!variable)
 		return err_sys(err, -ENOMEM, "set HOME");

@@ -42,10 +42,14 @@ static bool is_wanted(const struct last *last, int fd)
 static int open_one(const struct last *last, int first, int len)
 {
 	static struct pollfd fds[FDS_AT_ONCE];
+	int r;
 
 	for (int i = 0; i < len; i++)
 		fds[i] = (struct pollfd){.fd = first + i};
-	if (poll(fds, (nfds_t)len, 0) < 0)
+	do {
+		r = poll(fds, (nfds_t)len, 0);
+	} while (r < 0 && errno == EINTR);
+	if (r < 0)
 		return -errno;
 	for (int i = 0; i < len; i++) {
 		if (!(fds[i].revents & POLLNVAL) && !is_wanted(last, fds[i].fd))

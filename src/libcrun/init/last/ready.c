@@ -23,7 +23,9 @@ int phase_ready(struct last *last, struct crun_error *err)
 	int r;
 
 	/* From here on the container is complete: the runtime may go, the payload does not die with it. */
-	(void)sys_prctl(PR_SET_PDEATHSIG, 0, 0);
+	r = sys_prctl(PR_SET_PDEATHSIG, 0, 0);
+	if (r < 0)
+		return err_sys(err, r, "outlive the runtime: prctl");
 	r = channel_send(last->channel, MSG_READY, last->console_fd, err);
 	if (r < 0)
 		return r;
