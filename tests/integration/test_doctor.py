@@ -113,6 +113,7 @@ def test_missing_system_calls_are_named(t):
 
 @flavors("root", "rootless")
 def test_a_mount_interface_of_which_a_part_is_hidden(t):
+    t.needs("open_tree")
     holds(doctor(t), "kernel.mount", "ok")
     for call in ("fsopen", "move_mount"):
         t.without("EPERM:" + call)

@@ -194,6 +194,7 @@ def test_overlay_that_cannot_be_mounted(t):
 
 
 def test_file_systems_that_cannot_be_idmapped(t):
+    t.needs("open_tree")
     t.needs("mount_setattr")
     holds(doctor(t, env={"HOME": "/sys"}), "idmap.home", "note", "/sys (sysfs)", "ext4, xfs")
     t.without("mount_setattr")

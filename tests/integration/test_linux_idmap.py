@@ -18,6 +18,8 @@ def idmapped(test):
     @functools.wraps(test)
     def wrapped(t):
         t.needs_linux(5, 12, "idmapped mounts")
+        t.needs("open_tree")
+        t.needs("mount_setattr")
         test(t)
     return wrapped
 

@@ -56,6 +56,7 @@ def read(t, bundle, path):
 
 @flavors("root", "rootless")
 def test_list_is_added_and_removed(t):
+    t.needs("open_tree")
     bundle = container(t)
     for bare in (False, True):
         path = document(t, bind(volume(t), "/mnt/volume", "ro", "nosuid"),
@@ -74,6 +75,7 @@ def test_list_is_added_and_removed(t):
 
 @flavors("root")
 def test_one_on_top_of_the_other_from_standard_input(t):
+    t.needs("open_tree")
     bundle = container(t)
     with open(document(t, tmpfs("/mnt/a"), tmpfs("/mnt/a/b"), bind(volume(t), "/mnt/a/b")),
               encoding="utf-8") as file:
@@ -86,6 +88,7 @@ def test_one_on_top_of_the_other_from_standard_input(t):
 
 @flavors("root", "rootless")
 def test_created_and_paused_containers(t):
+    t.needs("open_tree")
     created = t.bundle(SLEEP, mutate=writable, own_rootfs=True)
     t.create(created)
     path = document(t, bind(volume(t), "/mnt/volume"))
@@ -104,6 +107,7 @@ def test_created_and_paused_containers(t):
 
 @flavors("root")
 def test_source_that_only_root_can_reach(t):
+    t.needs("open_tree")
     def own_users(conf):
         writable(conf)
         conf["linux"]["namespaces"].append({"type": "user"})
@@ -124,6 +128,7 @@ def test_source_that_only_root_can_reach(t):
 
 @flavors("root", "rootless")
 def test_all_or_nothing(t):
+    t.needs("open_tree")
     bundle = container(t)
     good = bind(volume(t), "/mnt/volume")
     for bad, why in ((bind(t.path("nowhere"), "/mnt/b"), "No such file or directory"),
@@ -200,6 +205,7 @@ def test_container_without_a_mount_namespace(t):
 
 @flavors("root", "rootless")
 def test_links_lead_nowhere_else(t):
+    t.needs("open_tree")
     bundle = container(t)
     target = t.mkdir("target")
     root = f"/proc/{t.pid(bundle)}/root"
@@ -233,6 +239,7 @@ def test_link_to_a_mount_of_the_configuration_removes_nothing(t):
 
 @flavors("root", "rootless")
 def test_container_that_is_paused_and_deleted_meanwhile(t):
+    t.needs("open_tree")
     for _again in range(2):
         bundle = container(t)
         paths = [document(t, bind(volume(t), f"/mnt/{i}"), tmpfs(f"/mnt/{i}b")) for i in range(4)]
