@@ -146,7 +146,7 @@ static int give_birth(struct exec *x, struct crun_error *err)
 	return l->pid < 0 ? l->pid : 0;
 }
 
-/* Whatever becomes of it, the process is gone afterwards: killed when it does not answer in time, which may be half-way. */
+/* Whatever becomes of it, the process is gone afterwards: killed when it does not answer in time, or by somebody else, which may be half-way. */
 static int await_change(struct exec *x, struct crun_error *err)
 {
 	struct launch *l = &x->l;
@@ -155,7 +155,8 @@ static int await_change(struct exec *x, struct crun_error *err)
 	if (r < 0) {
 		launch_prefer_inits_word(l, err);
 		launch_name_phase(l, "ready", err);
-		if (err->kind == KIND_TIMEOUT || err->kind == KIND_INTERRUPTED)
+		/* What the process says itself comes after it has taken back what it did. */
+		if (!l->channel.heard_failure)
 			err_and(err, "some of the mounts may have been changed");
 		launch_begin_undo(l);
 	}
