@@ -151,6 +151,17 @@ def test_filter_needs_no_new_privileges_nor_the_capability(t):
                 assert int(status["CapEff"], 16) == want, (what, status["CapEff"])
 
 
+def test_filter_is_loaded_where_no_thread_can_look_at_it(t):
+    """A limit of one process: the self-audit, which all tests ask for, says so in the debug log and goes on."""
+    for limit, looks in ((1, False), (2, True)):
+        bundle = filtered(t, ["probe", "status"], rule(MKDIR, "SCMP_ACT_ERRNO"))
+        bundle.config["linux"]["resources"] = {"pids": {"limit": limit}}
+        bundle.save()
+        done = t.rt("--debug", "run", "-b", bundle.path, bundle.id)
+        assert ("filter cannot be looked at" in done.err) != looks, done
+        assert "Seccomp:\t2" in done.out, done
+
+
 @flavors("rootless")
 def test_ordinary_user_may_filter_without_no_new_privileges(t):
     bundle = filtered(t, ["probe", "status"], rule(MKDIR, "SCMP_ACT_ERRNO"),
