@@ -81,8 +81,11 @@ static int take_answer(const struct nlmsghdr *head, int (*answer)(const struct n
 	return 0;
 }
 
-/* Goes through one datagram of N bytes. Returns as take_answer. */
-static int take_answers(const char *datagram, size_t n,
+/*
+ * Goes through one datagram of N bytes. Returns as take_answer. Answers of another number than SEQ are those of an earlier request, which could not be
+ * received (no memory): they would be taken for this one's, and each later one for that before it.
+ */
+static int take_answers(const char *datagram, size_t n, __u32 seq,
 			int (*answer)(const struct nlmsghdr *, void *), void *data, int *verdict)
 {
 	size_t at = 0;
@@ -95,7 +98,8 @@ static int take_answers(const char *datagram, size_t n,
 		if (n - at < sizeof(*head) || head->nlmsg_len < sizeof(*head) ||
 		    head->nlmsg_len > n - at)
 			return -EPROTO;
-		r = take_answer(head, answer, data, verdict);
+		if (head->nlmsg_seq == seq)
+			r = take_answer(head, answer, data, verdict);
 		at += NLMSG_ALIGN(head->nlmsg_len);
 	}
 	return r;
@@ -105,16 +109,19 @@ int netlink_talk(int fd, struct netlink_request *request,
 		 int (*answer)(const struct nlmsghdr *head, void *data), void *data)
 {
 	_Alignas(struct nlmsghdr) char room[ANSWER_MAX];
+	static __u32 last_seq;
 	int verdict = 0, r = 0;
+	ssize_t n;
 
 	if (request->head.nlmsg_len == 0)
 		return -EMSGSIZE;
-	if (send(fd, request, request->head.nlmsg_len, 0) < 0)
-		return -errno;
+	request->head.nlmsg_seq = ++last_seq;
+	SYS_RETRY(n, send(fd, request, request->head.nlmsg_len, 0));
+	if (n < 0)
+		return (int)n;
 	while (r == 0) {
 		struct sockaddr_nl from = {0};
 		socklen_t from_len = sizeof(from);
-		ssize_t n;
 
 		SYS_RETRY(n, recvfrom(fd, room, sizeof(room), MSG_TRUNC, (struct sockaddr *)&from,
 				      &from_len));
@@ -128,7 +135,7 @@ int netlink_talk(int fd, struct netlink_request *request,
 			continue;
 		if ((size_t)n > sizeof(room))
 			return -EMSGSIZE;
-		r = take_answers(room, (size_t)n, answer, data, &verdict);
+		r = take_answers(room, (size_t)n, request->head.nlmsg_seq, answer, data, &verdict);
 	}
 	return r < 0 ? r : verdict;
 }

@@ -48,6 +48,21 @@ TEST(a_forged_answer_is_passed_over)
 }
 
 /* A length whose alignment goes beyond the datagram, and what is left of it below zero. */
+TEST(an_answer_that_was_not_received_is_not_the_next_ones)
+{
+	_cleanup_close_ int fd = sys_netlink_open();
+	struct ifinfomsg none = {.ifi_index = 4242};
+	struct netlink_request request;
+	struct sys_link link;
+
+	CHECK(fd >= 0);
+	netlink_begin(&request, RTM_GETLINK, 0, &none, sizeof(none));
+	CHECK(send(fd, &request, request.head.nlmsg_len, 0) > 0);
+	CHECK_INT(sys_link_find(fd, "lo", &link), 0);
+	CHECK_INT(link.index, 1);
+	CHECK_INT(sys_link_get(fd, 4242, &link), -ENODEV);
+}
+
 TEST(a_forged_length_harms_nobody)
 {
 	static char forged[32765];
