@@ -12,22 +12,37 @@
 #include <stdio.h>
 #include <string.h>
 
-static int open_dir(int root_fd, const char *name, long magic)
+/* What the machine was short of says nothing about what is there. */
+static bool is_lack(int r)
+{
+	return r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -EIO;
+}
+
+static int open_dir(int root_fd, const char *name, long magic, int *ret)
 {
 	_cleanup_close_ int fd =
 		lookup_open(root_fd, name, O_PATH | O_DIRECTORY,
 			    RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
 	struct statfs fs;
+	int r = fd;
 
-	if (fd < 0 || sys_fstatfs(fd, &fs) < 0 || fs.f_type != magic)
-		return FD_NONE;
-	return take_fd(&fd);
+	*ret = FD_NONE;
+	if (r >= 0)
+		r = sys_fstatfs(fd, &fs);
+	if (r < 0)
+		return is_lack(r) ? r : 0;
+	if (fs.f_type == magic)
+		*ret = take_fd(&fd);
+	return 0;
 }
 
-void kernel_dirs_open(struct kernel_dirs *dirs, int root_fd)
+int kernel_dirs_open(struct kernel_dirs *dirs, int root_fd)
 {
-	dirs->proc_fd = open_dir(root_fd, "proc", PROC_SUPER_MAGIC_);
-	dirs->sys_fd = open_dir(root_fd, "sys", SYSFS_MAGIC_);
+	int r;
+
+	dirs->sys_fd = FD_NONE;
+	r = open_dir(root_fd, "proc", PROC_SUPER_MAGIC_, &dirs->proc_fd);
+	return r < 0 ? r : open_dir(root_fd, "sys", SYSFS_MAGIC_, &dirs->sys_fd);
 }
 
 void kernel_dirs_close(struct kernel_dirs *dirs)

@@ -6,12 +6,15 @@
  */
 #pragma once
 
+#include "base/error.h"
+
 /* The owner calls kernel_dirs_close(). */
 struct kernel_dirs {
 	int proc_fd, sys_fd; /* O_PATH, or FD_NONE: what is there is something else */
 };
 
-void kernel_dirs_open(struct kernel_dirs *dirs, int root_fd);
+/* Returns a negative errno when the machine lacks what it takes to look: memory, descriptors. The owner closes DIRS in any case. */
+int kernel_dirs_open(struct kernel_dirs *dirs, int root_fd) CRUN_NODISCARD;
 void kernel_dirs_close(struct kernel_dirs *dirs);
 
 /* A name in a directory of the kernel's. The caller closes own_fd. */

@@ -31,7 +31,7 @@ TEST(names)
 	_cleanup_close_ int slash = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	at.own_fd = FD_NONE;
-	kernel_dirs_open(&dirs, slash);
+	CHECK_INT(kernel_dirs_open(&dirs, slash), 0);
 	if (dirs.proc_fd < 0)
 		SKIP("no procfs in /proc");
 	CHECK_INT(find("/proc/keys"), 1);

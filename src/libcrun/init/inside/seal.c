@@ -309,8 +309,11 @@ int phase_seal(struct inside *in, struct crun_error *err)
 	if (seal_mounts(in, err) < 0)
 		return -err->errnum;
 	if (plan->readonly_paths_len || plan->masked_paths_len) {
-		kernel_dirs_open(&dirs, in->root_fd);
-		r = check_kernel_dirs(in, &dirs, err);
+		r = kernel_dirs_open(&dirs, in->root_fd);
+		if (r < 0)
+			err_sys(err, r, "look for `/proc` and `/sys` in the container");
+		if (r == 0)
+			r = check_kernel_dirs(in, &dirs, err);
 		if (r == 0)
 			r = seal_paths(in, &dirs, err);
 		kernel_dirs_close(&dirs);

@@ -94,6 +94,7 @@ static int open_root_target(struct outside *o, const struct stat *clone, struct 
 {
 	_cleanup_close_ int fd = FD_NONE;
 	struct stat st;
+	int r;
 
 	fd = sys_openat(o->proc_fd, o->plan->rootfs, O_PATH | O_DIRECTORY, 0);
 	if (fd == -EACCES || fd == -ENOENT)
@@ -101,8 +102,11 @@ static int open_root_target(struct outside *o, const struct stat *clone, struct 
 	if (fd < 0)
 		return err_sys_code(err, fd == -ENOENT ? CODE_ROOTFS_MISSING : CODE_ROOTFS_UNUSABLE,
 				    fd, "root filesystem `%s`", o->plan->rootfs);
-	if (sys_fstatat(fd, "", &st) < 0 || st.st_ino != clone->st_ino ||
-	    st.st_dev != clone->st_dev)
+	r = sys_fstatat(fd, "", &st);
+	if (r < 0)
+		return err_sys_code(err, CODE_ROOTFS_UNUSABLE, r, "root filesystem `%s`",
+				    o->plan->rootfs);
+	if (st.st_ino != clone->st_ino || st.st_dev != clone->st_dev)
 		return err_set(err, KIND_SYSTEM, ESTALE,
 			       "root filesystem `%s` was replaced while the container was made",
 			       o->plan->rootfs);
