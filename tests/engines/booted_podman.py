@@ -167,7 +167,7 @@ class Units(Podman):
                                                                             check=False)
         assert self.show(unit, "Result") == "success"
 
-    @scenario(timeout=240)
+    @scenario(timeout=300)
     def unit_that_makes_its_container(self):
         unit = self.unit("web", "--memory", "64m")
         text = self.read(os.path.join(self.unit_dir, unit))
@@ -192,7 +192,7 @@ class Units(Podman):
         self.gone(scope, cgroup)
         assert self.podman("ps", "-aq").out == ""
 
-    @scenario(timeout=240)
+    @scenario(timeout=300)
     def unit_restarts_what_failed(self):
         unit = self.unit("web")
         self.systemctl("start", unit)
@@ -201,7 +201,7 @@ class Units(Podman):
         # From outside, as the kernel does when memory runs out.
         self.run("kill", "-KILL", self.inspect("web", "{{.State.Pid}}"), as_root=True)
         self.wait_until(lambda: self.show(unit, "NRestarts") == "1" and
-                        self.show(unit, "ActiveState") == "active", "the restart", 30)
+                        self.show(unit, "ActiveState") == "active", "the restart")
         second = self.running(unit, "web")
         assert first[0] != second[0] and first[1] != second[1], (first, second)
         self.gone(scope, cgroup)
@@ -211,7 +211,7 @@ class Units(Podman):
         self.ended(unit)
         self.gone(scope, cgroup)
 
-    @scenario(timeout=240)
+    @scenario(timeout=300)
     def unit_of_an_existing_container(self):
         unit = self.unit("kept", new=False)
         identity = self.inspect("kept", "{{.Id}}")
@@ -291,7 +291,7 @@ class Driver(Podman):
         shown = [self.show(scope, name) for name in ("MemoryMax", "CPUQuotaPerSecUSec", "TasksMax")]
         return files, shown
 
-    @scenario(timeout=240)
+    @scenario(timeout=300)
     def limits_are_those_of_the_scope(self):
         container = self.background("--memory", "64m", "--cpus", "0.5", "--pids-limit", "50", ":",
                                     "sh", "-c", PAYLOAD)
@@ -315,7 +315,7 @@ class Driver(Podman):
         self.podman("rm", container)
         self.gone(scope, cgroup)
 
-    @scenario(timeout=240)
+    @scenario(timeout=300)
     def pause_and_exec(self):
         container = self.background(":", "sh", "-c", PAYLOAD)
         scope, cgroup = self.scope_of(container)
@@ -330,17 +330,17 @@ class Driver(Podman):
         self.podman("rm", "--force", "--time", "0", container)
         self.gone(scope, cgroup)
 
-    @scenario(timeout=240)
+    @scenario(timeout=300)
     def health_checks_by_timers(self):
         container = self.background("--health-cmd", "test -e /tmp/good", "--health-interval", "3s",
                                     "--health-retries", "1", ":", "sh", "-c", PAYLOAD)
         timers = self.systemctl("list-timers", "--all").out
         assert container in timers, timers
         self.wait_until(lambda: self.inspect(container, "{{.State.Health.Status}}") == "unhealthy",
-                        "unhealthy", 30)
+                        "unhealthy")
         self.podman("exec", container, "touch", "/tmp/good")
         self.wait_until(lambda: self.inspect(container, "{{.State.Health.Status}}") == "healthy",
-                        "healthy", 30)
+                        "healthy")
         self.podman("rm", "--force", "--time", "0", container)
         self.wait_until(lambda: container not in self.systemctl("list-timers", "--all").out,
                         "the end of its timer")

@@ -235,7 +235,7 @@ def main():
     if reason:
         print(f"skip check_engines ({reason})")
         return EXIT_SKIP
-    framework.Room.settling = 1
+    framework.Room.settling = 2
     folder = tempfile.mkdtemp(prefix="crun-check-engines-", dir="/var/tmp")
     try:
         world = World(folder)

@@ -233,7 +233,7 @@ class Cri:
         assert self.container_status(deaf)[1] == 137
         self.end(pod)
 
-    @scenario(flavors=("root",), timeout=120)
+    @scenario(flavors=("root",), timeout=300)
     def pod_survives_a_restart_of_the_daemon(self):
         pod = self.pod("restart")
         container = self.run_in(pod, "main", ["sleep", "1000"])

@@ -48,7 +48,7 @@ class Ctr:
                            stdin=read_end, stdout=open(self.file("got"), "wb"))
         os.close(read_end)
         os.write(write_end, b"one\n")
-        self.wait_until(lambda: self.read(self.path("got")) == "got one\n", "the first line", 30)
+        self.wait_until(lambda: self.read(self.path("got")) == "got one\n", "the first line")
         os.write(write_end, b"two\n")
         os.close(write_end)
         assert child.wait(30) == 0
@@ -225,7 +225,7 @@ class Ctr:
                                           "TERM; echo ready; while :; do sleep 0.1; done",
                                           name="s1"),
                            stdout=open(self.file("signals"), "wb"))
-        self.wait_until(lambda: self.read(out) == "ready\n", "the payload", 30)
+        self.wait_until(lambda: self.read(out) == "ready\n", "the payload")
         self.ctr("task", "kill", "--signal", "SIGHUP", "s1")
         self.wait_until(lambda: self.read(out) == "ready\nhup\n", "the signal's work")
         child.send_signal(signal.SIGTERM)   # ctr hands it on
@@ -248,7 +248,7 @@ class Ctr:
         done = self.ctr("task", "kill", "--signal", "SIGKILL", "g1", check=False)
         assert "not found" in done.err or done.rc == 0, done
 
-    @scenario(flavors=("root",), timeout=120)   # rootlesskit's namespaces end with it
+    @scenario(flavors=("root",), timeout=300)   # rootlesskit's namespaces end with it
     def restart_of_the_daemon_under_running_containers(self):
         self.background("r1", ":", *FOREVER)
         before = self.ctr("task", "ps", "r1").out.split()

@@ -29,21 +29,21 @@ class Build:
     def remove_image(self, tag):
         self.docker("rmi", "--force", tag, check=False)
 
-    @scenario(timeout=150)
+    @scenario(timeout=300)
     def build_with_the_classic_builder(self):
         self.build("made", DOCKERFILE, False)
         done = self.container("made")
         assert done.out == "hello\n0\n/place\n1000\n", done
         self.remove_image("made")
 
-    @scenario(timeout=150)
+    @scenario(timeout=300)
     def build_with_buildkit(self):
         self.build("made", DOCKERFILE, True)
         done = self.container("made")
         assert done.out == "hello\n0\n/place\n1000\n", done
         self.remove_image("made")
 
-    @scenario(timeout=150)
+    @scenario(timeout=300)
     def build_that_fails(self):
         for buildkit in (False, True):
             for command, text in (("exit 9", "9"), ("no-such-program", "not found")):
@@ -53,7 +53,7 @@ class Build:
             done = self.build("bad", f'FROM {self.image}\nRUN ["/etc"]\n', buildkit, check=False)
             assert done.rc, done
 
-    @scenario(timeout=150)
+    @scenario(timeout=300)
     def build_with_a_cache_mount_and_a_secret(self):
         self.file("secret", "do not tell\n")
         self.build("made", f"FROM {self.image}\nRUN --mount=type=cache,target=/cache "

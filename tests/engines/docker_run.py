@@ -110,7 +110,7 @@ class Run:
         self.wait_until(lambda: self.logs("rr").count("begun") == 2, "the second start")
         self.background("--name", "again", "--restart", "on-failure:2", ":", "sh", "-c", "exit 3")
         self.wait_until(lambda: self.inspect("again", "{{.RestartCount}} {{.State.Running}}") ==
-                        "2 false", "two restarts", 30)
+                        "2 false", "two restarts")
 
     @scenario(quick=True)
     def execs(self):
@@ -151,9 +151,9 @@ class Run:
                         "1s",
                         "--health-retries", "1", ":", *FOREVER)
         status = lambda: self.inspect("hh", "{{.State.Health.Status}}")   # noqa: E731
-        self.wait_until(lambda: status() == "unhealthy", "bad health", 30)
+        self.wait_until(lambda: status() == "unhealthy", "bad health")
         self.docker("exec", "hh", "touch", "/tmp/healthy")
-        self.wait_until(lambda: status() == "healthy", "good health", 30)
+        self.wait_until(lambda: status() == "healthy", "good health")
 
     @scenario(flavors=("root",))
     def pause_and_unpause(self):
@@ -311,7 +311,7 @@ class Run:
 
     # ---- networks ----
 
-    @scenario(timeout=120)
+    @scenario(timeout=300)
     def two_containers_on_a_network(self):
         self.docker("network", "create", "shop")
         self.background("--name", "server", "--network", "shop", "--network-alias", "web", ":",
@@ -334,11 +334,11 @@ class Run:
         fetch = ["busybox", "wget", "-q", "-O", "-", "http://127.0.0.1:8081/"]
         if not os.path.exists("/bin/busybox"):
             fetch[:1] = [self.world.rootfs + "/bin/busybox"]
-        self.wait_until(lambda: self.run(*fetch, check=False).out == "hello\n", "the page", 30)
+        self.wait_until(lambda: self.run(*fetch, check=False).out == "hello\n", "the page")
 
     # ---- the daemon ----
 
-    @scenario(flavors=("root",), timeout=150)   # rootlesskit's namespaces end with it
+    @scenario(flavors=("root",), timeout=300)   # rootlesskit's namespaces end with it
     def restart_of_the_daemon_with_live_restore(self):
         text = self.read(self.path("daemon.json"))
         try:

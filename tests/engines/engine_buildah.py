@@ -204,8 +204,8 @@ class Buildah(Engine):
         child = self.popen("buildah", "run", "--runtime", watched, *self.how[2:], self.working(),
                            "--", "sh", "-c", "echo ready; sleep 1000",
                            stdout=open(self.file("steps"), "wb"))
-        self.wait_until(lambda: self.read(self.path("steps")) == "ready\n", "the step", 30)
-        self.wait_until(lambda: re.search(r"\bstate\b", self.read(calls)), "its observation", 30)
+        self.wait_until(lambda: self.read(self.path("steps")) == "ready\n", "the step")
+        self.wait_until(lambda: re.search(r"\bstate\b", self.read(calls)), "its observation")
         child.terminate()
         child.wait(30)
         assert child.returncode, child.returncode

@@ -107,7 +107,7 @@ class Conmon(Engine):
     def exit_status(self, name, session=None):
         """conmon names the file after the container; a session has a directory of its own."""
         path = self.path("bundles", session, "exit", name) if session else self.path("exits", name)
-        self.wait_until(lambda: os.path.exists(path) and self.read(path), "the exit file", 30)
+        self.wait_until(lambda: os.path.exists(path) and self.read(path), "the exit file")
         return int(self.read(path))
 
     def printed(self, name, stream="stdout"):
@@ -201,7 +201,7 @@ class Conmon(Engine):
         self.create(name, *words)
         self.crun("start", name)
         self.wait_until(lambda: os.path.exists(marker) and "done" in self.read(marker),
-                        "the exit command", 30)
+                        "the exit command")
         assert self.read(marker) == "done 0\n", self.read(marker)
         assert self.exit_status(name) == 5
         os.unlink(marker)

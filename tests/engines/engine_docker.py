@@ -194,7 +194,7 @@ class RemappedDocker(DockerBase):
                         "80", "-h", "/etc")
         fetch = [self.world.rootfs + "/bin/busybox", "wget", "-q", "-O", "-",
                  "http://127.0.0.1:8083/passwd"]
-        self.wait_until(lambda: "user:x:1000" in self.run(*fetch, check=False).out, "the page", 30)
+        self.wait_until(lambda: "user:x:1000" in self.run(*fetch, check=False).out, "the page")
         done = self.docker("exec", "server", "sh", "-c", "id -u; cat /proc/1/uid_map")
         assert done.out.split()[:3] == ["0", "0", str(SUBIDS)], done
 

@@ -169,7 +169,7 @@ class Shell(Engine):
         def left():   # the shell refuses as long as it has not seen the job's end
             pty.send(b"exit 5\r")
             return b"status 5" in pty.read(0.5)
-        self.wait_until(left, "the shell's end", 30)
+        self.wait_until(left, "the shell's end")
 
     @scenario()
     def control_c_without_a_container_terminal(self):

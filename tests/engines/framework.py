@@ -30,7 +30,7 @@ class TimedOut(Exception):
     """A scenario took longer than it may."""
 
 
-def scenario(quick=False, flavors=("root", "rootless"), timeout=90, needs=()):
+def scenario(quick=False, flavors=("root", "rootless"), timeout=300, needs=()):
     """Make a method of an Engine a scenario; see README.md."""
     def mark(function):
         function.scenario = {"quick": quick, "flavors": flavors, "timeout": timeout,
@@ -124,7 +124,7 @@ class Engine:
         print(*words, flush=True)
 
     @staticmethod
-    def wait_until(function, what, timeout=15):
+    def wait_until(function, what, timeout=60):
         deadline = time.monotonic() + timeout * PATIENCE
         while True:
             value = function()
@@ -155,7 +155,7 @@ class Engine:
         self.children.append(child)
         return child
 
-    def run(self, *argv, check=True, input=None, timeout=60, **kwargs):
+    def run(self, *argv, check=True, input=None, timeout=120, **kwargs):
         """A program of the flavor's user -> .rc .out .err; its output goes through files."""
         self.counter += 1
         paths = [self.file(f"log/{self.counter}.{name}", mode=0o666) for name in ("out", "err")]
@@ -231,7 +231,7 @@ class Engine:
 class Room:
     """Runs an engine's scenarios inside of its room, and looks for what they leave."""
 
-    settling = 10   # seconds that what ends by itself may take after a scenario
+    settling = 20   # seconds that what ends by itself may take after a scenario
 
     def __init__(self, engine, report):
         self.engine, self.report = engine, report

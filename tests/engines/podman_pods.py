@@ -62,7 +62,7 @@ class Scenarios:
                     return answer.read().decode()
             except (OSError, urllib.error.URLError):
                 return None
-        return self.wait_until(ask, f"an answer of {address}", 30)
+        return self.wait_until(ask, f"an answer of {address}")
 
     @scenario(quick=True)
     def second_container_in_the_network_of_the_first(self):
@@ -100,14 +100,14 @@ class Scenarios:
         assert killed.rc == 0 or "not running" in killed.err, killed
         self.podman("pod", "rm", "--force", "pod")
 
-    @scenario(timeout=120)
+    @scenario(timeout=300)
     def kube_play_of_two_containers_with_a_volume(self):
         data = self.mkdir("kube-data", 0o777)
         text = self.file("pod.yaml", KUBE.format(
             image=self.image, data=data, limits="" if self.rootless else LIMITS))
         self.podman("kube", "play", "--network", "none", text)
         self.wait_until(lambda: self.podman("logs", "two-reader").out == "written\n",
-                        "what the other wrote", 30)
+                        "what the other wrote")
         assert self.podman("exec", "two-reader", "id", "-u").out == "1000\n"
         assert self.podman("exec", "two-reader", "sh", "-c", "echo x > /file; echo x > /in/file",
                            check=False).err.count("Read-only") == 2
@@ -122,7 +122,7 @@ class Scenarios:
 
     # ---- networks ----
 
-    @scenario(timeout=120)
+    @scenario(timeout=300)
     def two_containers_in_a_network(self):
         made = self.podman("network", "create", "net1", check=False)
         if made.rc:

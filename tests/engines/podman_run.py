@@ -48,7 +48,7 @@ class Scenarios:
         done = self.podman("--runtime-flag", "invalidflag", "run", "--rm", "--network", "none",
                            self.image, "true", check=False)
         assert done.rc in (125, 126) and "invalidflag" in done.err, done
-        self.wait_until(lambda: self.podman("ps", "-aq").out == "", "removal", 20)
+        self.wait_until(lambda: self.podman("ps", "-aq").out == "", "removal")
 
     @scenario()
     def runtime_flags_for_debugging(self):
@@ -146,8 +146,8 @@ class Scenarios:
         self.podman("rm", "--force", "--time", "0", "c")
         self.background("--name", "d", "--restart", "on-failure:3", ":", "sh", "-c",
                         "echo try; exit 1")
-        self.wait_until(lambda: self.podman("logs", "d").out == "try\n" * 4, "the retries", 30)
-        self.wait_until(lambda: self.inspect("d", "{{.State.Status}}") == "exited", "the end", 30)
+        self.wait_until(lambda: self.podman("logs", "d").out == "try\n" * 4, "the retries")
+        self.wait_until(lambda: self.inspect("d", "{{.State.Status}}") == "exited", "the end")
         self.podman("rm", "d")
 
     @scenario()

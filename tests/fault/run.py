@@ -35,7 +35,7 @@ import scenarios    # noqa: E402  pylint: disable=wrong-import-position
 SCENARIOS = {**scenarios.SCENARIOS, **partners.SCENARIOS}
 
 FLAVORS = ("root", "v2", "rootless")
-LIMIT = 30   # seconds for a command, which takes a hundredth
+LIMIT = 60   # seconds for a command, which takes a hundredth
 COUNTS = "=QQQ"
 
 
@@ -132,7 +132,7 @@ class Lab:
         result = self.t.rt("delete", "--force", self.id, check=False, timeout=LIMIT)
         if result.rc or result.err:
             raise Misbehaviour(f"delete --force: exit status {result.rc}: {result.err.strip()}")
-        deadline = time.monotonic() + 5 * harness.PATIENCE
+        deadline = time.monotonic() + 15 * harness.PATIENCE
         while True:
             hostside.reap()
             left = hostside.descendants(os.getpid())
@@ -272,13 +272,19 @@ class Worker:
             say("FAIL", self.title, f"{type(err).__name__}: {err}")
         for leak in t.finish():
             say("FAIL", self.title, f"left at the end: {leak}")
-        with open("/proc/keys", encoding="utf-8", errors="replace") as keys:
-            if any(t.prefix in line for line in keys):
-                time.sleep(2 * harness.PATIENCE)   # the kernel collects them a moment later
-        with open("/proc/keys", encoding="utf-8", errors="replace") as keys:
-            for line in keys:
-                if t.prefix in line:
-                    say("FAIL", self.title, f"key left: {line.strip()}")
+        for line in self.keys_left(t):
+            say("FAIL", self.title, f"key left: {line}")
+
+    @staticmethod
+    def keys_left(t):
+        """The kernel collects them a moment later."""
+        deadline = time.monotonic() + 20 * harness.PATIENCE
+        while True:
+            with open("/proc/keys", encoding="utf-8", errors="replace") as keys:
+                left = [line.strip() for line in keys if t.prefix in line]
+            if not left or time.monotonic() > deadline:
+                return left
+            time.sleep(0.1)
 
     def all_faults(self, t, say):
         calls = faults.system_calls()

@@ -36,7 +36,6 @@ def no_process_left(t):
 # ---- disks -----------------------------------------------------------------------------------
 
 
-@timeout(180)
 def test_state_directory_on_a_disk_that_is_full_at_any_point(t):
     """With every number of files that fit, from none up to enough."""
     small = t.mkdir("small")
@@ -58,7 +57,6 @@ def test_state_directory_on_a_disk_that_is_full_at_any_point(t):
     assert made.rc == 0 and inodes > 3, (inodes, made)
 
 
-@timeout(180)
 def test_state_directory_on_a_disk_without_a_free_page(t):
     """A file can be made there, but nothing be written to it."""
     small = t.mkdir("small")
@@ -117,7 +115,6 @@ def damages(text):
         yield f"piece twice at {at}", text[:at + STEP] + text[at:]
 
 
-@timeout(300)
 @flavors("root", "rootless")
 def test_record_damaged_anywhere(t):
     """Whatever is in it: an answer or an error, nobody else is hurt, and it can be removed."""
@@ -237,7 +234,6 @@ def test_pid_of_a_dead_container_belongs_to_somebody_else_now(t):
 # ---- limits ----------------------------------------------------------------------------------
 
 
-@timeout(120)
 def test_few_descriptors_and_many_mounts(t):
     """Starts, or says that there are too few."""
     bundle = t.bundle(["true"])
@@ -299,7 +295,6 @@ def test_no_key_is_left_in_the_quota(t):
     assert "alive" in result.out, result
 
 
-@timeout(300)
 def test_memory_limits_from_64_kib_upward(t):
     """Starts, or fails and says why; it neither hangs nor leaves anything."""
     t.need_controllers("memory")

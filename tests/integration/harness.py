@@ -8,7 +8,7 @@ directory `t.dir`, and fails by raising (plain `assert` is fine).
     @flavors("root", "rootless")   run it twice: the runtime is called as root and as an ordinary
                                    user (t.rootless tells which; files made through `t` belong
                                    to that user; t.uid/t.gid are its ids, t.subids its ranges)
-    @timeout(240)                  instead of 120 seconds
+    @timeout(600)                  instead of 300 seconds, which every test has
     @alone                         not while other tests run (load or timing matters)
     t.skip("reason")               reported with its reason
     t.needs("open_tree")           skip where the kernel, or that of --without, has no such call

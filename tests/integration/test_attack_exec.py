@@ -10,7 +10,7 @@ import threading
 import time
 
 import hostside
-from harness import flavors, timeout
+from harness import flavors
 from test_lifecycle import running
 from test_mounts import document, tmpfs, writable
 
@@ -124,7 +124,6 @@ def exec_detached(t, bundle, **kwargs):
 
 
 @flavors("root", "rootless")
-@timeout(120)
 def test_process_that_joins_is_not_stopped_for_long(t):
     """exec --detach returns with the execve: stopped before that, it would wait for ever."""
     bundle = running(t, ["sh", "-c", STOP_ONCE % "exec sleep 1000"], mutate=writable,
@@ -134,7 +133,6 @@ def test_process_that_joins_is_not_stopped_for_long(t):
 
 
 @flavors("root")
-@timeout(120)
 def test_process_that_joins_is_stopped_again_and_again(t):
     bundle = running(t, ["sh", "-c", STOP_ONCE % ":"], mutate=writable, own_rootfs=True)
     began = time.monotonic()

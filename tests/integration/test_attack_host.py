@@ -14,7 +14,7 @@ import threading
 import time
 
 import hostside
-from harness import PATIENCE, flavors, timeout
+from harness import PATIENCE, flavors
 from test_crash import nothing_runs
 from test_lifecycle import SLEEP
 from test_run import hook
@@ -140,7 +140,6 @@ def with_descriptors(limit):
     return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
 
 
-@timeout(180)
 @flavors("root", "rootless")
 def test_few_descriptors_are_called_just_that(t):
     """What cannot be looked at for want of a descriptor is not missing: no cgroup, no label is left out for it."""

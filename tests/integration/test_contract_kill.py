@@ -3,7 +3,7 @@
 
 import os
 
-from harness import flavors, timeout
+from harness import flavors
 from test_lifecycle import SLEEP, no_pid_namespace, running, stopped
 
 
@@ -13,7 +13,6 @@ def dead(t, bundle):
 
 # ---- the forms of section 3.6 -------------------------------------------------------------------
 
-@timeout(240)
 @flavors("root", "rootless")
 def test_every_form_that_an_engine_sends(t):
     for args in (["kill", "ID", "9"], ["kill", "ID", "KILL"], ["kill", "ID", "SIGKILL"],
@@ -107,7 +106,6 @@ def end(t, bundle):
     t.assert_no_trace(bundle)
 
 
-@timeout(240)
 @flavors("root", "rootless")
 def test_sigkill_takes_the_way_of_the_cgroup_when_signals_are_denied(t):
     for opts in ([], ["--all"]):

@@ -7,7 +7,7 @@ import signal
 import socket
 import time
 
-from harness import PATIENCE, alone, flavors, timeout
+from harness import PATIENCE, alone, flavors
 from test_lifecycle import SLEEP
 
 INSIDE = "/run/notify/notify.sock"
@@ -62,7 +62,6 @@ def talking(t, *words, **kwargs):
 
 # ---- create and start ---------------------------------------------------------------------------
 
-@timeout(240)
 @flavors("root", "rootless")
 def test_start_returns_when_the_payload_is_ready(t):
     for abstract in (False, True):
@@ -132,7 +131,6 @@ def test_start_with_the_variable_alone_waits_for_nobody(t):
     assert t.state(bundle)["status"] == "running"
 
 
-@timeout(240)
 def test_timeout_of_start_ends_the_container(t):
     manager = Manager(t)
 
@@ -158,7 +156,6 @@ def test_detached_run_returns_when_the_payload_is_ready(t):
     assert found == [["READY=1", f"MAINPID={t.pid(bundle)}"]], found
 
 
-@timeout(240)
 def test_timeout_and_signals_end_a_detached_run_that_waits(t):
     manager, bundle = Manager(t), t.bundle(SLEEP)
 
@@ -257,7 +254,6 @@ def test_socket_that_the_configuration_names_is_left_alone(t):
     t.rt("start", bundle.id, env=manager.env)
 
 
-@timeout(240)
 def test_variable_that_is_no_address_is_ignored(t):
     for value in ("", "relative", "/", "@", "vsock:2:1234", "/" + "x" * 200):
         bundle = t.bundle("echo -$NOTIFY_SOCKET-")

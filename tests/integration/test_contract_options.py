@@ -4,7 +4,6 @@
 import json
 import os
 
-from harness import timeout
 
 # The option as callers write it; those that take a value come with one.  Section 11 of what
 # engines require: whoever is listed there as a caller breaks when one of these is refused.
@@ -50,7 +49,6 @@ TABLE = {
 USAGE = 64
 
 
-@timeout(240)
 def test_every_option_that_callers_send_is_known(t):
     """Followed by one that is not: parsing goes on to the end, and that one is what is told."""
     for command, options in TABLE.items():

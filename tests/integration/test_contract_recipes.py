@@ -11,7 +11,7 @@ import socket
 import time
 
 import hostside
-from harness import PATIENCE, flavors, one_json_line, rfc3339, timeout
+from harness import PATIENCE, flavors, one_json_line, rfc3339
 from test_fds import at
 from test_lifecycle import SLEEP, no_pid_namespace, running, stopped
 from test_process_tree import stat_fields
@@ -81,7 +81,6 @@ def test_pid_file_that_was_there_before(t):
 
 # ---- 6: a create that fails ---------------------------------------------------------------------
 
-@timeout(240)
 @flavors("root", "rootless")
 def test_recipe_6_failed_create_leaves_nothing_and_the_id_is_free(t):
     cases = (({"args": ["nosuch"]}, "executable file `nosuch` not found in $PATH"),
@@ -161,7 +160,6 @@ def test_recipe_10_console_socket(t):
         sock.close()
 
 
-@timeout(240)
 def test_pidfd_socket(t):
     """The same for --pidfd-socket, which comes before the annotation."""
     for verb in (["create"], ["run", "--detach"]):
@@ -206,7 +204,6 @@ def test_recipe_11_each_failure_is_one_line_and_one_write(t):
         assert len(entries) == count and all(e["level"] == "error" for e in entries), entries
 
 
-@timeout(240)
 def test_one_write_for_every_kind_of_failure(t):
     bundle = running(t)
     broken = t.bundle(mutate={"hooks": {"createRuntime": hook("echo words >&2; exit 3")}})
@@ -302,7 +299,6 @@ def ends(children):
     return [child.wait(40 * PATIENCE) for child in children]
 
 
-@timeout(240)
 def test_two_forced_deletes_at_once(t):
     for _n in range(8):
         bundle = running(t)
@@ -312,7 +308,6 @@ def test_two_forced_deletes_at_once(t):
         hostside.reap()
 
 
-@timeout(240)
 def test_two_plain_deletes_at_once(t):
     for _n in range(8):
         bundle = stopped(t)
@@ -323,7 +318,6 @@ def test_two_plain_deletes_at_once(t):
         t.assert_no_trace(bundle)
 
 
-@timeout(240)
 def test_forced_delete_while_start_runs(t):
     for _n in range(5):
         bundle = t.bundle(SLEEP, mutate={"hooks": {"poststart": hook("sleep 0.05")}})
@@ -335,7 +329,6 @@ def test_forced_delete_while_start_runs(t):
         t.assert_no_trace(bundle)
 
 
-@timeout(240)
 def test_forced_delete_while_create_runs(t):
     for pause in (0, 0.005, 0.02, 0.05):
         bundle = t.bundle(SLEEP, mutate={"hooks": {"createRuntime": hook("sleep 0.2")}})
@@ -417,7 +410,6 @@ def test_name_of_a_handler_is_refused(t):
 
 # ---- 15 and environment -------------------------------------------------------------------------
 
-@timeout(240)
 def test_start_kill_and_delete_need_nothing_but_the_state(t):
     """Podman gives XDG_RUNTIME_DIR only; bundle and rootfs may be unmounted by then."""
     bundle = t.bundle(SLEEP)

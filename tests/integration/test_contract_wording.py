@@ -5,7 +5,7 @@ import json
 import os
 import re
 
-from harness import flavors, timeout
+from harness import flavors
 from test_lifecycle import SLEEP, running, stopped
 
 # ---- the matchers, as the engines have them -----------------------------------------------------
@@ -82,7 +82,6 @@ def directory(t):
 
 # ---- section 6.1, one test for each substring ---------------------------------------------------
 
-@timeout(240)
 @flavors("root", "rootless")
 def test_does_not_exist(t):
     """containerd: kill and delete of what is gone; which is no missing command for dockerd."""
@@ -149,7 +148,6 @@ def test_executable_file_not_found(t):
         assert line.endswith("No such file or directory"), line
 
 
-@timeout(240)
 def test_no_such_file_or_directory(t):
     for text in failure(t, args=["/no/such"]):
         assert podman(text)[0] == "not found" and dockerd(text) == 127, text
@@ -228,7 +226,6 @@ def test_runtime_flags_of_buildah(t):
 
 # ---- what must not be matched -------------------------------------------------------------------
 
-@timeout(240)
 def test_other_failures_are_no_missing_command(t):
     """Section 4.6: errno text in an unrelated message changes the status that the user gets."""
     cases = ({"ociVersion": "2.0.0"}, {"process": {"cwd": "relative"}},

@@ -8,7 +8,7 @@ import signal
 import time
 
 import hostside
-from harness import flavors, timeout
+from harness import flavors
 from test_lifecycle import SLEEP
 from test_run import hook
 
@@ -39,7 +39,6 @@ def clean_up(t, bundle):
     nothing_runs(t)
 
 
-@timeout(180)
 @flavors("root", "rootless")
 def test_create_killed_at_any_time(t):
     span = duration(t, "create")
@@ -52,7 +51,6 @@ def test_create_killed_at_any_time(t):
         clean_up(t, bundle)
 
 
-@timeout(180)
 def test_create_with_limits_and_hooks_killed_at_any_time(t):
     change = {"hooks": {"createRuntime": hook("sleep 0.01")}, "linux": {"resources": {
         "memory": {"limit": 256 << 20}, "pids": {"limit": 100}, "cpu": {"shares": 512}}}}
@@ -66,7 +64,6 @@ def test_create_with_limits_and_hooks_killed_at_any_time(t):
         clean_up(t, bundle)
 
 
-@timeout(180)
 def test_id_is_free_again_after_the_crash_is_cleaned(t):
     span = duration(t, "create")
     bundle = t.bundle(SLEEP)
@@ -97,7 +94,6 @@ def test_state_and_list_answer_while_a_container_is_half_made(t):
         clean_up(t, bundle)
 
 
-@timeout(180)
 def test_foreground_run_killed_at_any_time(t):
     span = duration(t, "run", "--detach") + 0.02
     for number in range(ROUNDS // 2):
@@ -109,7 +105,6 @@ def test_foreground_run_killed_at_any_time(t):
         clean_up(t, bundle)
 
 
-@timeout(120)
 def test_start_and_delete_killed_at_any_time(t):
     for number in range(ROUNDS // 3):
         for verb in (["start"], ["delete", "--force"]):

@@ -8,7 +8,7 @@ import stat
 import hostside
 from diagnosis import (MS_BIND, MS_NOEXEC, MS_NOSUID, MS_RDONLY, MS_REMOUNT, bind, doctor,
                        findings, holds, in_userns, of, only_v2, tmpfs, write)
-from harness import flavors, timeout
+from harness import flavors
 
 
 # ---- security --------------------------------------------------------------------------------
@@ -167,7 +167,6 @@ def test_a_file_system_that_does_not_answer(t):
         os.close(fuse)
 
 
-@timeout(200)
 def test_a_bundle_that_does_not_answer(t):
     place = t.mkdir("hangs")
     fuse = os.open("/dev/fuse", os.O_RDWR) if os.path.exists("/dev/fuse") else -1

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import time
 
-from harness import PATIENCE, flavors, timeout
+from harness import PATIENCE, flavors
 from test_lifecycle import SLEEP, stopped
 from test_linux_cgroups import unified
 from test_stats import HOG, up
@@ -159,7 +159,6 @@ def run_out_of_memory(t, script):
     return bundle, child, lines
 
 
-@timeout(90)
 def test_lack_of_memory_is_told_at_once(t):
     bundle, child, lines = run_out_of_memory(t, HOG)
     t.wait_until(lambda: len(lines()) > 1, "the event", 30)
@@ -169,7 +168,6 @@ def test_lack_of_memory_is_told_at_once(t):
     assert child.wait(40 * PATIENCE) == 0
 
 
-@timeout(90)
 def test_lack_of_memory_that_ends_the_container_is_told(t):
     _, child, lines = run_out_of_memory(t, "x=aaaaaaaaaaaaaaaa; while :; do x=$x$x; done")
     assert child.wait(30 * PATIENCE) == 0

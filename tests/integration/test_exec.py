@@ -10,7 +10,7 @@ import time
 
 import hostside
 import terminals
-from harness import PATIENCE, fields, flavors, sections, timeout
+from harness import PATIENCE, fields, flavors, sections
 from test_fds import at
 from test_lifecycle import SLEEP
 from test_linux_seccomp_notify import Listener, notified
@@ -406,7 +406,6 @@ def test_console_socket_that_nobody_serves_leaves_nothing(t):
     assert len(t.rt("exec", bundle.id, "ps").out.splitlines()) <= 3
 
 
-@timeout(120)
 def test_short_output_is_complete(t):
     bundle = running(t)
     for number in range(60):
@@ -420,7 +419,6 @@ def test_short_output_is_complete(t):
 MUCH = "i=0; while [ $i -lt 3000 ]; do echo 0123456789012345678901234567890123456789; i=$((i+1)); done"
 
 
-@timeout(60)
 def test_terminal_that_is_read_late_loses_nothing(t):
     bundle = running(t)
     master, slave = os.openpty()
@@ -437,7 +435,6 @@ def test_terminal_that_is_read_late_loses_nothing(t):
     os.close(master)
 
 
-@timeout(60)
 def test_terminal_that_goes_away_ends_the_command(t):
     bundle = running(t)
     master, slave = os.openpty()

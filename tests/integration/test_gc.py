@@ -9,7 +9,7 @@ import shutil
 import signal
 
 import hostside
-from harness import flavors, timeout
+from harness import flavors
 from systemd_host import Systemd
 from test_crash import damage, forge, nothing_runs
 from test_lifecycle import SLEEP
@@ -87,7 +87,6 @@ def assert_nothing_left(t, bundle, why):
 
 # ---- commands that are killed ------------------------------------------------------------------
 
-@timeout(300)
 @flavors("root", "rootless")
 def test_create_killed_anywhere_is_cleaned(t):
     def command(bundle):
@@ -105,7 +104,6 @@ def test_create_killed_anywhere_is_cleaned(t):
             assert_nothing_left(t, bundle, point)
 
 
-@timeout(300)
 @flavors("root", "rootless")
 def test_detached_run_killed_anywhere_is_cleaned(t):
     def command(bundle):
@@ -126,7 +124,6 @@ def test_detached_run_killed_anywhere_is_cleaned(t):
         assert_nothing_left(t, bundle, point)
 
 
-@timeout(300)
 @flavors("root", "rootless")
 def test_run_killed_anywhere_is_cleaned(t):
     def command(bundle):
@@ -139,7 +136,6 @@ def test_run_killed_anywhere_is_cleaned(t):
         assert_nothing_left(t, bundle, point)
 
 
-@timeout(300)
 @flavors("root", "rootless")
 def test_delete_killed_anywhere_is_cleaned(t):
     for options in ([], ["--force"]):
@@ -337,7 +333,6 @@ def test_what_others_put_into_the_state_root_is_left_alone(t):
 
 # ---- several at once ---------------------------------------------------------------------------
 
-@timeout(120)
 def test_two_at_once_and_containers_that_come_and_go(t):
     broken = [t.bundle(SLEEP, mutate={"hooks": {"createRuntime": hook("kill -9 $PPID")}})
               for _n in range(4)]

@@ -9,7 +9,6 @@ import os
 import re
 
 import hostside
-from harness import timeout
 
 SLEEP = ["sleep", "1000"]
 MIB = 1 << 20
@@ -336,7 +335,6 @@ def oom_kills(where, version):
     return int(found.group(1)) if found else None
 
 
-@timeout(120)
 def test_memory_beyond_the_limit_is_an_oom_kill_that_the_cgroup_counts(t):
     some(t, "memory")
     limits = {"limit": 20 * MIB, "swap": 20 * MIB}
@@ -355,7 +353,6 @@ def test_memory_beyond_the_limit_is_an_oom_kill_that_the_cgroup_counts(t):
     assert t.state(bundle)["status"] == "running"
 
 
-@timeout(120)
 def test_container_whose_first_process_is_oom_killed_ends_with_137(t):
     some(t, "memory")
     bundle = limited(t, {"memory": {"limit": 20 * MIB}},
@@ -368,7 +365,6 @@ def test_container_whose_first_process_is_oom_killed_ends_with_137(t):
     t.assert_no_trace(bundle)
 
 
-@timeout(120)
 def test_swap_beyond_the_memory_is_used(t):
     some(t, "memory")
     free = int(re.search(r"^SwapFree:\s+(\d+)", read("/proc/meminfo"), re.M).group(1))
@@ -384,7 +380,6 @@ def test_swap_beyond_the_memory_is_used(t):
     assert t.run_container(bundle.save(), check=False, timeout=90).rc == 137
 
 
-@timeout(120)
 def test_container_starts_with_500_kib(t):
     some(t, "memory")
     bundle = limited(t, {"memory": {"limit": 512000}}, ["echo", "alive"])

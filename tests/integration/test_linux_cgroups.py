@@ -8,7 +8,7 @@ that the unified layout is tested on hosts of any layout (with the controllers t
 import os
 
 import hostside
-from harness import flavors, timeout
+from harness import flavors
 
 SLEEP = ["sleep", "1000"]
 ROOT = "/sys/fs/cgroup"
@@ -241,7 +241,6 @@ def test_parent_that_others_use_stays(t):
     assert no_cgroup_left(t, "shared") == []
 
 
-@timeout(120)
 def test_cgroup_goes_with_a_failed_creation_however_late(t):
     def fail(change):
         bundle = limited(t, {"pids": {"limit": 20}})

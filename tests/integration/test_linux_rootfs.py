@@ -11,7 +11,7 @@ import shutil
 import time
 
 import hostside
-from harness import PATIENCE, flavors, timeout
+from harness import PATIENCE, flavors
 
 SLEEP = ["sleep", "1000"]
 MS_SHARED = 1 << 20
@@ -320,23 +320,19 @@ BELOW_DEV = [place for place in PLACES if place.startswith("dev")]
 ELSEWHERE = [place for place in PLACES if not place.startswith("dev")]
 
 
-@timeout(180)
 def test_hostile_dev_of_an_image_without_a_dev_mount(t):
     check_hostile(t, WITHOUT_DEV, BELOW_DEV)
 
 
-@timeout(180)
 def test_hostile_dev_of_an_image_below_a_dev_mount(t):
     check_hostile(t, WITH_DEV, ["dev"])
 
 
-@timeout(180)
 def test_hostile_dev_with_a_terminal(t):
     check_hostile(t, WITHOUT_DEV + WITH_DEV,
                   ["dev", "dev/console", "dev/pts", "dev/ptmx", "dev/null"], terminal=True)
 
 
-@timeout(180)
 def test_hostile_paths_elsewhere(t):
     check_hostile(t, WITH_DEV, ELSEWHERE)
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 
-from harness import flavors, timeout
+from harness import flavors
 
 LABEL = "system_u:system_r:container_t:s0:c1,c2"
 FILES = "system_u:object_r:container_file_t:s0:c1,c2"
@@ -93,7 +93,6 @@ def confined(t, name, args):
     return bundle
 
 
-@timeout(120)
 def test_apparmor_profile_is_in_force(t):
     with profile(t) as name:
         script = ["sh", "-c", "cat /proc/self/attr/current; cat /secret"]
@@ -104,7 +103,6 @@ def test_apparmor_profile_is_in_force(t):
         assert result.out.endswith("hidden\n") and name not in result.out, result
 
 
-@timeout(120)
 def test_apparmor_profile_comes_before_the_payload_without_new_privileges_too(t):
     with profile(t) as name:
         for value in (True, False):
@@ -114,7 +112,6 @@ def test_apparmor_profile_comes_before_the_payload_without_new_privileges_too(t)
             assert t.run_container(bundle).out == f"{name} (enforce)\n", value
 
 
-@timeout(120)
 def test_apparmor_does_not_confine_what_the_runtime_does_itself(t):
     with profile(t) as name:
         bundle = confined(t, name, ["true"])
@@ -135,7 +132,6 @@ def test_apparmor_profile_that_is_not_loaded_fails_create(t):
         t.assert_no_trace(bundle)
 
 
-@timeout(120)
 def test_apparmor_profile_that_forbids_our_signals(t):
     """moby#47749: a container whose profile takes no signals from us could not be stopped."""
     with profile(t, PROFILE.replace("  signal,\n", "")) as name:
@@ -163,7 +159,6 @@ def process_file(t, **members):
         "cwd": "/", "user": {"uid": 0, "gid": 0}, "env": ["PATH=/bin"]}, **members)))
 
 
-@timeout(180)
 def test_exec_takes_the_apparmor_profile_that_it_is_given(t):
     script = ["sh", "-c", "cat /proc/self/attr/current; cat /secret"]
     with profile(t) as name:
@@ -218,7 +213,6 @@ def piped(t, bundle):
     return out.replace("\0", "\n").split("\n"), err
 
 
-@timeout(120)
 def test_selinux_label_is_in_force(t):
     enforcing(t)
     script = ["sh", "-c", "cat /proc/self/attr/current; echo; cat /foreign"]
@@ -233,7 +227,6 @@ def test_selinux_label_is_in_force(t):
     assert "hidden" in out and LABEL not in out, (out, err)
 
 
-@timeout(120)
 def test_selinux_label_does_not_depend_on_new_privileges(t):
     enforcing(t)
     for value in (True, False):
@@ -241,7 +234,6 @@ def test_selinux_label_does_not_depend_on_new_privileges(t):
         assert piped(t, bundle)[0][0] == LABEL, value
 
 
-@timeout(120)
 def test_selinux_mount_label_is_on_what_is_mounted(t):
     enforcing(t)
     bundle = labelled(t, ["sleep", "1000"])
@@ -262,7 +254,6 @@ def test_selinux_label_that_the_policy_does_not_know_fails_create(t):
     t.assert_no_trace(bundle)
 
 
-@timeout(180)
 def test_exec_takes_the_selinux_label_that_it_is_given(t):
     def label_of(*args):
         child = t.popen("exec", *args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

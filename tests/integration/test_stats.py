@@ -11,7 +11,7 @@ import subprocess
 import time
 
 import hostside
-from harness import PATIENCE, flavors, timeout
+from harness import PATIENCE, flavors
 from test_lifecycle import SLEEP, stopped
 from test_linux_cgroups import ROOT, read, unified
 
@@ -244,7 +244,6 @@ def killed(t, bundle):
     return t.wait_until(oom, "a process to be killed", 30)
 
 
-@timeout(90)
 def test_own_limit_is_blamed(t):
     bundle = up(t, HOG, {"memory": {"limit": 20 << 20, "swap": 20 << 20}})
     found = killed(t, bundle)
@@ -256,7 +255,6 @@ def test_own_limit_is_blamed(t):
     assert found["message"] in t.rt("stats", bundle.id).out
 
 
-@timeout(90)
 def test_limit_above_is_blamed(t):
     memory_parent(t, "pod", 30 << 20)
     bundle = up(t, HOG, {"memory": {"limit": 500 << 20}}, path=f"/{t.prefix}/pod/c")
@@ -269,7 +267,6 @@ def test_limit_above_is_blamed(t):
     hostside.remove_cgroup(f"{where}/{t.prefix}/pod")
 
 
-@timeout(90)
 def test_stopped_container_still_tells(t):
     bundle = up(t, ["sh", "-c", "head -c 100000000 /dev/zero | tail -c 90000000 >/dev/null"],
                 {"memory": {"limit": 20 << 20, "swap": 20 << 20}})

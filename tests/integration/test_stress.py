@@ -38,7 +38,6 @@ def test_a_thousand_runs_in_sequence(t):
 
 
 @alone
-@timeout(300)
 @flavors("rootless")
 def test_runs_of_an_ordinary_user_in_sequence(t):
     bundle, before = t.bundle(["true"]), set(hostside.mount_table())
@@ -50,7 +49,6 @@ def test_runs_of_an_ordinary_user_in_sequence(t):
 
 
 @alone
-@timeout(300)
 @flavors("root", "rootless")
 def test_fifty_runs_in_parallel(t):
     before = set(hostside.mount_table())
@@ -62,7 +60,6 @@ def test_fifty_runs_in_parallel(t):
 
 
 @alone
-@timeout(300)
 def test_fifty_creates_and_deletes_in_parallel_from_one_bundle(t):
     before = set(hostside.mount_table())
     # One bundle, many containers: each gets a cgroup of its own when the path is left out.
@@ -75,7 +72,6 @@ def test_fifty_creates_and_deletes_in_parallel_from_one_bundle(t):
 
 
 @alone
-@timeout(300)
 def test_listing_while_containers_come_and_go(t):
     bundles = [t.bundle(["true"]) for _n in range(20)]
     children = [t.popen("run", "-b", b.path, b.id) for b in bundles]

@@ -12,7 +12,7 @@ import threading
 import time
 
 import hostside
-from harness import PATIENCE, flavors, timeout
+from harness import PATIENCE, flavors
 
 SLEEP = ["sleep", "1000"]
 HANG = "exec sleep 1000"
@@ -247,7 +247,6 @@ def marking(t, stage):
     return bundle.save()
 
 
-@timeout(120)
 @flavors("root", "rootless")
 def test_signal_ends_a_creation_and_leaves_nothing(t):
     for stage in STAGES_OF_CREATE:

@@ -38,7 +38,6 @@ def limited(t, s, *needed, **resources):
     return bundle, Cgroup(t.pid(bundle))
 
 
-@timeout(120)
 @flavors("root", "rootless")
 def test_new_limits_survive_a_daemon_reload(t):
     s = Systemd(t)
@@ -61,7 +60,6 @@ def test_new_limits_survive_a_daemon_reload(t):
     s.delete(bundle)
 
 
-@timeout(120)
 @flavors("root", "rootless")
 def test_quota_and_period_are_one_number_for_systemd(t):
     s = Systemd(t)
@@ -82,7 +80,6 @@ def test_quota_and_period_are_one_number_for_systemd(t):
     s.delete(bundle)
 
 
-@timeout(120)
 def test_controller_that_nobody_needed_before_is_enabled(t):
     s = Systemd(t)
     bundle, cgroup = limited(t, s, "cpuset", pids={"limit": 33})
@@ -219,7 +216,6 @@ class Hanging:
         assert not changed, changed
 
 
-@timeout(120)
 def test_v2_signals_and_timeout_undo_an_update_that_systemd_does_not_answer(t):
     manager, bundle = faked(t)
     with manager:
@@ -246,7 +242,6 @@ def test_v2_signals_and_timeout_undo_an_update_that_systemd_does_not_answer(t):
         assert not manager.units
 
 
-@timeout(120)
 def test_v2_what_systemd_does_not_take_back_is_said(t):
     manager, bundle = faked(t)
     with manager:

@@ -4,7 +4,6 @@
 import json
 import os
 
-from harness import timeout
 
 RUNTIME = ("prestart", "createRuntime", "poststart", "poststop")
 STAGES = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart",
@@ -327,7 +326,6 @@ def test_lifecycle_16_failing_poststart_hook_ends_the_container(t):
     check_failure_in_start(t, "poststart")
 
 
-@timeout(90)
 def test_lifecycle_18_poststop_hooks_are_invoked(t):
     check_invoked(t, *STAGES)
 

@@ -156,7 +156,7 @@ static pid_t stuck_in(struct cgroup *cg, const char *file, int *ret_fan)
 		_exit(fd < 0);
 	}
 	/* The event is readable once the process waits. */
-	return pid > 0 && wait_in(*ret_fan, 5000) == 1 ? pid : -1;
+	return pid > 0 && wait_in(*ret_fan, 60000) == 1 ? pid : -1;
 }
 
 static void will_not_freeze(void)

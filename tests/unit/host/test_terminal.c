@@ -39,7 +39,7 @@ static bool has_input(int fd)
 static bool reads(int fd, const char *text)
 {
 	char data[256] = "";
-	ssize_t n = wait_in(fd, 1000) > 0 ? read(fd, data, sizeof(data) - 1) : -1;
+	ssize_t n = wait_in(fd, 30000) > 0 ? read(fd, data, sizeof(data) - 1) : -1;
 
 	return n == (ssize_t)strlen(text) && memcmp(data, text, strlen(text)) == 0;
 }

@@ -89,7 +89,7 @@ TEST(it_dies_with_who_made_it)
 	CHECK_INT(read(fds[0], &pid, sizeof(pid)), sizeof(pid));
 	CHECK_INT(kill(maker, SIGKILL), 0);
 	CHECK_INT(waitpid(maker, NULL, 0), maker);
-	alarm(30);
+	alarm(60);
 	CHECK_INT(read(fds[0], &byte, 1), 0);
 	alarm(0);
 	close(fds[0]);

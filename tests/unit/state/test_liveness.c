@@ -160,7 +160,7 @@ TEST(a_process_whose_main_thread_ended_is_alive)
 			_exit(1);
 		pthread_exit(NULL);
 	}
-	for (int i = 0; i < 500 && !dead; i++) {
+	for (int i = 0; i < 6000 && !dead; i++) {
 		CHECK_INT(process_start_time(pid, &time, &dead), 0);
 		poll(NULL, 0, 10);
 	}

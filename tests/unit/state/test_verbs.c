@@ -188,7 +188,7 @@ TEST(start_fails_when_init_dies_instead_of_reading)
 	BOX(box);
 
 	CHECK_INT(box_fill(&box, OCI_RECORD_PHASE_CREATED, INIT_VANISH), 0);
-	alarm(10);
+	alarm(60);
 	CHECK(libcrun_start(&box.ctx, "web", &err) < 0);
 	alarm(0);
 	CHECK(strstr(err.text, "read from the init process"));

@@ -24,7 +24,7 @@ static pid_t sleeper(void)
 
 TEST(an_end_is_seen_before_anybody_reaps_it)
 {
-	const struct deadline soon = deadline_in(30), later = deadline_in(10000);
+	const struct deadline soon = deadline_in(30), later = deadline_in(60000);
 	pid_t pid = sleeper();
 	_cleanup_close_ int fd = sys_pidfd_open(pid);
 
@@ -39,7 +39,7 @@ TEST(an_end_is_seen_before_anybody_reaps_it)
 
 TEST(who_cannot_look_does_not_take_it_for_dead)
 {
-	const struct deadline later = deadline_in(10000);
+	const struct deadline later = deadline_in(60000);
 	struct rlimit old, none;
 	pid_t pid = sleeper();
 	_cleanup_close_ int fd = sys_pidfd_open(pid);
