@@ -21,7 +21,7 @@ enum { MAX_TASKS = 4096, MAX_PARTS = 8 };
 
 struct task {
 	pid_t pid;
-	bool past_loader;
+	bool past_loader; /* or past what the C library of a static program does */
 };
 
 /* Of the dynamic loader, whose calls before main() depend on the machine's libraries. */
@@ -127,6 +127,29 @@ static bool in_loader(uint64_t address)
 	return false;
 }
 
+/* Without a loader: what the C library of a static program does before main(), by what it is. */
+static bool is_start(uint64_t call)
+{
+	static const int calls[] = {
+		SYS_brk,	SYS_set_tid_address, SYS_set_robust_list, SYS_prlimit64,
+		SYS_getrandom,	SYS_readlinkat,	     SYS_mprotect,
+#ifdef SYS_arch_prctl
+		SYS_arch_prctl,
+#endif
+#ifdef SYS_readlink
+		SYS_readlink,
+#endif
+#ifdef SYS_rseq
+		SYS_rseq,
+#endif
+	};
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++)
+		if (call == (uint64_t)calls[i])
+			return true;
+	return false;
+}
+
 /* A datagram to another process: to the kernel, by netlink, is none. Where we may not look it is taken for one. */
 static bool is_message(pid_t pid, uint64_t nr, int fd)
 {
@@ -153,7 +176,8 @@ static void at_call(struct task *t)
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, t->pid, sizeof(info), &info) <= 0 ||
 	    info.op != PTRACE_SYSCALL_INFO_ENTRY || !all.begun)
 		return;
-	if (!t->past_loader && !in_loader(info.instruction_pointer))
+	if (!t->past_loader &&
+	    !(all.n_loader ? in_loader(info.instruction_pointer) : is_start(info.entry.nr)))
 		t->past_loader = true;
 	if (!t->past_loader) {
 		all.loads++;
@@ -182,7 +206,7 @@ static int at_stop(struct task *t, int status)
 			return -1;
 		all.begun = true;
 		note_loader(t->pid);
-		t->past_loader = all.n_loader == 0;
+		t->past_loader = false;
 		return 0;
 	case PTRACE_EVENT_STOP:
 		return 0;

@@ -36,7 +36,7 @@ import time
 from pathlib import Path
 
 ORIGIN = Path(__file__).resolve().parent.parent
-STEPS = ["gates", "gcc", "clang", "analyzer", "sanitizers", "static", "dist", "integration",
+STEPS = ["gates", "gcc", "clang", "analyzer", "sanitizers", "shared", "dist", "integration",
          "security", "faults", "valgrind", "hardened", "vm", "engines"]
 EXTRA = ["vm-matrix", "engines-all", "coverage", "enosys"]
 # What a kernel, or the profile of the container that we run in, may lack (tests/integration/without.c).
@@ -217,17 +217,20 @@ class Runner:
         if build:
             self.make_check("sanitizers", build)
 
-    def static(self):
-        build = self.configure("static", "--enable-static", cc="gcc")
+    def shared(self):
+        """What a distribution without static libraries builds."""
+        build = self.configure("shared", "--enable-warnings-as-errors", "--disable-static",
+                               "--enable-shared-yajl", cc="gcc")
         if not build:
             return
         kind = subprocess.run(["readelf", "-lW", str(build / "crun")], capture_output=True,
                               text=True).stdout
         if "INTERP" in kind:
-            self.totals.fail("static: the binary has a program interpreter")
-        else:
             self.totals.ok()
-        self.integration("static", build, ["test_smoke.py"])
+        else:
+            self.totals.fail("shared: the binary has no program interpreter")
+        self.integration("shared", build, ["test_smoke.py", "test_own_protection.py",
+                                           "test_linux_seccomp.py", "test_error_codes.py"])
 
     def dist(self):
         build = self.root / "dist"
@@ -264,14 +267,22 @@ class Runner:
             return
         self.integration("hardened", build, HARDENED, {"ASAN_OPTIONS": "detect_leaks=0"})
 
-    def on_gcc_build(self, name, script, *options):
+    def on_gcc_build(self, name, script, *options, program="crun"):
         build = self.root / "gcc"
         if not (build / "crun").exists() and not self.configure("gcc", cc="gcc"):
             return
-        self.counted(name, [str(self.top / script), "--runtime", str(build / "crun"), *options])
+        if not (build / program).exists() and \
+                not self.require(f"{name}: {program}", ["make", "-j", JOBS, program], build,
+                                 build / f"{program}.txt"):
+            return
+        self.counted(name, [str(self.top / script), "--runtime", str(build / program), *options])
 
     def faults(self):
-        self.on_gcc_build("faults", "tests/fault/run.py")
+        """With shared libraries, in front of which one of the tests is put."""
+        self.on_gcc_build("faults", "tests/fault/run.py", program="crun-shared")
+        self.on_gcc_build("clocks", "tests/integration/run.py",
+                          str(self.top / "tests/fault/test_adversity.py"), "-k", "clock",
+                          program="crun-shared")
 
     def valgrind(self):
         build = self.root / "gcc"
@@ -280,8 +291,8 @@ class Runner:
             return
         if not (build / "crun").exists() and not self.configure("gcc", cc="gcc"):
             return
-        if self.require("valgrind: test programs", ["make", "-j", JOBS, "check", "TESTS="], build,
-                        build / "valgrind.txt"):
+        if self.require("valgrind: test programs", ["make", "-j", JOBS, "check", "crun-shared",
+                                                       "TESTS="], build, build / "valgrind.txt"):
             self.counted("valgrind", [str(self.top / "scripts/valgrind"), "--build", str(build)])
 
     def coverage(self):
