@@ -189,7 +189,7 @@ def test_regular_expressions_select_containers(here):
 def test_a_log_that_nobody_reads_does_not_hang(here):
     path = os.path.join(here, "fifo")
     os.mkfifo(path)
-    assert "open the log `%s`" % path in bad("--log", path, "features", timeout=20)
+    assert "open the log `%s`" % path in bad("--log", path, "features", timeout=60)
 
 
 def closing(*fds):
@@ -256,7 +256,7 @@ def journal_child(here):
     os.makedirs("/run/systemd/journal")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
         journal.bind("/run/systemd/journal/socket")
-        journal.settimeout(10)
+        journal.settimeout(60)
         bad("--log=journald:some-id", "nope", status=64, cwd=here)
         fields = journal.recv(65536).decode().splitlines()
     assert "PRIORITY=3" in fields and "SYSLOG_IDENTIFIER=some-id" in fields, fields

@@ -85,7 +85,7 @@ class Podman:
         self.run("import", tar, IMAGE)
         os.unlink(tar)
 
-    def run(self, *args, check=True, timeout=40, **kwargs):
+    def run(self, *args, check=True, timeout=120, **kwargs):
         """A podman command -> result.  Its monitor notes in our directory that memory ran out."""
         return self.t.rt(argv=self.argv(*args), env=self.environment(), check=check,
                          timeout=timeout, cwd=self.dir, **kwargs)

@@ -111,7 +111,7 @@ class Systemd:
             kwargs = {"user": self.t.uid, "group": self.t.gid, "extra_groups": [],
                       "env": dict(self.t.environment(), **self.env)}
         done = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                              check=False, timeout=30 * PATIENCE, **kwargs)
+                              check=False, timeout=90 * PATIENCE, **kwargs)
         self.t.log("+", " ".join(argv), "->", done.returncode, done.stdout.strip())
         if check:
             assert done.returncode == 0, done.stdout

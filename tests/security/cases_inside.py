@@ -45,7 +45,7 @@ def attack(c, how, enough, userns=False, caps=(), change=None, opts=()):
     while saw < enough:
         # Asked for by name: that is what the long PATH is for.
         result = c.rt("exec", *opts, bundle.id, "true", pass_fds=[directory],
-                      timeout=8 if how == "stop" else BOUND)
+                      timeout=BOUND)
         c.rows += 1
         told = host.read(bundle.log)
         assert "ESCAPED" not in told, told[-2000:]
