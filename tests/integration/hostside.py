@@ -57,17 +57,22 @@ def mount_table():
     return table
 
 
-def cgroup_mounts():
-    """Name -> mount point; "unified" is cgroup2, others are named by their controllers."""
-    found = {}
+def all_cgroup_mounts():
+    """[(name, mount point)] as cgroup_mounts, with those that are mounted twice or hidden."""
+    found = []
     for point, kind, options in mount_table().values():
         if kind == "cgroup2":
-            found.setdefault("unified", point)
+            found.append(("unified", point))
         elif kind == "cgroup":
             names = [o for o in options.split(",") if o not in ("rw", "ro", "xattr")
                      and not o.startswith("release_agent=")]
-            found.setdefault(",".join(names), point)
+            found.append((",".join(names), point))
     return found
+
+
+def cgroup_mounts():
+    """Name -> mount point; "unified" is cgroup2, others are named by their controllers."""
+    return dict(reversed(all_cgroup_mounts()))
 
 
 def has_controller(name):
@@ -100,7 +105,8 @@ def find_cgroups(prefix):
     """
     hits = []
     own = own_cgroups()
-    for name, point in cgroup_mounts().items():
+    # All: what a test has mounted on /sys/fs/cgroup hides those below it.
+    for name, point in all_cgroup_mounts():
         places = {point}
         mine = os.path.normpath(point + own.get(name, "/"))
         places.update((mine, os.path.dirname(mine) if mine != point else point))
