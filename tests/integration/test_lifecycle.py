@@ -109,7 +109,7 @@ def test_another_process_with_the_same_pid_is_not_the_container(t):
     script = f"""
         {' '.join(t.argv('run', '-d', '-b', bundle.path, bundle.id))} || exit 1
         pid=$(busybox sed -n 's/.*"pid": *\\([0-9]*\\).*/\\1/p' <<X\n$({' '.join(t.argv('state', bundle.id))})\nX\n)
-        kill -9 $pid; sleep 0.2
+        kill -9 $pid; while kill -0 $pid 2>/dev/null; do sleep 0.02; done
         echo $((pid - 1)) > /proc/sys/kernel/ns_last_pid; sleep 50 & other=$!
         [ $other = $pid ] || {{ echo "cannot take the pid again"; exit 77; }}
         {' '.join(t.argv('state', bundle.id))}

@@ -397,7 +397,7 @@ def test_container_starts_with_500_kib(t):
 def test_tasks_beyond_the_limit_cannot_be_made(t):
     some(t, "pids")
     bundle = limited(t, {"pids": {"limit": 5}}, [
-        "sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; echo made $i"])
+        "sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; echo made $i"])
     result = t.run_container(bundle, check=False)
     assert "made" not in result.out and "fork" in result.err, result
 

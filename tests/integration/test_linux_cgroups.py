@@ -107,7 +107,7 @@ def test_v1_limits_are_in_the_kernels_files(t):
 def test_v1_limits_take_effect(t):
     v1_only(t)
     bundle = limited(t, {"pids": {"limit": 5}},
-                     args=["sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; echo $i"])
+                     args=["sh", "-c", "for i in 1 2 3 4 5 6 7 8; do sleep 1000 & done; echo $i"])
     result = t.run_container(bundle, check=False)
     assert result.rc != 0 and "fork" in result.err, result
 

@@ -53,8 +53,10 @@ def order_hooks(t):
 
 @flavors("root", "rootless")
 def test_all_hooks_run_in_order(t):
-    # The payload waits a little: poststart follows its start, and comes from another process.
-    bundle = with_hooks(t, "echo payload >>/mark/order; sleep 0.5", **order_hooks(t))
+    # The payload waits: poststart follows its start, and comes from another process.
+    bundle = with_hooks(t, "echo payload >>/mark/order; "
+                        "until grep -q poststart2 /mark/order; do sleep 0.02; done",
+                        **order_hooks(t))
     t.run_container(bundle)
     found = noted(t, bundle, "order").split()
     before = [f"{stage}{n}" for stage in STAGES[:4] for n in (1, 2)]
@@ -101,7 +103,8 @@ def test_state_is_on_stdin(t):
 
 def test_namespaces_of_each_stage(t):
     command = "for n in mnt pid net; do readlink /proc/self/ns/$n; done"
-    bundle = with_hooks(t, "sleep 0.5; " + command + " >/mark/payload",
+    bundle = with_hooks(t, "until [ -s /mark/poststart ]; do sleep 0.02; done; " +
+                        command + " >/mark/payload",
                         **{s: [noting(t, s, command)] for s in STAGES})
     t.run_container(bundle)
     own = "".join(os.readlink(f"/proc/self/ns/{n}") + "\n" for n in ("mnt", "pid", "net"))

@@ -397,7 +397,8 @@ def test_mappings_without_a_user_namespace_are_refused(t):
 @flavors("root", "rootless")
 def test_loopback_is_up_in_a_new_network_namespace(t):
     bundle = t.bundle("ip -o addr show lo; ping -c 1 -W 2 127.0.0.1 >/dev/null; echo ping $?; "
-                      "nc -l -p 8080 -e echo served & sleep 0.2; nc 127.0.0.1 8080 </dev/null")
+                      "nc -l -p 8080 -e echo served & "
+                      "until nc 127.0.0.1 8080 </dev/null 2>/dev/null; do sleep 0.02; done")
     spaces = bundle.config["linux"]["namespaces"]
     if not [n for n in spaces if n["type"] == "network"]:
         spaces.append({"type": "network"})

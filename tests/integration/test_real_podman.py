@@ -151,7 +151,7 @@ def test_limits(_t, podman):
     assert memory == str(64 << 20), memory
     assert podman.cgroup_value(container, "pids.max") == "20"
     podman.run("rm", "--force", "--time", "0", "limited")
-    forks = "for i in $(seq 40); do sleep 5 & done; echo never"
+    forks = "for i in $(seq 40); do sleep 1000 & done; echo never"
     done = podman.container("--pids-limit", "10", ":", "sh", "-c", forks, check=False)
     assert done.rc != 0 and "fork" in done.err, done
     eat = "x=$(head -c 100000000 /dev/zero | tr '\\0' x); echo never"
