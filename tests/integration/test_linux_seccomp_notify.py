@@ -487,7 +487,8 @@ def test_scheduler_is_the_payloads(t):
         for scheduler, want in (
                 ({"policy": "SCHED_BATCH", "nice": -7, "flags": ["SCHED_FLAG_RESET_ON_FORK"]},
                  (3, -7)),
-                (dict({"policy": "SCHED_DEADLINE"}, **times), (6, 0))):
+                (dict({"policy": "SCHED_DEADLINE"}, **times),
+                 (6, os.getpriority(os.PRIO_PROCESS, 0)))):
             bundle = notified(t, ["probe", "file:/proc/self/stat"], listener, "getppid")
             bundle.config["process"]["scheduler"] = scheduler
             bundle.save()
