@@ -251,6 +251,35 @@ def test_full_tmpfs_says_so(t):
     assert "No space left" in result.err and int(result.out) <= 65536, result
 
 
+def test_options_longer_than_fsconfig_takes(t):
+    """The lower directories of an overlay: a value of fsconfig(2) has no more than 255 bytes."""
+    layers = [t.mkdir(f"{i}-" + "long" * 20) for i in range(8)]
+    for i, layer in enumerate(layers):
+        for j in range(i, 8):
+            t.file(os.path.join(layer, f"file{j}"), f"{i}\n")
+    upper, work = t.mkdir("upper"), t.mkdir("work")
+    try:
+        t.mount("overlay", t.mkdir("tried"), "overlay", 0,
+                f"lowerdir={layers[0]},upperdir={upper},workdir={work}")
+    except OSError as error:
+        t.skip(f"no overlay can be mounted here: {error}")
+    hostside.umount(t.path("tried"))
+    overlay = entry("/data", "overlay", "overlay", f"lowerdir={':'.join(layers)}",
+                    f"upperdir={upper}", f"workdir={work}", "nosuid", "nodev", "noexec", "rslave")
+    bundle = with_mounts(t, overlay, args="cat /data/file*; echo new >/data/file8; "
+                                          "grep ' /data ' /proc/self/mountinfo", own_rootfs=True)
+    *found, mount = t.run_container(bundle).out.splitlines()
+    # The first of them lies on top.
+    assert found == ["0"] * 8, found
+    assert {"rw", "nosuid", "nodev", "noexec"} <= set(mount.split()[5].split(",")), mount
+    with open(os.path.join(upper, "file8"), encoding="ascii") as source:
+        assert source.read() == "new\n"
+    overlay["options"].append("no_such_option=1")
+    t.fails("run", "-b", bundle.save().path, bundle.id, has=["/mounts/7", "overlay"],
+            code="MOUNT_OPTION")
+    t.assert_no_trace(bundle)
+
+
 def test_tmpcopyup_brings_everything_along(t):
     bundle = with_mounts(t, entry("/data", "tmpfs", "tmpfs", "tmpcopyup", "mode=711"),
                          args="cd /data; cat a/b/file; readlink link; stat -c '%a %u %g' a/b/file;"
