@@ -64,8 +64,8 @@ static int stdin_of(const struct oci_json *json, struct crun_error *err)
 	r = io_write_all(fd, json->data, json->len);
 	if (r == 0)
 		r = sys_add_seals(fd, F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK | F_SEAL_SEAL);
-	/* An ordinary file, for want of memfd_create. Nobody but this hook gets it. */
-	if (r == -EINVAL)
+	/* An ordinary file, for want of memfd_create: a tmpfs answers EPERM, others EINVAL. Nobody but this hook gets it. */
+	if (r == -EINVAL || r == -EPERM)
 		r = 0;
 	if (r == 0 && lseek(fd, 0, SEEK_SET) < 0)
 		r = -errno;

@@ -6,6 +6,7 @@
 #include "host/lifecycle_hooks.h"
 
 #include "../test.h"
+#include "../without.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -347,6 +348,17 @@ TEST(output_goes_to_the_files_of_the_annotations)
 	/* Not inside the container, where the path would be the image's. */
 	CHECK_INT(run_script("createContainer", "echo three", NULL, 0, 0, &st), 0);
 	CHECK_STR(content("out.log"), "one\none\n");
+}
+
+/* The last, for it takes the call away for good. A tmpfs refuses seals in another way than other file systems. */
+TEST(without_memfd_create_stdin_is_an_ordinary_file)
+{
+	struct hook_state st = state();
+	const char *env[] = {"PATH=/usr/bin:/bin"};
+
+	without_call(SYS_memfd_create);
+	CHECK_INT(run_script("createRuntime", "cat > state", env, 1, 0, &st), 0);
+	CHECK(strstr(content("state"), "{\"ociVersion\":\"1.3.0\",\"id\":\"box\",") != NULL);
 }
 
 int main(void)
