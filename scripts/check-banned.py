@@ -101,7 +101,7 @@ CHILDREN = tuple(LIB + room + "/" for room in ("init", "spawn", "hooks"))
 # dlopen runs constructors of whatever file it finds; only these files look for a library, all of
 # them before anything of the container is reachable (CVE-2019-14271).
 LOADERS = re.compile(r"(?:^|/)(?:[^/]*dl[^/]*|seccomp_compile[^/]*)\.c$"
-                     r"|^src/libcrun/(?:criu/|cgroup/bus\.c$|host/selinux)")
+                     r"|^src/libcrun/(?:criu/|host/selinux)")
 
 CALL = re.compile(r"(?<![\w.])(?<!->)([A-Za-z_]\w*)[ \t\n]*\(")
 DEFINES = re.compile(r"#[ \t]*(?:define|undef)[ \t]+$")
@@ -119,7 +119,7 @@ def rules_for(path):
     if path.startswith(ALL[:1]) and not LOADERS.search(path):
         for name in ("dlopen", "dlmopen"):
             table[name] = "runs code from whatever file it finds (CVE-2019-14271); only *dl*.c, " \
-                "seccomp_compile.c, criu/, cgroup/bus.c and host/selinux* load libraries"
+                "seccomp_compile.c, criu/ and host/selinux* load libraries"
     return table
 
 

@@ -15,7 +15,7 @@ import subprocess
 import common
 
 # Loaded through dlopen, so that ldd does not see them.
-DLOPENED = ("libseccomp.so.2", "libsystemd.so.0", "libselinux.so.1", "libcap.so.2", "libyajl.so.2")
+DLOPENED = ("libseccomp.so.2", "libselinux.so.1", "libcap.so.2", "libyajl.so.2")
 MODULES = ("virtio_pci", "virtio_blk", "ext4", "crc32c_generic")
 
 

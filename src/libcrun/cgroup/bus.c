@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Loading libsystemd and connecting to a systemd manager: see bus.h.
+// Connecting to a systemd manager: see bus.h.
 #include "cgroup/bus.h"
 
 #include "base/log.h"
@@ -9,7 +9,6 @@
 #include "sys/file.h"
 #include "sys/io.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,69 +16,15 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#define LIBRARY "libsystemd.so.0"
 #define INSTEAD "; use --cgroup-manager=cgroupfs to do without systemd"
 
 /* The inode of the initial user namespace is fixed (PROC_USER_INIT_INO of the kernel). */
 #define INITIAL_USER_NS_INODE 0xEFFFFFFDU
 
 #ifdef HAVE_SYSTEMD
-
-static int load_library(struct sd_library *sd, struct crun_error *err)
-{
-	const struct {
-		const char *name;
-		void *pointer; /* a function pointer to be set */
-	} symbols[] = {
-		{"sd_bus_new", &sd->bus_new},
-		{"sd_bus_set_fd", &sd->set_fd},
-		{"sd_bus_set_bus_client", &sd->set_bus_client},
-		{"sd_bus_start", &sd->start},
-		{"sd_bus_is_ready", &sd->is_ready},
-		{"sd_bus_process", &sd->process},
-		{"sd_bus_get_events", &sd->get_events},
-		{"sd_bus_close_unref", &sd->close_unref},
-		{"sd_bus_match_signal_async", &sd->match_signal_async},
-		{"sd_bus_message_new_method_call", &sd->new_method_call},
-		{"sd_bus_call_async", &sd->call_async},
-		{"sd_bus_message_get_error", &sd->get_error},
-		{"sd_bus_message_ref", &sd->message_ref},
-		{"sd_bus_message_unref", &sd->message_unref},
-		{"sd_bus_message_append_basic", &sd->append_basic},
-		{"sd_bus_message_append_array", &sd->append_array},
-		{"sd_bus_message_open_container", &sd->open_container},
-		{"sd_bus_message_close_container", &sd->close_container},
-		{"sd_bus_message_read_basic", &sd->read_basic},
-		{"sd_bus_message_enter_container", &sd->enter_container},
-		{"sd_bus_message_exit_container", &sd->exit_container},
-	};
-	void *handle = dlopen(LIBRARY, RTLD_NOW | RTLD_LOCAL), *symbol;
-
-	if (!handle)
-		return err_set(err, CODE_SYSTEMD_LIBRARY, EOPNOTSUPP,
-			       "the systemd cgroup driver needs libsystemd: %s" INSTEAD, dlerror());
-	for (size_t i = 0; i < ARRAY_LEN(symbols); i++) {
-		symbol = dlsym(handle, symbols[i].name);
-		if (!symbol)
-			return err_set(
-				err, CODE_SYSTEMD_LIBRARY, EOPNOTSUPP,
-				"the systemd cgroup driver needs libsystemd 240 or newer: %s" INSTEAD,
-				dlerror());
-		/* POSIX wants dlsym's result read as what it is, C has no cast for it. */
-		memcpy(symbols[i].pointer, &symbol, sizeof(symbol));
-	}
-	return 0;
-}
-
+#define HAS_DRIVER true
 #else
-
-static int load_library(struct sd_library *sd, struct crun_error *err)
-{
-	(void)sd;
-	return err_set(err, CODE_SYSTEMD_LIBRARY, EOPNOTSUPP,
-		       "this build has no systemd cgroup driver" INSTEAD);
-}
-
+#define HAS_DRIVER false
 #endif
 
 /* ---- where to connect ---- */
@@ -201,7 +146,8 @@ static int connect_any(struct cg_bus *bus, struct crun_error *err)
 
 		if (fd >= 0) {
 			log_debug("systemd: connected to `%s`", places[i].path);
-			bus->fd = fd;
+			/* systemd may be in our user namespace or outside of it, where our ids are others: it asks the kernel. */
+			bus_link_init(&bus->link, fd, in_user_namespace() ? BUS_NOBODY : geteuid());
 			bus->user = places[i].user;
 			bus->broker = places[i].broker;
 			return 0;
@@ -216,23 +162,46 @@ static int connect_any(struct cg_bus *bus, struct crun_error *err)
 	return no_manager(places[0].user, tried, err);
 }
 
-/* One turn of the library's wheel: works off what is there, or waits for more. */
+/* Waits until the socket is ready for what the link wants of it. */
+static int wait_link(struct cg_bus *bus)
+{
+	struct pollfd p = {.fd = bus->link.fd, .events = bus_link_events(&bus->link)};
+
+	return deadline_poll(&bus->deadline, &p, 1);
+}
+
+/* Takes the next message that is there, or waits for more. */
 static int turn(struct cg_bus *bus)
 {
-	struct pollfd p = {.fd = bus->fd};
-	int r = bus->sd.process(bus->bus, NULL);
+	struct bus_message m;
+	int r;
 
-	if (r != 0)
-		return deadline_left(&bus->deadline) == 0 && r > 0 ? -ETIMEDOUT : r;
-	r = bus->sd.get_events(bus->bus);
-	if (r < 0)
-		return r;
-	p.events = (short)r;
-	return deadline_poll(&bus->deadline, &p, 1);
+	/* What it points to is gone with the next message. */
+	bus->reply = (struct bus_message){0};
+	r = bus_link_next(&bus->link, &m);
+	if (r > 0)
+		r = bus_dispatch(bus, &m);
+	else if (r == 0)
+		return wait_link(bus);
+	/* A peer that always has something to say holds nobody up. */
+	return r >= 0 && deadline_left(&bus->deadline) == 0 ? -ETIMEDOUT : r;
+}
+
+/* R ended the connection while WHAT was done. */
+static int lost(struct cg_bus *bus, int r, const char *what, struct crun_error *err)
+{
+	if (bus->refusal.kind != KIND_NONE) {
+		*err = bus->refusal;
+		return -err->errnum;
+	}
+	if (r == -ETIMEDOUT || r == -ECANCELED || !bus->link.reason)
+		return deadline_err(&bus->deadline, r, err, "%s", what);
+	return err_set(err, CODE_SYSTEMD_BUS, -r, "%s: %s", what, bus->link.reason);
 }
 
 int bus_run(struct cg_bus *bus, const bool *done, const char *what, struct crun_error *err)
 {
+	_cleanup_free_ char *doing = NULL;
 	int r = bus->broken ? -ENOTCONN : 0;
 
 	while (r >= 0 && !*done)
@@ -240,27 +209,23 @@ int bus_run(struct cg_bus *bus, const bool *done, const char *what, struct crun_
 	if (*done && !bus->broken)
 		return 0;
 	bus->broken = true;
-	return deadline_err(&bus->deadline, r, err, "systemd: %s", what);
+	doing = str_printf("systemd: %s", what);
+	return lost(bus, r, doing ? doing : what, err);
 }
 
 /* Authentication, and the greeting where there is a broker. */
 static int shake_hands(struct cg_bus *bus, struct crun_error *err)
 {
-	int fd = bus->fd, r = bus->sd.bus_new(&bus->bus);
+	int r;
 
-	if (r >= 0)
-		r = bus->sd.set_fd(bus->bus, fd, fd);
-	if (r < 0)
-		close_fd(&fd);
+	while ((r = bus_link_greet(&bus->link)) == 0) {
+		r = wait_link(bus);
+		if (r < 0)
+			break;
+	}
 	if (r >= 0 && bus->broker)
-		r = bus->sd.set_bus_client(bus->bus, 1);
-	if (r >= 0)
-		r = bus->sd.start(bus->bus);
-	while (r >= 0 && (r = bus->sd.is_ready(bus->bus)) == 0)
-		r = turn(bus);
-	if (r >= 0)
-		return 0;
-	return deadline_err(&bus->deadline, r, err, "connecting to systemd");
+		r = bus_say_hello(bus);
+	return r >= 0 ? 0 : lost(bus, r, "connecting to systemd", err);
 }
 
 int cg_bus_open(const struct deadline *deadline, struct cg_bus **ret, struct crun_error *err)
@@ -270,10 +235,12 @@ int cg_bus_open(const struct deadline *deadline, struct cg_bus **ret, struct cru
 
 	if (!bus)
 		return err_sys(err, -ENOMEM, "connection to systemd");
+	bus->link.fd = FD_NONE;
+	if (!HAS_DRIVER)
+		return err_set(err, CODE_SYSTEMD_LIBRARY, EOPNOTSUPP,
+			       "this build has no systemd cgroup driver" INSTEAD);
 	bus->deadline = deadline_or(deadline, CG_BUS_MS);
-	r = load_library(&bus->sd, err);
-	if (r >= 0)
-		r = connect_any(bus, err);
+	r = connect_any(bus, err);
 	if (r >= 0)
 		r = shake_hands(bus, err);
 	if (r < 0)
@@ -286,14 +253,12 @@ void cg_bus_close(struct cg_bus *bus)
 {
 	if (!bus)
 		return;
-	if (bus->reply)
-		bus->sd.message_unref(bus->reply);
 	for (size_t i = 0; i < BUS_JOBS; i++) {
 		free(bus->jobs[i].path);
 		free(bus->jobs[i].result);
+		free(bus->jobs[i].sender);
 	}
-	if (bus->bus)
-		bus->sd.close_unref(bus->bus);
+	bus_link_done(&bus->link);
 	free(bus);
 }
 

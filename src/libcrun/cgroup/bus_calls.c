@@ -6,32 +6,20 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "cgroup/bus_internal.h"
+#include "cgroup/bus_message.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define SYSTEMD	   "org.freedesktop.systemd1"
-#define OBJECT	   "/org/freedesktop/systemd1"
-#define MANAGER	   SYSTEMD ".Manager"
-#define UNIT	   SYSTEMD ".Unit"
-#define PROPERTIES "org.freedesktop.DBus.Properties"
-
-struct call {
-	struct cg_bus *bus;
-	bool done;
-};
-
-static int on_reply(struct sd_bus_message *m, void *data, struct bus_error *error)
-{
-	struct call *call = data;
-
-	(void)error;
-	call->bus->reply = call->bus->sd.message_ref(m);
-	call->done = true;
-	return 0;
-}
+#define SYSTEMD	      "org.freedesktop.systemd1"
+#define OBJECT	      "/org/freedesktop/systemd1"
+#define MANAGER	      SYSTEMD ".Manager"
+#define UNIT	      SYSTEMD ".Unit"
+#define PROPERTIES    "org.freedesktop.DBus.Properties"
+#define BROKER	      "org.freedesktop.DBus"
+#define BROKER_OBJECT "/org/freedesktop/DBus"
 
 static int no_message(struct cg_bus *bus, int r, const char *what, struct crun_error *err)
 {
@@ -39,31 +27,38 @@ static int no_message(struct cg_bus *bus, int r, const char *what, struct crun_e
 	return err_sys_code(err, CODE_SYSTEMD_REFUSED, r, "systemd: %s: D-Bus message", what);
 }
 
-/* Sends M, which is released. Returns 0 with the answer in bus->reply, which may be an error. */
-static int send_and_wait(struct cg_bus *bus, struct sd_bus_message *m, const char *what,
+/* Ends and sends W. Returns 0 with the answer in bus->reply, which may be an error. */
+static int send_and_wait(struct cg_bus *bus, struct bus_writer *w, const char *what,
 			 struct crun_error *err)
 {
-	struct call call = {.bus = bus};
-	int r;
+	int r = bus->broken ? -ENOTCONN : bus_write_end(w);
 
-	if (bus->reply)
-		bus->reply = bus->sd.message_unref(bus->reply);
-	/* The call's own timeout is none: bus_run has one. A connection on which it ran out is not used any more. */
-	r = bus->sd.call_async(bus->bus, NULL, m, on_reply, &call, UINT64_MAX);
-	bus->sd.message_unref(m);
+	bus->reply = (struct bus_message){0};
+	bus->answered = false;
+	if (r >= 0)
+		r = bus_link_send(&bus->link, w, &bus->call);
 	if (r < 0)
 		return no_message(bus, r, what, err);
-	return bus_run(bus, &call.done, what, err);
+	return bus_run(bus, &bus->answered, what, err);
 }
 
+/* The answer's error, NULL when it is none. Valid as long as the answer is. */
 static const struct bus_error *error_of(struct cg_bus *bus)
 {
-	return bus->sd.get_error(bus->reply);
+	struct bus_reader body = bus_body(&bus->reply);
+
+	if (bus->reply.kind != BUS_ERROR)
+		return NULL;
+	bus->error = (struct bus_error){.name = bus->reply.error};
+	/* By convention the first argument, if it is a string, says more: D-Bus Specification, "Error Messages". */
+	if (bus_next_type(&body) == 's' && bus_read_text(&body, 's', &bus->error.message) <= 0)
+		bus->error.message = NULL;
+	return &bus->error;
 }
 
 static bool is_error(const struct bus_error *e, const char *name)
 {
-	return e && e->name && str_eq(e->name, name);
+	return e && str_eq(e->name, name);
 }
 
 /* WHAT failed as E says. */
@@ -87,39 +82,47 @@ static int refused(const struct bus_error *e, const char *what, struct crun_erro
 	return err_code(err, CODE_SYSTEMD_REFUSED);
 }
 
-static int new_call(struct cg_bus *bus, const char *object, const char *interface,
-		    const char *member, struct sd_bus_message **ret, struct crun_error *err)
+/* The answer as a failure of ours: 0 when it is no error. */
+static int refusal(struct cg_bus *bus, const char *what, struct crun_error *err)
 {
-	int r = bus->broken ? -ENOTCONN
-			    : bus->sd.new_method_call(bus->bus, ret, SYSTEMD, object, interface,
-						      member);
+	const struct bus_error *e = error_of(bus);
 
-	return r < 0 ? no_message(bus, r, member, err) : 0;
+	return e ? refused(e, what, err) : 0;
 }
 
-/* Appends strings up to NULL and sends. */
+static void begin_call(struct bus_writer *w, const char *object, const char *interface,
+		       const char *member, const char *signature)
+{
+	const struct bus_message head = {
+		.kind = BUS_CALL,
+		.path = object,
+		.interface = interface,
+		.member = member,
+		.destination = SYSTEMD,
+		.signature = signature,
+	};
+
+	bus_write_begin(w, &head);
+}
+
+/* Calls with the strings up to NULL, at most two. */
 static int call_strings(struct cg_bus *bus, const char *object, const char *interface,
 			const char *member, const char *const *strings, struct crun_error *err)
 {
-	struct sd_bus_message *m = NULL;
-	int r = new_call(bus, object, interface, member, &m, err);
+	_cleanup_bus_writer_ struct bus_writer w = {0};
 
-	if (r < 0)
-		return r;
-	for (; r >= 0 && *strings; strings++)
-		r = bus->sd.append_basic(m, 's', *strings);
-	if (r >= 0)
-		return send_and_wait(bus, m, member, err);
-	bus->sd.message_unref(m);
-	return no_message(bus, r, member, err);
+	begin_call(&w, object, interface, member, strings[1] ? "ss" : "s");
+	for (; *strings; strings++)
+		bus_write_string(&w, *strings);
+	return send_and_wait(bus, &w, member, err);
 }
 
-/* Reads a string of the answer and copies it. */
-static int read_string(struct cg_bus *bus, char type, const char *what, char **ret,
-		       struct crun_error *err)
+/* Reads a string and copies it. */
+static int read_string(struct cg_bus *bus, struct bus_reader *from, char type, const char *what,
+		       char **ret, struct crun_error *err)
 {
 	const char *text;
-	int r = bus->sd.read_basic(bus->reply, type, &text);
+	int r = bus_read_text(from, type, &text);
 
 	if (r <= 0)
 		return no_message(bus, r < 0 ? r : -EBADMSG, what, err);
@@ -127,20 +130,31 @@ static int read_string(struct cg_bus *bus, char type, const char *what, char **r
 	return *ret ? 0 : err_sys(err, -ENOMEM, "systemd: %s", what);
 }
 
+/* The object path that is the answer. */
+static int read_object(struct cg_bus *bus, const char *what, char **ret, struct crun_error *err)
+{
+	struct bus_reader body = bus_body(&bus->reply);
+
+	return read_string(bus, &body, 'o', what, ret, err);
+}
+
 static int get_property(struct cg_bus *bus, const char *object, const char *interface,
 			const char *property, char **ret, struct crun_error *err)
 {
+	struct bus_reader body, value;
 	int r = call_strings(bus, object, PROPERTIES, "Get",
 			     (const char *const[]){interface, property, NULL}, err);
 
 	if (r < 0)
 		return r;
-	if (error_of(bus))
-		return refused(error_of(bus), property, err);
-	r = bus->sd.enter_container(bus->reply, 'v', "s");
+	r = refusal(bus, property, err);
+	if (r < 0)
+		return r;
+	body = bus_body(&bus->reply);
+	r = bus_read_enter(&body, "v", &value);
 	if (r <= 0)
 		return no_message(bus, r < 0 ? r : -EBADMSG, property, err);
-	return read_string(bus, 's', property, ret, err);
+	return read_string(bus, &value, 's', property, ret, err);
 }
 
 int cg_bus_root(struct cg_bus *bus, char **ret, struct crun_error *err)
@@ -167,9 +181,10 @@ int cg_bus_get_unit(struct cg_bus *bus, const char *name, struct cg_unit *ret,
 		return r;
 	if (is_error(error_of(bus), SYSTEMD ".NoSuchUnit"))
 		return 0;
-	if (error_of(bus))
-		return refused(error_of(bus), "GetUnit", err);
-	r = read_string(bus, 'o', "GetUnit", &object, err);
+	r = refusal(bus, "GetUnit", err);
+	if (r < 0)
+		return r;
+	r = read_object(bus, "GetUnit", &object, err);
 	if (r >= 0)
 		r = get_property(bus, object, UNIT, "Description", &unit.description, err);
 	if (r >= 0)
@@ -185,51 +200,113 @@ int cg_bus_get_unit(struct cg_bus *bus, const char *name, struct cg_unit *ret,
 /* ---- jobs ---- */
 
 /* JobRemoved(u id, o job, s unit, s result). */
-static int on_job_removed(struct sd_bus_message *m, void *data, struct bus_error *error)
+static void on_job_removed(struct cg_bus *bus, const struct bus_message *m)
 {
-	struct cg_bus *bus = data;
+	struct bus_reader body = bus_body(m);
 	const char *path, *unit, *result;
 	struct bus_job *job;
-	uint32_t id;
+	uint64_t id;
 
-	(void)error;
-	if (bus->sd.read_basic(m, 'u', &id) <= 0 || bus->sd.read_basic(m, 'o', &path) <= 0 ||
-	    bus->sd.read_basic(m, 's', &unit) <= 0 || bus->sd.read_basic(m, 's', &result) <= 0)
-		return 0;
-	if (!bus->unit || !str_eq(unit, bus->unit))
-		return 0;
+	if (bus_read_number(&body, 'u', &id) <= 0 || bus_read_text(&body, 'o', &path) <= 0 ||
+	    bus_read_text(&body, 's', &unit) <= 0 || bus_read_text(&body, 's', &result) <= 0)
+		return;
+	if (!bus->unit || !str_eq(unit, bus->unit) || (bus->broker && !m->sender))
+		return;
 	/* Of many, the latest matter. */
 	job = &bus->jobs[bus->jobs_len++ % BUS_JOBS];
 	free(job->path);
 	free(job->result);
-	*job = (struct bus_job){strdup(path), strdup(result)};
+	free(job->sender);
+	job->path = str_dup(path);
+	job->result = str_dup(result);
+	job->sender = bus->broker ? str_dup(m->sender) : NULL;
 	bus->job_removed = true;
+}
+
+int bus_dispatch(struct cg_bus *bus, const struct bus_message *m)
+{
+	switch (m->kind) {
+	case BUS_CALL:
+		return bus_link_refuse(&bus->link, m);
+	case BUS_SIGNAL:
+		if (str_eq(m->member, "JobRemoved") && str_eq(m->interface, MANAGER) &&
+		    str_eq(m->path, OBJECT))
+			on_job_removed(bus, m);
+		return 0;
+	case BUS_RETURN:
+	case BUS_ERROR:
+		break;
+	default:
+		return 0;
+	}
+	/* What nobody asked for is nobody's. */
+	if (m->reply_serial == bus->call) {
+		bus->reply = *m;
+		bus->call = 0;
+		bus->answered = true;
+	} else if (m->kind == BUS_ERROR &&
+		   (m->reply_serial == bus->hello || m->reply_serial == bus->match)) {
+		bus->reply = *m;
+		return refusal(bus, "D-Bus", &bus->refusal);
+	}
 	return 0;
+}
+
+/* Calls the broker itself, without waiting for the answer. 0 or a negative errno. */
+static int call_broker(struct cg_bus *bus, const char *member, const char *text,
+		       uint32_t *ret_serial)
+{
+	const struct bus_message head = {
+		.kind = BUS_CALL,
+		.path = BROKER_OBJECT,
+		.interface = BROKER,
+		.member = member,
+		.destination = BROKER,
+		.signature = text ? "s" : "",
+	};
+	_cleanup_bus_writer_ struct bus_writer w = {0};
+	int r;
+
+	bus_write_begin(&w, &head);
+	if (text)
+		bus_write_string(&w, text);
+	r = bus_write_end(&w);
+	return r < 0 ? r : bus_link_send(&bus->link, &w, ret_serial);
+}
+
+int bus_say_hello(struct cg_bus *bus)
+{
+	return call_broker(bus, "Hello", NULL, &bus->hello);
 }
 
 /* Before the call that makes the job. The manager's messages come in order, so the match is there in time without waiting for it. */
 static int watch_jobs(struct cg_bus *bus, const char *unit, struct crun_error *err)
 {
-	int r;
+	int r = 0;
 
-	if (!bus->watching) {
-		/* Without a broker messages have no sender. */
-		r = bus->sd.match_signal_async(bus->bus, NULL, bus->broker ? SYSTEMD : NULL, OBJECT,
-					       MANAGER, "JobRemoved", on_job_removed, NULL, bus);
-		if (r < 0)
-			return no_message(bus, r, "JobRemoved", err);
-		bus->watching = true;
-	}
+	/* Without a broker everything is sent to us. */
+	if (!bus->watching && bus->broker && !bus->broken)
+		r = call_broker(bus, "AddMatch",
+				"type='signal',sender='" SYSTEMD "',path='" OBJECT
+				"',interface='" MANAGER "',member='JobRemoved'",
+				&bus->match);
+	if (r < 0)
+		return no_message(bus, r, "JobRemoved", err);
+	bus->watching = true;
 	bus->unit = unit;
 	return 0;
 }
 
-static const char *job_result(const struct cg_bus *bus, const char *path)
+/* SENDER made the job, NULL without a broker: others may send us signals, too. */
+static const char *job_result(const struct cg_bus *bus, const char *path, const char *sender)
 {
 	for (size_t i = 0; i < BUS_JOBS; i++) {
-		if (bus->jobs[i].path && bus->jobs[i].result && path &&
-		    str_eq(bus->jobs[i].path, path))
-			return bus->jobs[i].result;
+		const struct bus_job *job = &bus->jobs[i];
+
+		if (!path || !job->path || !job->result || !str_eq(job->path, path))
+			continue;
+		if (!sender || (job->sender && str_eq(job->sender, sender)))
+			return job->result;
 	}
 	return NULL;
 }
@@ -238,12 +315,18 @@ static const char *job_result(const struct cg_bus *bus, const char *path)
 static int wait_for_job(struct cg_bus *bus, const char *what, const char *unit,
 			struct crun_error *err)
 {
-	_cleanup_free_ char *path = NULL, *doing = str_printf("%s of `%s`", what, unit);
+	_cleanup_free_ char *path = NULL, *sender = NULL,
+			    *doing = str_printf("%s of `%s`", what, unit);
 	const char *result = NULL;
-	int r = doing ? read_string(bus, 'o', what, &path, err)
+	int r = doing ? read_object(bus, what, &path, err)
 		      : err_sys(err, -ENOMEM, "systemd: %s of `%s`", what, unit);
 
-	while (r >= 0 && !(result = job_result(bus, path))) {
+	if (r >= 0 && bus->broker) {
+		sender = strdup(bus->reply.sender ? bus->reply.sender : "");
+		if (!sender)
+			r = err_sys(err, -ENOMEM, "systemd: %s of `%s`", what, unit);
+	}
+	while (r >= 0 && !(result = job_result(bus, path, sender))) {
 		bus->job_removed = false;
 		r = bus_run(bus, &bus->job_removed, doing, err);
 	}
@@ -315,56 +398,48 @@ static int blame(const struct cg_props *props, struct crun_error *err)
 }
 
 /* StartTransientUnit(s name, s mode, a(sv) properties, a(sa(sv)) others); mode "fail": a job under way is not ours to replace. */
-static int append_start(struct cg_bus *bus, struct sd_bus_message *m, const char *name,
-			const struct cg_props *props)
+static void append_start(struct bus_writer *w, const char *name, const struct cg_props *props)
 {
-	const struct sd_library *sd = &bus->sd;
-	int r = sd->append_basic(m, 's', name);
+	size_t others;
 
-	if (r >= 0)
-		r = sd->append_basic(m, 's', "fail");
-	if (r >= 0)
-		r = bus_append_props(sd, m, props);
-	if (r >= 0)
-		r = sd->open_container(m, 'a', "(sa(sv))");
-	return r < 0 ? r : sd->close_container(m);
+	begin_call(w, OBJECT, MANAGER, "StartTransientUnit", "ssa(sv)a(sa(sv))");
+	bus_write_string(w, name);
+	bus_write_string(w, "fail");
+	bus_append_props(w, props);
+	others = bus_write_array(w, '(');
+	bus_write_array_end(w, '(', others);
 }
 
 /* SetUnitProperties(s name, b runtime, a(sv) properties); runtime: gone with the unit, as the scope itself. */
-static int append_set(struct cg_bus *bus, struct sd_bus_message *m, const char *name,
-		      const struct cg_props *props)
+static void append_set(struct bus_writer *w, const char *name, const struct cg_props *props)
 {
-	const int runtime = 1;
-	int r = bus->sd.append_basic(m, 's', name);
-
-	if (r >= 0)
-		r = bus->sd.append_basic(m, 'b', &runtime);
-	return r < 0 ? r : bus_append_props(&bus->sd, m, props);
+	begin_call(w, OBJECT, MANAGER, "SetUnitProperties", "sba(sv)");
+	bus_write_string(w, name);
+	bus_write_number(w, 'b', 1);
+	bus_append_props(w, props);
 }
 
 /* Calls until systemd has no more to say against optional properties. Returns 0 with an answer that is no error, or -errno. */
 static int call_with_props(struct cg_bus *bus, const char *member,
-			   int (*append)(struct cg_bus *, struct sd_bus_message *, const char *,
-					 const struct cg_props *),
+			   void (*append)(struct bus_writer *, const char *,
+					  const struct cg_props *),
 			   const char *name, struct cg_props *props, struct crun_error *err)
 {
 	for (;;) {
-		struct sd_bus_message *m;
-		int r = new_call(bus, OBJECT, MANAGER, member, &m, err);
+		_cleanup_bus_writer_ struct bus_writer w = {0};
+		const struct bus_error *e;
+		int r;
 
+		append(&w, name, props);
+		r = send_and_wait(bus, &w, member, err);
 		if (r < 0)
 			return r;
-		r = append(bus, m, name, props);
-		if (r < 0) {
-			bus->sd.message_unref(m);
-			return no_message(bus, r, member, err);
-		}
-		r = send_and_wait(bus, m, member, err);
-		if (r < 0 || !error_of(bus))
-			return r;
-		if (leave_out(props, error_of(bus)))
+		e = error_of(bus);
+		if (!e)
+			return 0;
+		if (leave_out(props, e))
 			continue;
-		refused(error_of(bus), member, err);
+		refused(e, member, err);
 		return blame(props, err);
 	}
 }
@@ -393,8 +468,9 @@ int cg_bus_stop_unit(struct cg_bus *bus, const char *name, struct crun_error *er
 		return r;
 	if (is_error(error_of(bus), SYSTEMD ".NoSuchUnit"))
 		return 0;
-	if (error_of(bus))
-		return refused(error_of(bus), "StopUnit", err);
+	r = refusal(bus, "StopUnit", err);
+	if (r < 0)
+		return r;
 	return wait_for_job(bus, "stop", name, err);
 }
 
@@ -405,9 +481,9 @@ int cg_bus_reset_failed(struct cg_bus *bus, const char *name, struct crun_error 
 
 	if (r < 0)
 		return r;
-	if (!error_of(bus) || is_error(error_of(bus), SYSTEMD ".NoSuchUnit"))
+	if (is_error(error_of(bus), SYSTEMD ".NoSuchUnit"))
 		return 0;
-	return refused(error_of(bus), "ResetFailedUnit", err);
+	return refusal(bus, "ResetFailedUnit", err);
 }
 
 int cg_bus_set_properties(struct cg_bus *bus, const char *name, struct cg_props *props,
@@ -421,6 +497,8 @@ static int get_value(struct cg_bus *bus, const char *object, const struct cg_pro
 		     struct cg_props *ret, struct crun_error *err)
 {
 	static const char *const kinds[] = {SYSTEMD ".Scope", SYSTEMD ".Unit"};
+	const struct bus_error *e = NULL;
+	struct bus_reader body;
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
@@ -428,13 +506,15 @@ static int get_value(struct cg_bus *bus, const char *object, const struct cg_pro
 				 (const char *const[]){kinds[i], p->name, NULL}, err);
 		if (r < 0)
 			return r;
-		if (!error_of(bus))
+		e = error_of(bus);
+		if (!e)
 			break;
-		log_debug("systemd: %s of `%s`: %s", p->name, object, error_of(bus)->name);
+		log_debug("systemd: %s of `%s`: %s", p->name, object, e->name);
 	}
-	if (error_of(bus))
+	if (e)
 		return 0;
-	r = bus_read_prop(&bus->sd, bus->reply, p, ret);
+	body = bus_body(&bus->reply);
+	r = bus_read_prop(&body, p, ret);
 	return r < 0 ? no_message(bus, r, p->name, err) : 0;
 }
 
@@ -447,9 +527,10 @@ int cg_bus_get_properties(struct cg_bus *bus, const char *name, const struct cg_
 
 	if (r < 0)
 		return r;
-	if (error_of(bus))
-		return refused(error_of(bus), "GetUnit", err);
-	r = read_string(bus, 'o', "GetUnit", &object, err);
+	r = refusal(bus, "GetUnit", err);
+	if (r < 0)
+		return r;
+	r = read_object(bus, "GetUnit", &object, err);
 	for (size_t i = 0; r >= 0 && i < props->len; i++) {
 		if (!cg_prop_find(ret, props->items[i].name))
 			r = get_value(bus, object, &props->items[i], ret, err);
