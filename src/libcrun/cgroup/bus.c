@@ -183,8 +183,8 @@ static int turn(struct cg_bus *bus)
 		r = bus_dispatch(bus, &m);
 	else if (r == 0)
 		return wait_link(bus);
-	/* A peer that always has something to say holds nobody up. */
-	return r >= 0 && deadline_left(&bus->deadline) == 0 ? -ETIMEDOUT : r;
+	/* A peer that always has something to say holds nobody up, nor who wants to stop. */
+	return r >= 0 ? deadline_check(&bus->deadline) : r;
 }
 
 /* R ended the connection while WHAT was done. */

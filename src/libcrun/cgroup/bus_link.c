@@ -13,6 +13,8 @@
 #define CHUNK 16384
 /* dbus-daemon's own limit for lines of the greeting. */
 #define LINE_MAX_LEN 16384
+/* What waits to be written at most: a call of ours and answers to those who call us, and who may do so without reading any. */
+#define OUT_MAX (2U * BUS_MESSAGE_MAX)
 
 void bus_link_init(struct bus_link *l, int fd, uid_t uid)
 {
@@ -59,7 +61,7 @@ static int flush_out(struct bus_link *l)
 			l->sent += (size_t)n;
 		else if (errno == EAGAIN)
 			return 0;
-		else if (errno == EPIPE)
+		else if (errno == EPIPE || errno == ECONNRESET)
 			/* It may have said why before. */
 			break;
 		else if (errno != EINTR)
@@ -93,6 +95,8 @@ static int fill_in(struct bus_link *l)
 /* Drops the first N bytes that came in. */
 static void drop(struct bus_link *l, size_t n)
 {
+	if (!n)
+		return;
 	l->in.len -= n;
 	if (l->in.len)
 		memmove(l->in.data, l->in.data + n, l->in.len);
@@ -160,6 +164,10 @@ int bus_link_send(struct bus_link *l, struct bus_writer *w, uint32_t *ret_serial
 {
 	if (!l->up)
 		return -ENOTCONN;
+	if (w->data.len > OUT_MAX - l->out.len) {
+		l->reason = "it does not read what it is sent";
+		return -ENOBUFS;
+	}
 	/* 0 is no serial. */
 	if (++l->serial == 0)
 		l->serial++;

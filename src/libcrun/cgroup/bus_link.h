@@ -37,7 +37,10 @@ short bus_link_events(const struct bus_link *l);
 /* Goes on with authentication: 1 when it is done, 0 to be called again, or a negative errno: -EACCES when the other end refuses us. */
 int bus_link_greet(struct bus_link *l);
 
-/* Queues an ended message; *ret_serial, which may be NULL, is by what its answer is known. 0 or a negative errno. */
+/*
+ * Queues an ended message; *ret_serial, which may be NULL, is by what its answer is known. 0 or a negative errno, -ENOBUFS when too much waits
+ * to be written.
+ */
 int bus_link_send(struct bus_link *l, struct bus_writer *w, uint32_t *ret_serial);
 
 /*

@@ -303,4 +303,25 @@ TEST(calls_to_us_are_refused)
 	CHECK_INT(bus_link_events(&e.link), POLLIN);
 }
 
+/* Calls of one who does not read what is answered do not fill our memory. */
+TEST(answers_that_nobody_reads)
+{
+	_cleanup_bus_writer_ struct bus_writer w;
+	_cleanup_ends_ struct ends e;
+	struct bus_message m;
+	unsigned n = 0;
+	int r = 0;
+
+	CHECK_INT(up(&e), 0);
+	write_message(&w, BUS_CALL, 0, "x");
+	for (; r >= 0 && n < 100000; n++) {
+		CHECK_INT(say(&e, w.data.data, w.data.len), 0);
+		CHECK_INT(bus_link_next(&e.link, &m), 1);
+		r = bus_link_refuse(&e.link, &m);
+	}
+	CHECK_INT(r, -ENOBUFS);
+	CHECK(e.link.out.len <= 2U * BUS_MESSAGE_MAX);
+	CHECK_STR(e.link.reason, "it does not read what it is sent");
+}
+
 TEST_MAIN()
