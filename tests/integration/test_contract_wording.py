@@ -187,6 +187,7 @@ def test_read_from_the_init_process(t):
     t.fails("run", "-b", bundle.path, bundle.id, has="read from the init process")
     t.create(bundle)
     result = t.fails("start", bundle.id, has="read from the init process")
+    assert t.state(bundle)["status"] == "stopped"
     assert PODMAN_STATUS[podman(result.err)[0]] == 126, result
 
 

@@ -249,7 +249,7 @@ def test_failing_start_container_hook_fails_start(t):
     bundle = with_hooks(t, SLEEP, startContainer=[hook("exit 3")])
     t.create(bundle)
     t.fails("start", bundle.id, has=["startContainer", "exit status 3"])
-    t.wait_status(bundle, "stopped")
+    assert t.state(bundle)["status"] == "stopped"
     t.delete(bundle)
     t.assert_no_trace(bundle)
 
@@ -258,7 +258,7 @@ def test_failing_poststart_hook_stops_the_container(t):
     bundle = with_hooks(t, SLEEP, poststart=[hook("exit 3")])
     t.create(bundle)
     t.fails("start", bundle.id, has=["poststart", "exit status 3"])
-    t.wait_status(bundle, "stopped")
+    assert t.state(bundle)["status"] == "stopped"
     t.delete(bundle)
     bundle = with_hooks(t, SLEEP, poststart=[hook("exit 3")])
     t.fails("run", "-d", "-b", bundle.path, bundle.id, has=["poststart", "exit status 3"])

@@ -271,6 +271,7 @@ def test_profile_that_forbids_the_programs_start_fails_with_its_reason(t):
     t.assert_no_trace(bundle)
     t.create(bundle)
     t.fails("start", bundle.id, has="Function not implemented")
+    assert t.state(bundle)["status"] == "stopped"
 
 
 def test_start_container_hook_runs_before_the_filter(t):

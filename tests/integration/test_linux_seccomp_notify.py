@@ -439,6 +439,7 @@ def test_filter_that_forbids_the_programs_start_says_so(t):
             t.assert_no_trace(bundle)
             t.create(bundle)
             t.fails("start", bundle.id, has=words)
+            assert t.state(bundle)["status"] == "stopped", action
             t.delete(bundle, force=True)
 
 

@@ -8,6 +8,7 @@
 #include "host/trace.h"
 #include "state/gate.h"
 #include "sync/channel.h"
+#include "sys/pidfd.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -53,11 +54,9 @@ static struct deadline start_deadline(const struct container *c)
 	return deadline_or(&c->deadline, no_hooks ? DEADLINE_INIT_MS : DEADLINE_NEVER);
 }
 
-/* START was said. An init that takes too long to get to its execve cannot be started again, so it is ended. */
-static int await_execve(struct container *c, struct channel *ch, struct crun_error *err)
+static int await_execve(const struct container *c, struct channel *ch, struct crun_error *err)
 {
 	struct deadline limit = start_deadline(c);
-	struct crun_error why;
 	int r = deadline_wait_in(&limit, ch->fd);
 
 	if (r < 0) {
@@ -68,16 +67,7 @@ static int await_execve(struct container *c, struct channel *ch, struct crun_err
 			r = channel_expect_eof(ch, &limit, err);
 	}
 	trace_execve();
-	if (r >= 0 || err->kind != KIND_TIMEOUT)
-		return r;
-	c->deadline = deadline_none();
-	if (container_kill(c, &why) < 0)
-		log_warning("%s", why.text);
-	return err_in(
-		err,
-		"start container `%s`: neither its startContainer hooks nor the execve of the "
-		"payload came to an end, it was killed",
-		c->dir.id);
+	return r;
 }
 
 /* Somebody who wants to know what init does from here on sends the memory along into which it writes that. */
@@ -89,28 +79,67 @@ static int send_start(struct channel *ch, pid_t init, struct crun_error *err)
 	return channel_send(ch, MSG_START, trace_fd, err);
 }
 
-static int open_gate(struct container *c, struct crun_error *err)
+static int open_gate(const struct container *c, struct channel *ch, struct crun_error *err)
 {
-	_cleanup_(channel_close) struct channel ch = {.fd = FD_NONE, .peer = "the init process"};
 	int r;
 
-	ch.fd = TRACED("gate", gate_connect(&c->dir, err));
-	if (ch.fd < 0)
-		return ch.fd;
+	ch->fd = TRACED("gate", gate_connect(&c->dir, err));
+	if (ch->fd < 0)
+		return ch->fd;
 	/*
 	 * First the name, then the message: should we be killed in between, init sees the end of the connection and gives up,
 	 * while the other order could leave a running container that looks merely created, and is deleted without --force.
 	 */
 	r = gate_remove(&c->dir);
-	if (r < 0)
-		return err_sys(err, r, "remove the start gate of container `%s`", c->dir.id);
-	r = send_start(&ch, c->record->pid, err);
+	return r < 0 ? err_sys(err, r, "remove the start gate of container `%s`", c->dir.id) : 0;
+}
+
+static int pass_gate(const struct container *c, struct channel *ch, struct crun_error *err)
+{
+	int r = send_start(ch, c->record->pid, err);
+
 	if (r < 0)
 		return r;
-	r = TRACED("execve", await_execve(c, &ch, err));
+	r = TRACED("execve", await_execve(c, ch, err));
+	return r < 0 ? r : payload_check_began(c->record->pid, err);
+}
+
+/*
+ * Nobody can start it again, so who reads our error finds a stopped container and not one that is about to end. Init that has told why needs
+ * no signal, and keeps its exit status.
+ */
+static void end_unstarted(struct container *c, struct crun_error *err)
+{
+	struct deadline limit = deadline_in(DEADLINE_PROCESS_MS);
+	struct crun_error why;
+
+	if (err->kind == KIND_INTERRUPTED || c->pidfd < 0)
+		return;
+	if (err->kind == KIND_TIMEOUT)
+		err_in(err,
+		       "start container `%s`: neither its startContainer hooks nor the execve of the "
+		       "payload came to an end, it was killed",
+		       c->dir.id);
+	else if (sys_pidfd_wait(&limit, c->pidfd) == 0)
+		return;
+	c->deadline = deadline_none();
+	if (container_kill(c, &why) < 0)
+		log_warning("%s", why.text);
+}
+
+static int start_init(struct container *c, struct crun_error *err)
+{
+	_cleanup_(channel_close) struct channel ch = {.fd = FD_NONE, .peer = "the init process"};
+	int r = open_gate(c, &ch, err);
+
 	if (r < 0)
 		return r;
-	return payload_check_began(c->record->pid, err);
+	r = pass_gate(c, &ch, err);
+	if (r < 0) {
+		channel_close(&ch);
+		end_unstarted(c, err);
+	}
+	return r;
 }
 
 /* Our caller's service manager comes before the one that create was called by, which may not exist any more. */
@@ -162,7 +191,7 @@ int libcrun_start(const struct libcrun_context *ctx, const char *id, struct crun
 	r = listen_for_payload(ctx, &c, &n, err);
 	if (r < 0)
 		return r;
-	r = open_gate(&c, err);
+	r = start_init(&c, err);
 	state_unlock(&c.dir);
 	if (r < 0)
 		return r;
