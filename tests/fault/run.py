@@ -427,9 +427,6 @@ def is_static(path):
 
 def main():
     options = arguments()
-    if options.runtime and is_static(options.runtime):
-        sys.exit(f"run.py: {options.runtime} is a static program, into which no failing allocator can be "
-                 "put: `make crun-shared` links the same with shared libraries")
     if os.geteuid() != 0:
         print("skip faults (they need root)\n0 passed, 0 failed, 1 skipped")
         return 0
@@ -437,9 +434,13 @@ def main():
         print("skip faults (inject.c does not know this architecture)\n"
               "0 passed, 0 failed, 1 skipped")
         return 0
+    runtime = integration.choose_runtime(options.runtime)
+    if is_static(runtime):
+        sys.exit(f"run.py: {runtime} is a static program, into which no failing allocator can be "
+                 "put: `make crun-shared` links the same with shared libraries")
     os.umask(0o022)
     signal.signal(signal.SIGTERM, lambda *_args: sys.exit("run.py: terminated"))
-    world = integration.World(integration.choose_runtime(options.runtime))
+    world = integration.World(runtime)
     runner = Runner(world, options)
     try:
         hostside.become_subreaper()

@@ -21,6 +21,11 @@ const char *err_describe(int errnum)
 #endif
 }
 
+bool err_is_lack(int r)
+{
+	return r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -EIO;
+}
+
 static enum crun_error_kind kind_of_errno(int errnum)
 {
 	switch (errnum) {

@@ -2,6 +2,7 @@
 /* The error value: flat, never allocated, survives fork and ENOMEM, travels through a socket as it is. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stddef.h>
 
@@ -112,3 +113,6 @@ const char *err_code_name(const struct crun_error *err);
 
 /* The description of a positive errno value; no locale, no allocation (strerrordesc_np where there is one). */
 const char *err_describe(int errnum);
+
+/* Whether R, a negative errno, says what the machine is short of just now (memory, descriptors, its disk), and so nothing about what is there. */
+bool err_is_lack(int r);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Talking to a systemd manager: libsystemd's D-Bus client, loaded when a container uses the systemd driver and at no other time. Every
+ * Talking to a systemd manager, over a connection that is opened when a container uses the systemd driver and at no other time. Every
  * call ends by the deadline that the connection was opened with. Open it after the fork of init or close it before: nothing of it
  * may reach the container.
  */

@@ -12,12 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What the machine was short of says nothing about what is there. */
-static bool is_lack(int r)
-{
-	return r == -ENOMEM || r == -EMFILE || r == -ENFILE || r == -EIO;
-}
-
 static int open_dir(int root_fd, const char *name, long magic, int *ret)
 {
 	_cleanup_close_ int fd =
@@ -30,7 +24,7 @@ static int open_dir(int root_fd, const char *name, long magic, int *ret)
 	if (r >= 0)
 		r = sys_fstatfs(fd, &fs);
 	if (r < 0)
-		return is_lack(r) ? r : 0;
+		return err_is_lack(r) ? r : 0;
 	if (fs.f_type == magic)
 		*ret = take_fd(&fd);
 	return 0;

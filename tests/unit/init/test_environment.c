@@ -6,6 +6,7 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <sys/resource.h>
 
 static const char *env[16];
 
@@ -145,6 +146,24 @@ TEST(a_link_stays_in_the_root)
 	CHECK_INT(phase_environment(&in, &err), 0);
 	CHECK_STR(env[0], "HOME=/inside");
 	free((void *)env[0]);
+	end();
+}
+
+/* Another HOME whenever the machine is short of something would be a riddle. */
+TEST(no_descriptor_to_read_it_is_an_error)
+{
+	struct rlimit was, none;
+
+	begin();
+	memset(env, 0, sizeof(env));
+	plan.process.envp = env;
+	CHECK_INT(getrlimit(RLIMIT_NOFILE, &was), 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = was.rlim_max};
+	CHECK_INT(setrlimit(RLIMIT_NOFILE, &none), 0);
+	CHECK_INT(phase_environment(&in, &err), -EMFILE);
+	CHECK_INT(setrlimit(RLIMIT_NOFILE, &was), 0);
+	CHECK(strstr(err.text, "/etc/passwd") != NULL);
+	CHECK(!env[0]);
 	end();
 }
 

@@ -54,8 +54,8 @@ static const char *home_in_passwd(char *text, uid_t uid)
 }
 
 /*
- * The text of the image's passwd file, which the caller frees; *ret is NULL when there is none that could be read. -ENOMEM is not that: the
- * payload would have another HOME each time that memory is short.
+ * The text of the image's passwd file, which the caller frees; *ret is NULL when there is none that could be read. What the machine lacks is
+ * not that, but an error: the payload would have another HOME each time.
  */
 static int read_passwd(int root_fd, char **ret)
 {
@@ -67,13 +67,13 @@ static int read_passwd(int root_fd, char **ret)
 
 	*ret = NULL;
 	if (fd < 0 || sys_fstatat(fd, "", &st) < 0 || !S_ISREG(st.st_mode))
-		return fd == -ENOMEM ? fd : 0;
+		return err_is_lack(fd) ? fd : 0;
 	text = malloc(PASSWD_MAX);
 	if (!text)
 		return -ENOMEM;
 	n = io_read_full(fd, text, PASSWD_MAX - 1);
 	if (n < 0)
-		return 0;
+		return err_is_lack((int)n) ? (int)n : 0;
 	text[n] = '\0';
 	*ret = take_ptr(text);
 	return 0;
@@ -84,8 +84,11 @@ static int add_home(struct inside *in, struct crun_error *err)
 	_cleanup_free_ char *text = NULL;
 	int r = read_passwd(in->root_fd, &text);
 	const char *home = text ? home_in_passwd(text, in->plan->process.uid) : NULL;
-	char *variable = r < 0 ? NULL : str_printf("HOME=%s", home ? home : "/");
+	char *variable;
 
+	if (r < 0)
+		return err_sys(err, r, "set HOME: read `/etc/passwd` in the container");
+	variable = str_printf("HOME=%s", home ? home : "/");
 	if (!variable)
 		return err_sys(err, -ENOMEM, "set HOME");
 	add_variable(&in->plan->process, variable);
