@@ -55,8 +55,10 @@ def test_recipe_5_create_as_conmon_and_the_shim_call_it(t):
     pid = int(digits)
     assert stat_fields(pid) == (os.getpid(), pid, pid), "parent, process group, session"
     before = open(f"/proc/{pid}/cgroup", encoding="ascii").read()
-    fds = sorted(int(n) for n in os.listdir(f"/proc/{pid}/fd"))
-    assert fds[:3] == [0, 1, 2] and len(fds) <= 4, fds
+    fds = lambda: sorted(int(n) for n in os.listdir(f"/proc/{pid}/fd"))
+    # Init tells that it is ready before it closes what it told that with.
+    t.wait_until(lambda: len(fds()) <= 4, "init to hold its standard streams and the gate only")
+    assert fds()[:3] == [0, 1, 2]
     t.start(bundle)
     assert open(f"/proc/{pid}/cgroup", encoding="ascii").read() == before
     assert sorted(os.listdir(f"/proc/{pid}/fd")) == ["0", "1", "2"]

@@ -163,7 +163,7 @@ def test_lack_of_memory_is_told_at_once(t):
     bundle, child, lines = run_out_of_memory(t, HOG)
     t.wait_until(lambda: len(lines()) > 1, "the event", 30)
     assert lines()[1] == {"type": "oom", "id": bundle.id}, lines()
-    assert child.poll() is None
+    assert child.poll() is None, (child.returncode, lines())
     t.kill(bundle, "KILL")
     assert child.wait(40 * PATIENCE) == 0
 
