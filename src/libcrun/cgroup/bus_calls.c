@@ -21,22 +21,29 @@
 #define BROKER	      "org.freedesktop.DBus"
 #define BROKER_OBJECT "/org/freedesktop/DBus"
 
+static int bad_message(int r, const char *what, struct crun_error *err)
+{
+	return err_sys_code(err, CODE_SYSTEMD_REFUSED, r, "systemd: %s: D-Bus message", what);
+}
+
 static int no_message(struct cg_bus *bus, int r, const char *what, struct crun_error *err)
 {
 	bus->broken = true;
-	return err_sys_code(err, CODE_SYSTEMD_REFUSED, r, "systemd: %s: D-Bus message", what);
+	return bad_message(r, what, err);
 }
 
 /* Ends and sends W. Returns 0 with the answer in bus->reply, which may be an error. */
 static int send_and_wait(struct cg_bus *bus, struct bus_writer *w, const char *what,
 			 struct crun_error *err)
 {
-	int r = bus->broken ? -ENOTCONN : bus_write_end(w);
+	int r = bus_write_end(w);
 
+	/* Nothing has been said: the connection is as good as it was. */
+	if (r < 0)
+		return bad_message(r, what, err);
 	bus->reply = (struct bus_message){0};
 	bus->answered = false;
-	if (r >= 0)
-		r = bus_link_send(&bus->link, w, &bus->call);
+	r = bus->broken ? -ENOTCONN : bus_link_send(&bus->link, w, &bus->call);
 	if (r < 0)
 		return no_message(bus, r, what, err);
 	return bus_run(bus, &bus->answered, what, err);
