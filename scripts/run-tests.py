@@ -12,7 +12,7 @@ Steps (default: all, in this order):
   dist         make distcheck, and the two man and install targets
   integration  the integration suite on the gcc build
   security     the attack corpus, its small rounds, on the gcc build
-  hardened     a part of the integration suite on the build with sanitizers
+  hardened     a part of the integration suite, and a sample of faults, on the build with sanitizers
   faults       system calls, allocations and processes of the runtime fail: a sample of each command
   valgrind     unit tests, and a part of the integration suite, under memcheck on the gcc build
   vm           boot one distribution's kernel with systemd, and run a part of the suite there
@@ -274,6 +274,11 @@ class Runner:
             self.totals.fail("hardened: there is no build with sanitizers")
             return
         self.integration("hardened", build, HARDENED, {"ASAN_OPTIONS": "detect_leaks=0"})
+        if os.getuid() != 0:
+            return
+        run = [str(self.top / "tests/fault/run.py"), "--runtime", str(build / "crun"), "--seed", "hardened"]
+        self.counted("hardened: faults", [*run, "--sample", "4"])
+        self.counted("hardened: allocations", [*run, "--sample", "3", "--flavor", "root", "-k", ":malloc:"])
 
     def on_gcc_build(self, name, script, *options, program="crun"):
         build = self.root / "gcc"

@@ -19,11 +19,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PROCESSES	  256
-#define PATH_SIZE	  32
-#define PHASE_SIZE	  40
-#define INTERPRETER_PARTS 8
-#define STOPPED_FOR_US	  150000
+#define PROCESSES      256
+#define PATH_SIZE      32
+#define PHASE_SIZE     40
+#define CODE_RANGES    16
+#define STOPPED_FOR_US 150000
+
+/* The dynamic loader's calls before main() are nobody's, and those that a sanitizer makes for itself never are the program's. */
+enum owner { LOADER, SANITIZER };
 
 enum action { ACT_NOTHING, ACT_RETURN, ACT_KILL, ACT_STOP };
 
@@ -54,11 +57,12 @@ static struct {
 	bool fired;
 	pid_t main_pid;
 	int main_status;
-	/* Of the dynamic loader, whose calls before main() are nobody's. */
-	struct {
+	struct code_range {
 		uint64_t begin, end;
-	} loader[INTERPRETER_PARTS];
-	size_t loader_len;
+		enum owner owner;
+	} code[CODE_RANGES];
+	size_t code_len;
+	bool sanitizers_noted;
 } all;
 
 static pid_t stopped;
@@ -121,19 +125,19 @@ static void name_child(struct process *parent, pid_t pid)
 	}
 }
 
-/* ---- the loader ---- */
+/* ---- the loader, and sanitizers ---- */
 
-static void note_loader(pid_t pid)
+static void note_code(pid_t pid, enum owner owner)
 {
 	char path[64], line[512], first[512] = "";
 	FILE *maps;
 
 	snprintf(path, sizeof(path), "/proc/%d/maps", (int)pid);
 	maps = fopen(path, "re");
-	all.loader_len = 0;
 	while (maps && fgets(line, sizeof(line), maps)) {
 		char *after, *name = strchr(line, '/');
 		unsigned long long begin = strtoull(line, &after, 16), end;
+		bool is_theirs;
 
 		if (*after != '-' || !name)
 			continue;
@@ -141,23 +145,40 @@ static void note_loader(pid_t pid)
 		name[strcspn(name, "\n")] = '\0';
 		if (!first[0])
 			snprintf(first, sizeof(first), "%s", name);
-		/* At this moment nothing is mapped but the program and its loader. */
-		if (strcmp(name, first) == 0 || strncmp(after, " r-x", 4) != 0 ||
-		    all.loader_len == INTERPRETER_PARTS)
+		is_theirs = strstr(name, "/libasan.so") || strstr(name, "/libubsan.so");
+		/* Right after the execve nothing is mapped but the program and its loader. */
+		if (owner == LOADER)
+			is_theirs = strcmp(name, first) != 0;
+		if (!is_theirs || strncmp(after, " r-x", 4) != 0 || all.code_len == CODE_RANGES)
 			continue;
-		all.loader[all.loader_len].begin = begin;
-		all.loader[all.loader_len++].end = end;
+		all.code[all.code_len++] = (struct code_range){begin, end, owner};
 	}
 	if (maps)
 		fclose(maps);
 }
 
-static bool in_loader(uint64_t address)
+static bool is_code_of(enum owner owner, uint64_t address)
 {
-	for (size_t i = 0; i < all.loader_len; i++)
-		if (address >= all.loader[i].begin && address < all.loader[i].end)
+	for (size_t i = 0; i < all.code_len; i++)
+		if (all.code[i].owner == owner && address >= all.code[i].begin &&
+		    address < all.code[i].end)
 			return true;
 	return false;
+}
+
+/* Whether it is the program, or a library in its name, that makes this call. */
+static bool is_programs(struct process *p, uint64_t address)
+{
+	if (!p->begun && is_code_of(LOADER, address))
+		return false;
+	/* The loader has mapped what the program needs before it runs any of it. */
+	if (!all.sanitizers_noted)
+		note_code(p->pid, SANITIZER);
+	all.sanitizers_noted = true;
+	if (is_code_of(SANITIZER, address))
+		return false;
+	p->begun = true;
+	return true;
 }
 
 /* ---- phases ---- */
@@ -299,9 +320,7 @@ static void call_begins(struct process *p, const struct __ptrace_syscall_info *i
 {
 	p->inside = true;
 	p->nr = info->entry.nr;
-	if (!p->begun && !in_loader(info->instruction_pointer))
-		p->begun = true;
-	if (!p->begun)
+	if (!is_programs(p, info->instruction_pointer))
 		return;
 	if (all.path && !all.fired && p->nr == all.nr && strcmp(p->path, all.path) == 0 &&
 	    strcmp(p->phase, all.phase) == 0 && ++all.seen == all.number)
@@ -334,6 +353,17 @@ static bool at_call(struct process *p)
 
 /* ---- the loop ---- */
 
+/* A runtime that cannot be protected in another way executes a copy of itself, in memory. */
+static bool is_program_itself(const struct process *p)
+{
+	char link[64], name[32] = "";
+
+	snprintf(link, sizeof(link), "/proc/%d/exe", (int)p->pid);
+	return p->pid == all.main_pid &&
+	       (!p->begun ||
+		(readlink(link, name, sizeof(name) - 1) > 0 && strncmp(name, "/memfd:", 7) == 0));
+}
+
 /* Returns the signal to be passed on, or -1 when the process is to be let go. */
 static int handle_stop(struct process *p, int status)
 {
@@ -348,9 +378,11 @@ static int handle_stop(struct process *p, int status)
 			name_child(p, (pid_t)child);
 		return all.fired && !p->faulty ? -1 : 0;
 	case PTRACE_EVENT_EXEC:
-		if (p->pid != all.main_pid || p->begun)
+		if (all.fired || !is_program_itself(p))
 			return -1;
-		note_loader(p->pid);
+		p->begun = all.sanitizers_noted = false;
+		all.code_len = 0;
+		note_code(p->pid, LOADER);
 		return 0;
 	case PTRACE_EVENT_STOP:
 		return all.fired && !p->faulty ? -1 : 0;

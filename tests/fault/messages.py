@@ -11,7 +11,7 @@ LINE = re.compile(r"^crun: (.+)$", re.MULTILINE)
 # A quoted name, a path or the JSON pointer of a field; a system call; or one of these things, of which there is one.
 NAME = re.compile(r"`[^`]+`|(^|[ (])/\S|\bprocess \d")
 THINGS = re.compile(
-    r"\b(the init process|the runtime|the old root|our own code|init's progress|the seccomp program|"
+    r"\b(the init process|the runtime|the old root|our own code|our own binary|init's progress|the seccomp program|"
     r"the terminal|session keyring|loopback interface|namespaces?|the new mount namespace|the options|"
     r"the empty directory|the working directory|systemd|the configuration|the list|the state|the container's root|list of processes|"
     r"the start gate|the log|device rules|set [A-Z_]+|the device filter|the helper|sysctls?|hooks?|the record|"
@@ -23,6 +23,9 @@ BETTER = re.compile(
     r"its init process does not wait for a start|it is being started already|"
     r"out of memory|self-audit: |can be seen|leaves no room for|was killed by signal|hook \d+ `\S+` failed|is damaged: |container does not exist: |"
     r"cannot start container|make /proc/self/exe a file in memory: |the helper that joins namespaces for it was killed")
+# The end of a process of ours that could still have said why.
+CRASH = re.compile(r"it ended without a word|it was killed by signal|for it was killed")
+SPEAKING = ("sendmsg", "sendto", "write", "recvmsg", "recvfrom", "read")
 
 
 def words_of(action):
@@ -41,6 +44,8 @@ def missing(fault, text):
     words = set(re.findall(r"[a-z_0-9]+", message))
     if not NAME.search(message) and not THINGS.search(message) and not words & CALLS:
         return "a message without what it is about"
+    if fault.action != "kill" and fault.call not in SPEAKING and CRASH.search(message):
+        return "a crash"
     if fault.action == "kill" and fault.process == "init" and \
             "from the init process" in message and "phase `" not in message:
         return "a message without the phase in which init ended"

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,6 +15,10 @@
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *old, size_t size);
+/* Where the address sanitizer has taken the place of the C library's, it is to see the calls behind us. */
+__attribute__((weak)) void *__interceptor_malloc(size_t size);
+__attribute__((weak)) void *__interceptor_calloc(size_t count, size_t size);
+__attribute__((weak)) void *__interceptor_realloc(void *old, size_t size);
 
 /* Shared through $FAULT_COUNTS, so that the counts of a process that was killed can be read. */
 struct counts {
@@ -29,23 +34,27 @@ __attribute__((constructor)) static void begin(void)
 {
 	const char *path = getenv("FAULT_COUNTS"), *host = getenv("FAULT_HOST"),
 		   *others = getenv("FAULT_OTHERS");
-	const char *steps = getenv("FAULT_CLOCK");
-	int fd = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
+	const char *steps = getenv("FAULT_CLOCK"), *pid = getenv("FAULT_PID");
+	char own[32];
+	int fd = -1;
 	void *area;
 
 	clock_steps = steps ? strtol(steps, NULL, 10) : 0;
+	main_pid = syscall(SYS_getpid);
+	/* A program that the runtime starts is left alone, but not the copy of itself that it executes. */
+	if (path && (!pid || strtol(pid, NULL, 10) == main_pid))
+		fd = open(path, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return;
 	area = mmap(NULL, sizeof(*counts), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	close(fd);
 	if (area == MAP_FAILED)
 		return;
-	main_pid = syscall(SYS_getpid);
 	fail_host = host ? strtoull(host, NULL, 10) : 0;
 	fail_others = others ? strtoull(others, NULL, 10) : 0;
 	counts = area;
-	/* A program that the runtime starts is left alone. */
-	unsetenv("FAULT_COUNTS");
+	snprintf(own, sizeof(own), "%ld", main_pid);
+	setenv("FAULT_PID", own, 1);
 }
 
 static int fails_now(void)
@@ -66,17 +75,57 @@ static int fails_now(void)
 
 void *malloc(size_t size)
 {
-	return fails_now() ? NULL : __libc_malloc(size);
+	if (fails_now())
+		return NULL;
+	return __interceptor_malloc ? __interceptor_malloc(size) : __libc_malloc(size);
 }
 
 void *calloc(size_t count, size_t size)
 {
-	return fails_now() ? NULL : __libc_calloc(count, size);
+	if (fails_now())
+		return NULL;
+	return __interceptor_calloc ? __interceptor_calloc(count, size)
+				    : __libc_calloc(count, size);
 }
 
 void *realloc(void *old, size_t size)
 {
-	return fails_now() ? NULL : __libc_realloc(old, size);
+	if (fails_now())
+		return NULL;
+	return __interceptor_realloc ? __interceptor_realloc(old, size) : __libc_realloc(old, size);
+}
+
+/* The sanitizer's own versions of these would allocate behind our back. */
+static char *copy_of(const char *text, size_t len)
+{
+	char *copy = malloc(len + 1);
+
+	if (!copy)
+		return NULL;
+	memcpy(copy, text, len);
+	copy[len] = '\0';
+	return copy;
+}
+
+char *strdup(const char *text)
+{
+	return copy_of(text, strlen(text));
+}
+
+char *strndup(const char *text, size_t size)
+{
+	return copy_of(text, strnlen(text, size));
+}
+
+void *reallocarray(void *old, size_t count, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(count, size, &bytes)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	return realloc(old, bytes);
 }
 
 /* With every look the wall clock is ahead by $FAULT_CLOCK seconds, or behind by as much. */

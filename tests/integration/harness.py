@@ -12,6 +12,7 @@ directory `t.dir`, and fails by raising (plain `assert` is fine).
     @alone                         not while other tests run (load or timing matters)
     t.skip("reason")               reported with its reason
     t.needs("open_tree")           skip where the kernel, or that of --without, has no such call
+    t.needs_own_memory_only()      skip where sanitizers or counters of coverage need memory, too
 
 Bundles
     b = t.bundle(args=["sh", "-c", "true"], mutate=..., own_rootfs=False, rootless=None)
@@ -71,6 +72,9 @@ from hostside import PATIENCE
 from results import Result, fields, sections   # noqa: F401  pylint: disable=unused-import
 
 SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|\.c:\d+:\d+: runtime error:")
+# What a compiler puts into a program that is built to be watched.
+INSTRUMENTS = {b"__asan_init": "sanitizers", b"__llvm_prf_cnts": "counters of coverage",
+               b"__gcov_": "counters of coverage"}
 # Of those whose absence takes a promise away (docs/kernel-features.md): the numbers are the same on
 # every architecture.
 CALLS = {"open_tree": 428, "openat2": 437, "mount_setattr": 442,
@@ -83,6 +87,13 @@ DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 class Skip(Exception):
     """Raised by t.skip."""
+
+
+def instruments(path):
+    """Which the program at PATH was built with; none in an ordinary build, nor in a script."""
+    with open(path, "rb") as program:
+        content = program.read()
+    return {name for mark, name in INSTRUMENTS.items() if mark in content}
 
 
 def flavors(*names):
@@ -229,6 +240,10 @@ class Test:
     def needs(self, call):
         if not self.has(call):
             self.skip(f"{call} is missing: see docs/kernel-features.md")
+
+    def needs_own_memory_only(self):
+        for name in instruments(self.runtime):
+            self.skip(f"the runtime was built with {name}, whose memory counts as the container's")
 
     def launcher(self, as_user=True):
         """The filter is loaded by root even for an ordinary user: newuidmap must keep working."""

@@ -382,6 +382,7 @@ def test_swap_beyond_the_memory_is_used(t):
 
 def test_container_starts_with_500_kib(t):
     some(t, "memory")
+    t.needs_own_memory_only()
     bundle = limited(t, {"memory": {"limit": 512000}}, ["echo", "alive"])
     assert t.run_container(bundle, timeout=60).out == "alive\n"
     bundle = limited(t, {"memory": {"limit": 512000}}, ["echo", "alive"])

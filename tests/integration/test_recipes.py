@@ -24,6 +24,7 @@ def own_path(t, path, *global_options):
 
 
 def test_recipe_14_half_a_megabyte_is_enough_to_start(t):
+    t.needs_own_memory_only()
     bundle = t.bundle(SLEEP, mutate={"linux": {"resources": {"memory": {"limit": 512000}}}})
     t.create(bundle)
     t.start(bundle)

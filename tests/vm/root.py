@@ -19,8 +19,7 @@ import real_root    # noqa: E402  pylint: disable=wrong-import-position
 PACKAGES = sorted([
     "systemd", "systemd-sysv", "dbus", "dbus-user-session", "libpam-systemd", "python3", "uidmap",
     "busybox-static", "iproute2", "procps", "kmod", "apparmor", "secilc", "strace", "socat",
-    "util-linux", "passwd", "login", "libseccomp2", "libyajl2", "libcap2", "libselinux1",
-    "libsystemd0"])
+    "util-linux", "passwd", "login", "libseccomp2", "libyajl2", "libcap2", "libselinux1"])
 PODMAN = ["podman", "conmon", "crun", "netavark", "catatonit", "slirp4netns", "fuse-overlayfs",
           "containers-storage"]
 RECIPE = 1   # to be counted up when build() makes something else of the lists
