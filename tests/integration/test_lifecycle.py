@@ -36,6 +36,27 @@ def stopped(t, **kwargs):
 # ---- status ------------------------------------------------------------------------------------
 
 @flavors("root", "rootless")
+def test_run_is_creating_until_the_program_is_executed(t):
+    """A hook holds `run` back until it is told to go on."""
+    bundle, go = t.bundle(SLEEP), t.path("go")
+    os.mkfifo(go)
+    os.chmod(go, 0o666)
+    bundle.config["hooks"] = {"createRuntime": [
+        {"path": "/bin/sh", "args": ["sh", "-c", f"echo >{go}; read x <{go}"]}]}
+    bundle.save()
+    child = t.popen("run", "-b", bundle.path, bundle.id)
+    with open(go, encoding="ascii") as fifo:
+        fifo.readline()
+    assert t.state(bundle)["status"] == "creating"
+    assert [c["status"] for c in json.loads(t.rt("list", "-f", "json").out)] == ["creating"]
+    with open(go, "w", encoding="ascii") as fifo:
+        fifo.write("\n")
+    t.wait_running(bundle)
+    t.kill(bundle, "KILL")
+    assert child.wait(40 * PATIENCE) == 137
+
+
+@flavors("root", "rootless")
 def test_status_goes_created_running_stopped(t):
     bundle = t.bundle(SLEEP)
     t.create(bundle)

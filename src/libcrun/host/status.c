@@ -52,16 +52,17 @@ int libcrun_state_root(const struct libcrun_context *ctx, char *buf, size_t size
 }
 
 /* A process that a record names; -ESRCH also when the record names none. */
-static int open_recorded(bool has_pid, int32_t pid, bool has_time, uint64_t start_time)
+static int open_recorded(bool has_pid, int32_t pid, bool has_time, uint64_t start_time,
+			 bool *ret_executed)
 {
-	return has_pid && has_time ? process_open(pid, start_time) : -ESRCH;
+	return has_pid && has_time ? process_open(pid, start_time, ret_executed) : -ESRCH;
 }
 
 bool container_maker_lives(const struct container *c)
 {
 	const struct oci_record *rec = c->record;
 	int fd = open_recorded(rec->has_runtime_pid, rec->runtime_pid,
-			       rec->has_runtime_pid_start_time, rec->runtime_pid_start_time);
+			       rec->has_runtime_pid_start_time, rec->runtime_pid_start_time, NULL);
 
 	if (fd < 0)
 		return false;
@@ -138,10 +139,12 @@ static int derive_status(struct container *c, struct crun_error *err)
 static int look_for_process(struct container *c, struct crun_error *err)
 {
 	const struct oci_record *rec = c->record;
+	bool executed = false;
 	int r;
 
-	c->pidfd =
-		open_recorded(rec->has_pid, rec->pid, rec->has_pid_start_time, rec->pid_start_time);
+	c->pidfd = open_recorded(rec->has_pid, rec->pid, rec->has_pid_start_time,
+				 rec->pid_start_time, &executed);
+	c->unborn = c->pidfd >= 0 && rec->phase == OCI_RECORD_PHASE_RUNNING && !executed;
 	if (c->pidfd < 0 && c->pidfd != -ESRCH) {
 		r = c->pidfd;
 		c->pidfd = FD_NONE;
@@ -290,6 +293,8 @@ void container_state(const struct container *c, struct oci_state *ret)
 	};
 	const struct oci_record *rec = c->record;
 	bool any_annotations = rec->annotations && rec->annotations->len > 0;
+	/* runtime.md, "State": running is who has executed the program. */
+	bool unborn = c->unborn && c->status == LIBCRUN_RUNNING;
 
 	*ret = (struct oci_state){
 		/* The earliest records of a creation have neither version nor bundle, but readers insist on both. */
@@ -297,7 +302,7 @@ void container_state(const struct container *c, struct oci_state *ret)
 		.id = c->dir.id,
 		.has_pid = true,
 		.pid = c->pidfd >= 0 ? rec->pid : 0,
-		.status = words[c->status],
+		.status = words[unborn ? LIBCRUN_CREATING : c->status],
 		.bundle = rec->bundle ? rec->bundle : "",
 		.rootfs = rec->rootfs,
 		.created = rec->created,

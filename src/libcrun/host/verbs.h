@@ -30,6 +30,8 @@ struct container {
 	 * nevertheless, for that is all that can be said about it; without one it is `stopped`.
 	 */
 	bool cut_off;
+	/* `run` is still at work: the record is written ahead, but init has not become the payload. It can be killed as a running one. */
+	bool unborn;
 	struct crun_error
 		doubt; /* why `running` or `created` may be `paused` in truth; KIND_NONE: there is no doubt */
 	int pidfd;  /* of the init process while it is alive, else FD_NONE */

@@ -14,26 +14,43 @@
 
 /* In /proc/PID/stat, counted from 1; the second one, the command's name, ends at the last ')'. */
 #define STAT_STATE	3
+#define STAT_FLAGS	9
 #define STAT_START_TIME 22
 
-static int parse_stat(char *text, uint64_t *ret, bool *ret_dead)
+/* include/linux/sched.h of the kernel: forked, but no execve(2) since. */
+#define PF_FORKNOEXEC 0x40
+
+struct stat_facts {
+	uint64_t start_time;
+	bool dead, executed;
+};
+
+static int parse_stat(char *text, struct stat_facts *ret)
 {
 	char *rest = strrchr(text, ')');
+	uint64_t flags;
 	char *word;
+	int r;
 
 	if (!rest || rest[1] != ' ')
 		return -EIO;
 	rest += 2;
 	/* Zombie; dead (two spellings in history). */
-	*ret_dead = *rest == 'Z' || *rest == 'X' || *rest == 'x';
+	ret->dead = *rest == 'Z' || *rest == 'X' || *rest == 'x';
 	for (int field = STAT_STATE; (word = strsep(&rest, " ")) != NULL; field++) {
+		if (field == STAT_FLAGS) {
+			r = str_to_u64(word, UINT64_MAX, &flags);
+			if (r < 0)
+				return r;
+			ret->executed = !(flags & PF_FORKNOEXEC);
+		}
 		if (field == STAT_START_TIME)
-			return str_to_u64(word, UINT64_MAX, ret);
+			return str_to_u64(word, UINT64_MAX, &ret->start_time);
 	}
 	return -EIO;
 }
 
-int process_start_time(pid_t pid, uint64_t *ret, bool *ret_dead)
+static int read_stat(pid_t pid, struct stat_facts *ret)
 {
 	char path[64];
 	char text[2048];
@@ -51,15 +68,26 @@ int process_start_time(pid_t pid, uint64_t *ret, bool *ret_dead)
 	if (n < 0)
 		return (int)n;
 	text[n] = '\0';
-	return parse_stat(text, ret, ret_dead);
+	return parse_stat(text, ret);
 }
 
-int process_open(pid_t pid, uint64_t start_time)
+int process_start_time(pid_t pid, uint64_t *ret, bool *ret_dead)
+{
+	struct stat_facts facts;
+	int r = read_stat(pid, &facts);
+
+	if (r < 0)
+		return r;
+	*ret = facts.start_time;
+	*ret_dead = facts.dead;
+	return 0;
+}
+
+int process_open(pid_t pid, uint64_t start_time, bool *ret_executed)
 {
 	_cleanup_close_ int fd = FD_NONE;
 	const struct deadline over = deadline_in(0);
-	uint64_t found;
-	bool dead;
+	struct stat_facts facts;
 	int r;
 
 	if (pid <= 0)
@@ -70,11 +98,13 @@ int process_open(pid_t pid, uint64_t start_time)
 		return -ESRCH;
 	if (fd < 0)
 		return fd;
-	r = process_start_time(pid, &found, &dead);
+	r = read_stat(pid, &facts);
 	if (r < 0)
 		return r;
-	if (found != start_time)
+	if (facts.start_time != start_time)
 		return -ESRCH;
+	if (ret_executed)
+		*ret_executed = facts.executed;
 	/*
 	 * The state letter is the main thread's; others may live on after it ended. A pidfd is readable once the whole process
 	 * is dead, waited for or not.

@@ -58,8 +58,34 @@ TEST(a_living_process_gives_a_pidfd_that_is_closed_on_exec)
 	int fd;
 
 	CHECK_INT(process_start_time(pid, &time, &dead), 0);
-	fd = process_open(pid, time);
+	fd = process_open(pid, time, NULL);
 	CHECK(fd >= 0 && (fcntl(fd, F_GETFD) & FD_CLOEXEC));
+	close(fd);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
+TEST(an_execve_is_seen)
+{
+	uint64_t time;
+	bool dead, executed = true;
+	pid_t pid = sleeper();
+	int fd;
+
+	CHECK_INT(process_start_time(pid, &time, &dead), 0);
+	fd = process_open(pid, time, &executed);
+	CHECK(fd >= 0 && !executed);
+	close(fd);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	pid = vfork();
+	if (pid == 0) {
+		execlp("sleep", "sleep", "1000", NULL);
+		_exit(127);
+	}
+	CHECK_INT(process_start_time(pid, &time, &dead), 0);
+	fd = process_open(pid, time, &executed);
+	CHECK(fd >= 0 && executed);
 	close(fd);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
@@ -72,9 +98,9 @@ TEST(another_start_time_is_another_process)
 	pid_t pid = sleeper();
 
 	CHECK_INT(process_start_time(pid, &time, &dead), 0);
-	CHECK_INT(process_open(pid, time + 1), -ESRCH);
-	CHECK_INT(process_open(pid, time - 1), -ESRCH);
-	CHECK_INT(process_open(pid, 0), -ESRCH);
+	CHECK_INT(process_open(pid, time + 1, NULL), -ESRCH);
+	CHECK_INT(process_open(pid, time - 1, NULL), -ESRCH);
+	CHECK_INT(process_open(pid, 0, NULL), -ESRCH);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 }
@@ -89,7 +115,7 @@ TEST(a_zombie_is_dead)
 	CHECK_INT(process_start_time(pid, &time, &dead), 0);
 	make_zombie(pid);
 	r = process_start_time(pid, &time, &dead);
-	r_open = process_open(pid, time);
+	r_open = process_open(pid, time, NULL);
 	waitpid(pid, NULL, 0);
 	CHECK_INT(r, 0);
 	CHECK(dead);
@@ -106,7 +132,7 @@ TEST(a_reaped_process_is_gone)
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	CHECK_INT(process_start_time(pid, &time, &dead), -ESRCH);
-	CHECK_INT(process_open(pid, time), -ESRCH);
+	CHECK_INT(process_open(pid, time, NULL), -ESRCH);
 }
 
 TEST(numbers_that_are_no_process)
@@ -116,8 +142,8 @@ TEST(numbers_that_are_no_process)
 
 	CHECK_INT(process_start_time(0, &time, &dead), -ESRCH);
 	CHECK_INT(process_start_time(-1, &time, &dead), -ESRCH);
-	CHECK_INT(process_open(0, 1), -ESRCH);
-	CHECK_INT(process_open(-1, 1), -ESRCH);
+	CHECK_INT(process_open(0, 1, NULL), -ESRCH);
+	CHECK_INT(process_open(-1, 1, NULL), -ESRCH);
 }
 
 TEST(names_with_brackets_and_blanks_do_not_confuse_it)
@@ -165,7 +191,7 @@ TEST(a_process_whose_main_thread_ended_is_alive)
 		poll(NULL, 0, 10);
 	}
 	CHECK(dead);
-	fd = process_open(pid, time);
+	fd = process_open(pid, time, NULL);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	CHECK(fd >= 0);

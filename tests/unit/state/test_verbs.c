@@ -30,9 +30,10 @@ static void init_main(enum init_does does, int gate)
 	struct crun_error failure;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* A payload is what somebody has executed. */
 	if (does == INIT_SLEEP) {
-		for (;;)
-			pause();
+		execlp("sleep", "sleep", "1000", NULL);
+		_exit(127);
 	}
 	ch.fd = accept4(gate, NULL, NULL, SOCK_CLOEXEC);
 	close(gate);
@@ -80,19 +81,28 @@ static int box_fill(struct box *box, enum oci_record_phase phase, enum init_does
 {
 	struct oci_record rec = simple_record("web", phase);
 	struct state_dir dir;
-	int gate = FD_NONE, r;
+	int gate = FD_NONE, born[2], r;
 	bool dead;
 
 	r = state_reserve(box->dir.path, "web", &dir, &err);
 	if (r < 0)
 		return r;
+	if (pipe2(born, O_CLOEXEC) < 0)
+		return -errno;
 	if (phase == OCI_RECORD_PHASE_CREATED)
 		gate = gate_listen(&dir, &err);
 	box->pid = fork();
 	if (box->pid == 0) {
 		state_close(&(struct state_dir){.root_fd = dir.root_fd, .fd = dir.fd});
+		if (does != INIT_SLEEP)
+			close(born[1]);
 		init_main(does, gate);
 	}
+	close(born[1]);
+	/* Until its execve closes the pipe. */
+	if (read(born[0], &(char){0}, 1) != 0)
+		return -EIO;
+	close(born[0]);
 	close_fd(&gate);
 	rec.has_pid = rec.has_pid_start_time = true;
 	rec.pid = box->pid;
