@@ -15,14 +15,14 @@ THINGS = re.compile(
     r"the terminal|session keyring|loopback interface|namespaces?|the new mount namespace|the options|"
     r"the empty directory|the working directory|systemd|the configuration|the list|the state|the container's root|list of processes|"
     r"the start gate|the log|device rules|set [A-Z_]+|the device filter|the helper|sysctls?|hooks?|the record|"
-    r"capability \d+|securebits|no_new_privs|dumpable|the scope|the update)\b")
+    r"newuidmap|newgidmap|network devices|the payload|capability \d+|securebits|no_new_privs|dumpable|the scope|the update)\b")
 # Where more can be said than the errno does: the end of a process, the usual reason, a state of the container; or what was then done without an
 # answer: a binary that might be the container's to write is protected, which an ordinary user cannot.
 BETTER = re.compile(
     r"read from the (init process|runtime): |newuidmap|newgidmap|no more namespaces: |"
     r"its init process does not wait for a start|it is being started already|"
     r"out of memory|self-audit: |can be seen|leaves no room for|was killed by signal|hook \d+ `\S+` failed|is damaged: |container does not exist: |"
-    r"cannot start container|make /proc/self/exe a file in memory: |the helper that joins namespaces for it was killed")
+    r"cannot start container|cannot create shared object descriptor|make /proc/self/exe a file in memory: |the helper that joins namespaces for it was killed")
 # The end of a process of ours that could still have said why.
 CRASH = re.compile(r"it ended without a word|it was killed by signal|for it was killed")
 SPEAKING = ("sendmsg", "sendto", "write", "recvmsg", "recvfrom", "read")

@@ -73,11 +73,23 @@ static int fails_now(void)
 	return 1;
 }
 
-void *malloc(size_t size)
+static void *take(size_t size)
 {
 	if (fails_now())
 		return NULL;
 	return __interceptor_malloc ? __interceptor_malloc(size) : __libc_malloc(size);
+}
+
+static void *resize(void *old, size_t size)
+{
+	if (fails_now())
+		return NULL;
+	return __interceptor_realloc ? __interceptor_realloc(old, size) : __libc_realloc(old, size);
+}
+
+void *malloc(size_t size)
+{
+	return take(size);
 }
 
 void *calloc(size_t count, size_t size)
@@ -90,15 +102,13 @@ void *calloc(size_t count, size_t size)
 
 void *realloc(void *old, size_t size)
 {
-	if (fails_now())
-		return NULL;
-	return __interceptor_realloc ? __interceptor_realloc(old, size) : __libc_realloc(old, size);
+	return resize(old, size);
 }
 
 /* The sanitizer's own versions of these would allocate behind our back. */
 static char *copy_of(const char *text, size_t len)
 {
-	char *copy = malloc(len + 1);
+	char *copy = take(len + 1);
 
 	if (!copy)
 		return NULL;
@@ -125,7 +135,7 @@ void *reallocarray(void *old, size_t count, size_t size)
 		errno = ENOMEM;
 		return NULL;
 	}
-	return realloc(old, bytes);
+	return resize(old, bytes);
 }
 
 /* With every look the wall clock is ahead by $FAULT_CLOCK seconds, or behind by as much. */

@@ -177,7 +177,8 @@ static int run_one(const struct batch *b, const struct oci_hook *hook, size_t in
 	argv = hook->args_len ? terminated(hook->args, hook->args_len) : terminated(&hook->path, 1);
 	envp = terminated(hook->env, hook->env_len);
 	if (!argv || !envp)
-		return err_sys(err, -ENOMEM, "run hook `%s`", hook->path);
+		return err_sys(err, -ENOMEM, "run %s hook %zu `%s`", b->stage->name, index,
+			       hook->path);
 	c.argv = argv;
 	c.envp = envp;
 	if (!hook->env)
@@ -201,6 +202,8 @@ static int run_some(struct batch *b, const struct oci_hook *list, size_t first, 
 		told.status = b->stage->status;
 	b->json = &json;
 	r = hooks_state_json(&told, &json, err);
+	if (r < 0)
+		r = err_in(err, "%s hooks", b->stage->name);
 	for (size_t i = first; r == 0 && i < end; i++)
 		r = run_one(b, &list[i], i, err);
 	oci_json_free(&json);

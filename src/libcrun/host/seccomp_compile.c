@@ -51,6 +51,18 @@ static int compile_profile(const struct plan_seccomp *plan, struct seccomp_area 
 
 #define ARGS_MAX      6
 
+/*
+ * Short of memory, libseccomp (2.5.4) may report success for a filter in which rules are missing or go astray. A failed malloc(3) leaves
+ * ENOMEM in errno, a successful one does not touch it.
+ */
+#define WITH_MEMORY(call)                       \
+	({                                      \
+		int r_;                         \
+		errno = 0;                      \
+		r_ = (call);                    \
+		errno == ENOMEM ? -ENOMEM : r_; \
+	})
+
 struct compiler {
 	struct seccomp_library lib;
 	scmp_filter_ctx ctx;
@@ -162,13 +174,14 @@ static int add_call(struct compiler *c, const struct oci_linux_syscall *rule, ui
 	if (same_argument_twice(rule)) {
 		for (size_t i = 0; r == 0 && i < rule->args_len; i++) {
 			args[0] = condition_of(&rule->args[i]);
-			r = c->lib.rule_add_array(c->ctx, action, nr, 1, args);
+			r = WITH_MEMORY(c->lib.rule_add_array(c->ctx, action, nr, 1, args));
 		}
 		return r;
 	}
 	for (size_t i = 0; i < rule->args_len; i++)
 		args[i] = condition_of(&rule->args[i]);
-	return c->lib.rule_add_array(c->ctx, action, nr, (unsigned)rule->args_len, args);
+	return WITH_MEMORY(
+		c->lib.rule_add_array(c->ctx, action, nr, (unsigned)rule->args_len, args));
 }
 
 static int add_rule(struct compiler *c, const struct oci_linux_syscall *rule, size_t index,
@@ -216,7 +229,7 @@ static int add_archs(struct compiler *c, const struct oci_linux_seccomp *profile
 	for (size_t i = 0; i < profile->architectures_len; i++) {
 		enum oci_seccomp_arch arch = profile->architectures[i];
 
-		r = c->lib.arch_add(c->ctx, arch_tokens[arch]);
+		r = WITH_MEMORY(c->lib.arch_add(c->ctx, arch_tokens[arch]));
 		if (r == -EEXIST)
 			continue;
 		if (r == 0) {
@@ -256,7 +269,10 @@ static int begin_filter(struct compiler *c, const struct oci_linux_seccomp *prof
 {
 	int r;
 
+	errno = 0;
 	c->ctx = c->lib.init(c->default_action);
+	if (!c->ctx && errno == ENOMEM)
+		return err_sys(err, -ENOMEM, "set up the seccomp filter");
 	if (!c->ctx) {
 		err_set(err, KIND_UNSUPPORTED, EINVAL,
 			"libseccomp does not take %s as default action",
@@ -265,10 +281,12 @@ static int begin_filter(struct compiler *c, const struct oci_linux_seccomp *prof
 		return err_at(err, "/linux/seccomp/defaultAction");
 	}
 	/* no_new_privs is process.noNewPrivileges' affair. */
-	r = c->lib.attr_set(c->ctx, SCMP_FLTATR_CTL_NNP, 0);
+	r = WITH_MEMORY(c->lib.attr_set(c->ctx, SCMP_FLTATR_CTL_NNP, 0));
 	if (r < 0)
 		return err_sys_code(err, CODE_SECCOMP_PROFILE, r, "set up the seccomp filter");
-	r = c->lib.attr_set(c->ctx, SCMP_FLTATR_CTL_OPTIMIZE, OPTIMIZE_TREE);
+	r = WITH_MEMORY(c->lib.attr_set(c->ctx, SCMP_FLTATR_CTL_OPTIMIZE, OPTIMIZE_TREE));
+	if (r == -ENOMEM)
+		return err_sys_code(err, CODE_SECCOMP_PROFILE, r, "set up the seccomp filter");
 	if (r < 0)
 		log_debug("seccomp: libseccomp does not build trees: %s", err_describe(-r));
 	return 0;
@@ -292,7 +310,7 @@ static int export(struct compiler *c, struct seccomp_area *area, size_t at, stru
 
 	if (fd < 0)
 		return err_sys(err, fd, "make a file for the seccomp program");
-	r = c->lib.export_bpf(c->ctx, fd);
+	r = WITH_MEMORY(c->lib.export_bpf(c->ctx, fd));
 	if (r < 0)
 		return err_sys_code(err, CODE_SECCOMP_PROFILE, r, "compile the seccomp filter");
 	if (fstat(fd, &st) < 0)
@@ -375,9 +393,9 @@ static int compile_part(struct compiler *c, const struct oci_linux_seccomp *prof
 	int r = begin_filter(c, profile, err);
 
 	if (r == 0 && i > 0) {
-		r = c->lib.arch_add(c->ctx, c->archs[i]);
+		r = WITH_MEMORY(c->lib.arch_add(c->ctx, c->archs[i]));
 		if (r == 0)
-			r = c->lib.arch_remove(c->ctx, c->archs[0]);
+			r = WITH_MEMORY(c->lib.arch_remove(c->ctx, c->archs[0]));
 		if (r < 0)
 			err_sys_code(err, CODE_SECCOMP_PROFILE, r, "set up the seccomp filter");
 	}
