@@ -6,7 +6,8 @@ import roots
 SUITE = "trixie"
 PACKAGES = ["docker.io", "docker-cli", "docker-compose", "docker-buildx", "containerd", "buildah",
             "redis-server", "rootlesskit", "slirp4netns", "uidmap", "fuse-overlayfs", "iptables",
-            "containernetworking-plugins", "iproute2", "nftables", "procps", "python3-minimal"]
+            "containernetworking-plugins", "netavark", "passt", "iproute2", "nftables", "procps",
+            "python3-minimal"]
 
 
 def root():
