@@ -206,8 +206,8 @@ int cg_bus_get_unit(struct cg_bus *bus, const char *name, struct cg_unit *ret,
 
 /* ---- jobs ---- */
 
-/* JobRemoved(u id, o job, s unit, s result). */
-static void on_job_removed(struct cg_bus *bus, const struct bus_message *m)
+/* JobRemoved(u id, o job, s unit, s result). It is sent once: who could not keep it would wait in vain. 0 or -ENOMEM. */
+static int on_job_removed(struct cg_bus *bus, const struct bus_message *m)
 {
 	struct bus_reader body = bus_body(m);
 	const char *path, *unit, *result;
@@ -216,9 +216,9 @@ static void on_job_removed(struct cg_bus *bus, const struct bus_message *m)
 
 	if (bus_read_number(&body, 'u', &id) <= 0 || bus_read_text(&body, 'o', &path) <= 0 ||
 	    bus_read_text(&body, 's', &unit) <= 0 || bus_read_text(&body, 's', &result) <= 0)
-		return;
+		return 0;
 	if (!bus->unit || !str_eq(unit, bus->unit) || (bus->broker && !m->sender))
-		return;
+		return 0;
 	/* Of many, the latest matter. */
 	job = &bus->jobs[bus->jobs_len++ % BUS_JOBS];
 	free(job->path);
@@ -227,7 +227,10 @@ static void on_job_removed(struct cg_bus *bus, const struct bus_message *m)
 	job->path = str_dup(path);
 	job->result = str_dup(result);
 	job->sender = bus->broker ? str_dup(m->sender) : NULL;
+	if (!job->path || !job->result || (bus->broker && !job->sender))
+		return -ENOMEM;
 	bus->job_removed = true;
+	return 0;
 }
 
 int bus_dispatch(struct cg_bus *bus, const struct bus_message *m)
@@ -238,7 +241,7 @@ int bus_dispatch(struct cg_bus *bus, const struct bus_message *m)
 	case BUS_SIGNAL:
 		if (str_eq(m->member, "JobRemoved") && str_eq(m->interface, MANAGER) &&
 		    str_eq(m->path, OBJECT))
-			on_job_removed(bus, m);
+			return on_job_removed(bus, m);
 		return 0;
 	case BUS_RETURN:
 	case BUS_ERROR:
