@@ -56,12 +56,15 @@ NOT_THERE = (
     ("outside.masks", "openat2", "EACCES"),
     # libseccomp asks the kernel what it can, and takes every failure for a no.
     ("seccomp.compile", "seccomp", "ENOMEM"),
-    # `create` has succeeded by then.
+    # `create` has succeeded by then; and without its runtime, which an end of file means, init must give up.
     ("last.ready", "recvmsg", "kill"), ("last.ready", "accept4", "kill"),
+    ("last.ready", "close", "kill"), ("last.ready", "recvmsg", "eof"),
 )
 # They take place and report a failure all the same: a descriptor is closed whatever close(2) says.
 TAKE_PLACE = ("close", "fsync")
 READS = ("read", "recvmsg", "recvfrom")
+# Of how many allocations distinct() takes one.
+STRIDE = 4
 # Log lines are written with these in every phase; that the log fails is one case of many.
 ENDLESS = ("stop",)
 
@@ -86,6 +89,11 @@ KNOWN = (
     "create-reused:host:cgroup:bpf:2:kill",      # a filter that nobody found
     "update-devices:host:begin:bpf:5:kill",
     "run-scope:init:birth:fstatfs:1:EIO",        # the cgroup of a process that was dead already
+    "run:init:outside.mounts:openat:4:EMFILE",   # a hierarchy was missing inside
+    "create-terminal:host:cgroup:write:17:EINTR",
+    "create-terminal:init:inside.console:openat2:1:ENOMEM",
+    "run-hooks:host:ready:clone3:2:ENOSPC",      # a warning that did not say which hook
+    "create-sockets:host:cgroup:mkdirat:7:EROFS",   # no warning at all
 )
 
 Fault = collections.namedtuple("Fault", "scenario process path phase call number action")
@@ -171,6 +179,26 @@ def sample(candidates, size, seed):
     others = [n for n, (_rank, fault) in enumerate(candidates) if fault not in known]
     chosen = sorted(sorted(others, key=lot)[:max(size - len(known), 0)])
     return known + [candidates[number][1] for number in chosen]
+
+
+def distinct(names, seed):
+    """
+    Of NAMES (FLAVOR/FAULT) one for each flavor, process, phase, call and action, and one in STRIDE of the allocations of each command.
+    Chance decides which, as in sample(); so it is another call and another command with each SEED.
+    """
+    classes = {}
+    for name in names:
+        flavor, _slash, fault = name.partition("/")
+        scenario, process, phase, call, number, action = fault.split(":")
+        key = [flavor, process, phase, call, action]
+        if call == "malloc":
+            key += [scenario, int(number) // STRIDE]
+        elif phase == "begin":
+            key.append(scenario.partition("-")[0])   # a command without phases is all in this one
+        lot = hashlib.sha256(f"{seed} {name}".encode()).digest()
+        classes.setdefault(tuple(key), []).append((lot, name))
+    chosen = {min(lots)[1] for lots in classes.values()}
+    return [name for name in names if name in chosen]
 
 
 def number_of(action):

@@ -257,9 +257,10 @@ def difference(expected, found):
 class Worker:
     """Runs one scenario in one flavor, in a process of its own; tells what happens through a pipe."""
 
-    def __init__(self, world, options, number, flavor, name):
+    def __init__(self, world, options, number, flavor, name, only=None):
+        """With ONLY: the names to choose from."""
         self.world, self.options, self.number = world, options, number
-        self.flavor, self.name = flavor, name
+        self.flavor, self.name, self.only = flavor, name, only
         self.title = f"{flavor}/{name}"
         self.pipe, write_end = os.pipe()
         self.pid = os.fork()
@@ -322,7 +323,9 @@ class Worker:
         chosen = [fault for _rank, fault in found]
         if self.options.k:
             chosen = [f for f in chosen if self.options.k.search(f"{self.flavor}/{faults.name_of(f)}")]
-        if not self.options.all and len(chosen) > self.options.sample:
+        if self.only is not None:
+            chosen = [f for f in chosen if f"{self.flavor}/{faults.name_of(f)}" in self.only]
+        elif not self.options.all and len(chosen) > self.options.sample:
             some = set(chosen)
             chosen = faults.sample([(r, f) for r, f in found if f in some], self.options.sample,
                                    f"{self.options.seed} {self.title}")
@@ -367,7 +370,7 @@ class Runner:
         self.world, self.options = world, options
         self.counts = collections.Counter()
         self.skipped = collections.Counter()
-        self.running = []
+        self.running, self.started = [], 0
 
     def build_tools(self):
         tools = os.path.join(self.world.dir, "tools")
@@ -386,15 +389,32 @@ class Runner:
                     yield flavor, name
 
     def run(self):
-        jobs = list(self.jobs())
-        for number, (flavor, name) in enumerate(jobs):
-            while len(self.running) >= self.options.j:
-                self.step()
-            self.running.append(Worker(self.world, self.options, number, flavor, name))
-        while self.running:
-            self.step()
+        only = self.distinct() if self.options.distinct else None
+        self.work(self.options, print, only)
 
-    def step(self):
+    def distinct(self):
+        """Which of all commands' faults: for this they have to be listed first."""
+        names = []
+        listing = argparse.Namespace(**{**vars(self.options), "list": True, "all": True,
+                                        "verbose": False, "keep_log": None})
+        self.work(listing, lambda line, **_flush: names.append(line))
+        failed, self.counts = self.counts["FAIL"], collections.Counter()
+        self.skipped.clear()
+        if failed:
+            print("\n".join(names))
+            sys.exit("run.py: the undisturbed commands fail")
+        return set(faults.distinct([n for n in names if not n.startswith("skip ")], self.options.seed))
+
+    def work(self, options, put, only=None):
+        for flavor, name in self.jobs():
+            while len(self.running) >= options.j:
+                self.step(options, put)
+            self.started += 1
+            self.running.append(Worker(self.world, options, self.started, flavor, name, only))
+        while self.running:
+            self.step(options, put)
+
+    def step(self, options, put):
         """Read what the oldest worker says, to its end."""
         worker = self.running.pop(0)
         with os.fdopen(worker.pipe, encoding="utf-8") as lines:
@@ -402,20 +422,20 @@ class Runner:
                 verdict, fault, text = json.loads(line)
                 self.counts[verdict] += 1
                 if verdict == "FAIL":
-                    print(f"FAIL {fault}: {text}", flush=True)
+                    put(f"FAIL {fault}: {text}", flush=True)
                 elif verdict == "skip" and fault != worker.title:
                     self.skipped[worker.title, text] += 1
                 elif verdict == "skip":
-                    print(f"skip {fault} ({text})", flush=True)
-                elif verdict == "list" or self.options.verbose:
-                    print(f"{verdict} {fault}" if self.options.verbose else fault, flush=True)
+                    put(f"skip {fault} ({text})", flush=True)
+                elif verdict == "list" or options.verbose:
+                    put(f"{verdict} {fault}" if options.verbose else fault, flush=True)
         _pid, status = os.waitpid(worker.pid, 0)
         if status:
             self.counts["FAIL"] += 1
-            print(f"FAIL {worker.title}: the worker ended with status {status}", flush=True)
-        if self.options.keep_log:
+            put(f"FAIL {worker.title}: the worker ended with status {status}", flush=True)
+        if options.keep_log:
             shutil.copy(os.path.join(self.world.dir, f"log{worker.number}"),
-                        f"{self.options.keep_log}.{worker.flavor}.{worker.name}")
+                        f"{options.keep_log}.{worker.flavor}.{worker.name}")
 
 
 def arguments():
@@ -423,6 +443,9 @@ def arguments():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runtime", metavar="PATH")
     parser.add_argument("--all", action="store_true", help="every fault, not a sample (hours)")
+    parser.add_argument("--distinct", action="store_true",
+                        help="of each system call in each phase, with each errno, one over all commands, "
+                             "and some allocations (an hour)")
     parser.add_argument("--sample", metavar="N", type=int, default=20,
                         help="faults of each command and flavor (20)")
     parser.add_argument("--seed", metavar="N", default="0", help="another sample")

@@ -110,6 +110,23 @@ def test_v2_read_only_is_named(t):
     lives(t, limited(t, {}), NONE)
 
 
+def test_v1_read_only_hierarchies_are_left_out_with_a_warning(t):
+    v1_only(t)
+    mounts = hostside.cgroup_mounts()
+    if not {"pids", "freezer", "devices"} <= set(mounts):
+        t.skip("pids, freezer and devices are not hierarchies of their own here")
+    read_only(t, mounts["freezer"])
+    bundle = limited(t, {"pids": {"limit": 9}}, args=["cat", "/proc/self/cgroup"])
+    result = t.rt("--log-level", "warning", "run", "-b", bundle.path, bundle.id)
+    assert "freezer" in result.err and "has no cgroup of its own there" in result.err, result
+    assert f":pids:{bundle.cgroup}\n" in result.out, result
+    assert f":freezer:{bundle.cgroup}\n" not in result.out, result
+    # Not where the configuration asks for a limit.
+    read_only(t, mounts["pids"])
+    t.fails("run", "-b", bundle.path, bundle.id, has=["read-only", "/pids"], code="CGROUP_READ_ONLY")
+    assert no_cgroup_left(t) == []
+
+
 def test_v2_read_only_is_nothing_to_an_ordinary_user_without_limits(t):
     unified(t)
     read_only(t, ROOT)

@@ -271,8 +271,11 @@ static void drop_hier(struct cgroup *cg, size_t i)
 /* A hierarchy that is not ours to write to can be left out when nothing is asked of it. */
 static bool can_drop(const struct cgroup *cg, const struct cg_hier *h, unsigned needed)
 {
+	const struct oci_linux_resources *res = cg->plan->resources;
 	unsigned v1 = cg_v1_controllers(cg);
 
+	if (h->v2 && res && res->unified && res->unified->len)
+		return false; /* "cgroup.max.depth" needs no controller */
 	return h->v2 ? v1 && !(needed & ~v1) : !(needed & h->controllers);
 }
 
@@ -292,7 +295,9 @@ static int make_all(struct cgroup *cg, struct crun_error *err)
 		}
 		if (!is_permission(r) || !can_drop(cg, h, needed))
 			return r;
-		log_debug("%s: not used", err->text);
+		/* An ordinary user can write to few of them; for root it is a surprise, seen late: `pause` needs the freezer. */
+		log_message(cg->plan->unprivileged ? LOG_LEVEL_DEBUG : LOG_LEVEL_WARNING,
+			    "%s: the container has no cgroup of its own there", err->text);
 		drop_hier(cg, i);
 	}
 	return made ? 0 : -err->errnum;

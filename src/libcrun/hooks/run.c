@@ -190,6 +190,12 @@ static int run_one(const struct batch *b, const struct oci_hook *hook, size_t in
 	return judge(&c, b->stage->name, index, err);
 }
 
+/* Whatever goes wrong on the way to a hook: which one was to be run. */
+static int at_hook(const char *stage, size_t index, struct crun_error *err)
+{
+	return err->at[0] ? -err->errnum : err_at(err, "/hooks/%s/%zu", stage, index);
+}
+
 /* Runs the hooks from number FIRST up to END, which is not run any more. */
 static int run_some(struct batch *b, const struct oci_hook *list, size_t first, size_t end,
 		    struct crun_error *err)
@@ -202,10 +208,15 @@ static int run_some(struct batch *b, const struct oci_hook *list, size_t first, 
 		told.status = b->stage->status;
 	b->json = &json;
 	r = hooks_state_json(&told, &json, err);
-	if (r < 0)
-		r = err_in(err, "%s hooks", b->stage->name);
-	for (size_t i = first; r == 0 && i < end; i++)
+	if (r < 0) {
+		err_in(err, "%s hooks", b->stage->name);
+		at_hook(b->stage->name, first, err);
+	}
+	for (size_t i = first; r == 0 && i < end; i++) {
 		r = run_one(b, &list[i], i, err);
+		if (r < 0)
+			at_hook(b->stage->name, i, err);
+	}
 	oci_json_free(&json);
 	return r;
 }
@@ -224,11 +235,10 @@ static int prepare_and_run(const char *stage, const struct oci_hook *list, size_
 		return err_set(err, KIND_INTERNAL, EINVAL, "there is no hook stage `%s`", stage);
 	if (b.stage->on_host) {
 		r = open_output(state, "run.oci.hooks.stdout", "/dev/null", &out, err);
+		if (r >= 0)
+			r = open_output(state, "run.oci.hooks.stderr", NULL, &errout, err);
 		if (r < 0)
-			return r;
-		r = open_output(state, "run.oci.hooks.stderr", NULL, &errout, err);
-		if (r < 0)
-			return r;
+			return at_hook(stage, first, err);
 	}
 	b.stdout_fd = out;
 	b.stderr_fd = errout;

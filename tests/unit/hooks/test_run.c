@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -282,6 +283,22 @@ TEST(what_cannot_be_executed_is_reported)
 	CHECK_INT(err.kind, KIND_HOOK);
 	CHECK(strstr(err.text, "prestart hook 1 `/nonexistent/hook`: No such file") != NULL);
 	CHECK_STR(err.at, "/hooks/prestart/1");
+}
+
+TEST(what_keeps_a_hook_from_being_run_says_which_one)
+{
+	struct hook_state st = state();
+	struct oci_hook hooks[] = {{.path = "/bin/true"}, {.path = "/bin/true"}};
+	struct rlimit old, none;
+	int r;
+
+	CHECK_INT(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = (struct rlimit){.rlim_cur = 0, .rlim_max = old.rlim_max};
+	CHECK_INT(setrlimit(RLIMIT_NOFILE, &none), 0);
+	r = hooks_run_one("poststop", hooks, 1, &st, NULL, &err);
+	CHECK_INT(setrlimit(RLIMIT_NOFILE, &old), 0);
+	CHECK_INT(r, -EMFILE);
+	CHECK_STR(err.at, "/hooks/poststop/1");
 }
 
 TEST(the_first_failure_ends_the_list)

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "sys/file.h"
+#include "sys/io.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -148,15 +149,15 @@ static int open_and_write(const struct cg_hier *h, const struct cgroup *cg, cons
 			  const char *text, struct crun_error *err)
 {
 	_cleanup_close_ int fd = sys_openat(h->dir_fd, file, O_WRONLY, 0);
-	ssize_t n;
+	int r;
 
 	if (fd < 0)
 		return err_sys_code(err, CODE_DEVICE_FILTER, fd, "open `%s%s/%s`", h->root,
 				    cg->path, file);
-	n = write(fd, text, strlen(text));
-	if (n < 0)
-		return err_sys_code(err, CODE_DEVICE_FILTER, -errno, "write `%s` to `%s%s/%s`",
-				    text, h->root, cg->path, file);
+	r = io_write_all(fd, text, strlen(text));
+	if (r < 0)
+		return err_sys_code(err, CODE_DEVICE_FILTER, r, "write `%s` to `%s%s/%s`", text,
+				    h->root, cg->path, file);
 	return take_fd(&fd);
 }
 
@@ -166,16 +167,18 @@ static int write_exceptions(int fd, const struct cg_rules *exceptions, const cha
 	for (size_t i = 0; i < exceptions->len; i++) {
 		const struct cg_rule *e = &exceptions->items[i];
 		char text[64];
+		int r;
 
 		cg_v1_format_rule(text, e);
-		if (write(fd, text, strlen(text)) >= 0)
+		r = io_write_all(fd, text, strlen(text));
+		if (r >= 0)
 			continue;
 		/* Inside a container, the outer one's rules bound ours; the configuration's own must not get lost in silence. */
-		if (errno == EPERM && e->ours) {
+		if (r == -EPERM && e->ours) {
 			log_debug("device rule `%s` is more than the cgroup above allows", text);
 			continue;
 		}
-		err_sys_code(err, CODE_DEVICE_FILTER, -errno, "write `%s` to `%s`", text, what);
+		err_sys_code(err, CODE_DEVICE_FILTER, r, "write `%s` to `%s`", text, what);
 		return e->index < 0 ? -err->errnum
 				    : err_at(err, "/linux/resources/devices/%d", e->index);
 	}

@@ -40,7 +40,7 @@ static int open_master_with(struct inside *in, int flags, struct crun_error *err
 	_cleanup_close_ int fd = -ENOENT;
 	int r;
 
-	for (size_t i = 0; i < ARRAY_LEN(paths) && fd < 0; i++)
+	for (size_t i = 0; i < ARRAY_LEN(paths) && fd < 0 && !err_is_lack(fd); i++)
 		fd = lookup_open(in->root_fd, paths[i], flags,
 				 RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
 	if (fd < 0)

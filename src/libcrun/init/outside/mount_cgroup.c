@@ -84,12 +84,12 @@ static const char *path_below(const char *root, const char *path, bool own_names
 	return *root == '\0' ? rest : NULL;
 }
 
-/* The mount table has mounts too that later ones cover. */
-static bool is_in_sight(const struct outside *o, const char *path)
+/* The mount table has mounts too that later ones cover. 1, 0, or -errno when that cannot be found out just now. */
+static int is_in_sight(const struct outside *o, const char *path)
 {
 	_cleanup_close_ int fd = sys_openat(o->proc_fd, path, O_PATH | O_DIRECTORY, 0);
 
-	return fd >= 0;
+	return fd < 0 && err_is_lack(fd) ? fd : fd >= 0;
 }
 
 /* Puts the host path of our cgroup PATH in the hierarchy into BUF: below a mount of it, whose own root may be anywhere. */
@@ -111,8 +111,12 @@ static int host_path(const struct outside *o, const struct hierarchy *h, const c
 		if (!is_mount_of(&m, h))
 			continue;
 		rest = path_below(m.root, path, plan_ns_is_own(o->plan, NS_CGROUP));
-		if (rest && snprintf(buf, size, "%s%s", m.mount_point, rest) < (int)size &&
-		    is_in_sight(o, buf))
+		if (!rest || snprintf(buf, size, "%s%s", m.mount_point, rest) >= (int)size)
+			continue;
+		r = is_in_sight(o, buf);
+		if (r < 0)
+			return err_sys(err, r, "open cgroup `%s`", buf);
+		if (r > 0)
 			return 0;
 	}
 	return err_set(
@@ -296,6 +300,7 @@ static int fill_directory(struct outside *o, const struct mount_op *op, int tmpf
 {
 	_cleanup_buf_ struct buf text = {0};
 	struct hierarchy h;
+	size_t found = 0;
 	char *cursor;
 	int r;
 
@@ -303,7 +308,7 @@ static int fill_directory(struct outside *o, const struct mount_op *op, int tmpf
 	if (r < 0)
 		return r;
 	cursor = text.data;
-	while (next_hierarchy(&cursor, &h)) {
+	for (; next_hierarchy(&cursor, &h); found++) {
 		if (is_v2(&h) && o->plan->facts.cgroup_layout != CGROUP_HYBRID)
 			continue;
 		r = add_hierarchy(o, op, tmpfs, &h, err);
@@ -312,6 +317,10 @@ static int fill_directory(struct outside *o, const struct mount_op *op, int tmpf
 		if (r < 0)
 			return r;
 	}
+	/* Every process is in a cgroup of each hierarchy that is mounted. */
+	if (!found && o->plan->facts.cgroup_layout != CGROUP_NONE)
+		return err_set(err, CODE_PROC_MISSING, EIO,
+			       "read /proc/self/cgroup: it is empty, although cgroups are mounted");
 	return 0;
 }
 
