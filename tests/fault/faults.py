@@ -53,7 +53,8 @@ ERRNOS = {
 # What cannot happen there: signals are blocked while our code is moved; and what not even init may enter, nobody can.
 NOT_THERE = (
     ("outside.shield", "write", "EINTR"), ("inside.seal", "openat2", "EACCES"),
-    ("outside.masks", "openat2", "EACCES"),
+    ("inside.seal", "newfstatat", "EACCES"), ("outside.masks", "openat2", "EACCES"),
+    ("outside.masks", "newfstatat", "EACCES"),
     # libseccomp asks the kernel what it can, and takes every failure for a no.
     ("seccomp.compile", "seccomp", "ENOMEM"),
     # `create` has succeeded by then; and without its runtime, which an end of file means, init must give up.
@@ -94,6 +95,9 @@ KNOWN = (
     "create-terminal:init:inside.console:openat2:1:ENOMEM",
     "run-hooks:host:ready:clone3:2:ENOSPC",      # a warning that did not say which hook
     "create-sockets:host:cgroup:mkdirat:7:EROFS",   # no warning at all
+    "run-scope:host:-:malloc:120:ENOMEM",        # waited for a signal that had come
+    "run-scope:host:adopt:sendto:1:EPIPE",       # waited for whoever reads nothing any more
+    "run-hooks:init:inside.seal:openat2:3:ENFILE",
 )
 
 Fault = collections.namedtuple("Fault", "scenario process path phase call number action")

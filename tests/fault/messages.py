@@ -21,6 +21,7 @@ THINGS = re.compile(
 BETTER = re.compile(
     r"read from the (init process|runtime): |newuidmap|newgidmap|no more namespaces: |"
     r"its init process does not wait for a start|it is being started already|is mounted read-only: |"
+    r"it closed the connection|no more user namespaces: |"
     r"out of memory|self-audit: |can be seen|leaves no room for|was killed by signal|hook \d+ `\S+` failed|is damaged: |container does not exist: |"
     r"cannot start container|cannot create shared object descriptor|make /proc/self/exe a file in memory: |the helper that joins namespaces for it was killed")
 # The end of a process of ours that could still have said why.

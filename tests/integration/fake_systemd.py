@@ -241,9 +241,9 @@ class FakeSystemd:
         where = self.directory(name)
         del self.units[name]
         for here, _dirs, _files in os.walk(where, topdown=False):
-            hostside.remove_cgroup(here)
-        hostside.remove_cgroup(os.path.dirname(where))
-        hostside.remove_cgroup(self.root + self.base)
+            hostside.remove_cgroup(here, collect=False)
+        hostside.remove_cgroup(os.path.dirname(where), collect=False)
+        hostside.remove_cgroup(self.root + self.base, collect=False)
 
     def on_Get(self, interface, name):
         if name == "ControlGroup":

@@ -61,10 +61,11 @@ static int flush_out(struct bus_link *l)
 			l->sent += (size_t)n;
 		else if (errno == EAGAIN)
 			return 0;
-		else if (errno == EPIPE || errno == ECONNRESET)
-			/* It may have said why before. */
+		else if (errno == EPIPE || errno == ECONNRESET) {
+			/* It may have said why before: that can be read at once. */
+			l->deaf = true;
 			break;
-		else if (errno != EINTR)
+		} else if (errno != EINTR)
 			return -errno;
 	}
 	l->out.len = l->sent = 0;
@@ -80,9 +81,9 @@ static int fill_in(struct bus_link *l)
 	do
 		n = recv(l->fd, chunk, sizeof(chunk), MSG_DONTWAIT);
 	while (n < 0 && errno == EINTR);
-	if (n < 0 && errno == EAGAIN)
+	if (n < 0 && errno == EAGAIN && !l->deaf)
 		return 0;
-	if (n == 0 || (n < 0 && errno == ECONNRESET)) {
+	if (n == 0 || (n < 0 && (errno == ECONNRESET || errno == EAGAIN))) {
 		l->reason = "it closed the connection";
 		return -ECONNRESET;
 	}

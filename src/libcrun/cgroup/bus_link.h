@@ -18,6 +18,7 @@ struct bus_link {
 	bool up;    /* authenticated */
 	bool begun; /* BEGIN has been sent */
 	bool last;  /* the line that is waited for is the last one, whatever it says */
+	bool deaf;  /* the other end reads nothing any more */
 	struct buf out, in;
 	size_t sent, taken; /* of them */
 	uint32_t serial;    /* the last one given */

@@ -97,6 +97,7 @@ struct cgroup {
 	size_t scope_depth; /* components of the path up to the scope; what is above is systemd's */
 	bool stale_unit, stale_dirs; /* left by a dead container */
 	bool scope_began;	     /* systemd was asked to start it */
+	bool scope_left;	     /* nobody could be asked to stop it, which was said */
 	struct cg_props *
 		former; /* of an update: what the properties that it changes were before; borrowed */
 	bool entering;	/* exec: the scope is there, a process is put into it (enter.c) */

@@ -252,6 +252,15 @@ static void leave_to_systemd(struct cgroup *cg)
 	}
 }
 
+/* Once: each step of a deletion opens a connection of its own. */
+static void warn_left(struct cgroup *cg, const struct crun_error *why)
+{
+	if (!cg->scope_left)
+		log_warning("%s; scope `%s` is left to systemd, which forgets it once it is empty",
+			    why->text, cg->scope);
+	cg->scope_left = true;
+}
+
 int cg_systemd_owns(struct cgroup *cg, struct crun_error *err)
 {
 	_cleanup_(cg_unit_done) struct cg_unit unit = {0};
@@ -263,8 +272,7 @@ int cg_systemd_owns(struct cgroup *cg, struct crun_error *err)
 		return 0;
 	r = cg_bus_open(cg->deadline, &bus, err);
 	if (r == -EOPNOTSUPP) {
-		log_warning("%s; scope `%s` is left to systemd, which forgets it once it is empty",
-			    err->text, cg->scope);
+		warn_left(cg, err);
 		*err = (struct crun_error){0};
 		leave_to_systemd(cg);
 		return 1;
@@ -289,8 +297,10 @@ int cg_systemd_stop(struct cgroup *cg, struct crun_error *err)
 	if (r < 0)
 		return r;
 	r = cg_bus_open(cg->deadline, &bus, &ignored);
-	if (r == -EOPNOTSUPP)
-		return 0; /* cg_systemd_owns has said so */
+	if (r == -EOPNOTSUPP) {
+		warn_left(cg, &ignored);
+		return 0;
+	}
 	if (r < 0) {
 		*err = ignored;
 		return r;

@@ -206,6 +206,23 @@ TEST(end_in_the_middle)
 	CHECK_STR(e.link.reason, "it closed the connection");
 }
 
+TEST(who_reads_nothing_any_more_is_not_waited_for)
+{
+	_cleanup_bus_writer_ struct bus_writer w, question;
+	_cleanup_ends_ struct ends e;
+	struct bus_message m;
+
+	write_message(&w, BUS_RETURN, 1, "last words");
+	write_message(&question, BUS_CALL, 0, "x");
+	CHECK_INT(up(&e), 0);
+	CHECK_INT(say(&e, w.data.data, w.data.len), 0);
+	CHECK_INT(shutdown(e.peer, SHUT_RD), 0);
+	CHECK_INT(bus_link_send(&e.link, &question, NULL), 0);
+	CHECK_INT(bus_link_next(&e.link, &m), 1);
+	CHECK_INT(bus_link_next(&e.link, &m), -ECONNRESET);
+	CHECK_STR(e.link.reason, "it closed the connection");
+}
+
 TEST(what_is_no_message_ends_it)
 {
 	_cleanup_ends_ struct ends e;

@@ -36,15 +36,18 @@ static int check_master(int fd, struct crun_error *err)
 
 static int open_master_with(struct inside *in, int flags, struct crun_error *err)
 {
-	static const char *const paths[] = {"dev/pts/ptmx", "dev/ptmx"};
-	_cleanup_close_ int fd = -ENOENT;
-	int r;
+	const unsigned long within = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS;
+	_cleanup_close_ int fd = lookup_open(in->root_fd, "dev/pts/ptmx", flags, within);
+	int r = fd;
 
-	for (size_t i = 0; i < ARRAY_LEN(paths) && fd < 0 && !err_is_lack(fd); i++)
-		fd = lookup_open(in->root_fd, paths[i], flags,
-				 RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+	/* /dev/ptmx is a symbolic link as a rule, which is no reason that would help anybody. */
+	if (r == -ENOENT || r == -ENOTDIR || r == -ELOOP) {
+		fd = lookup_open(in->root_fd, "dev/ptmx", flags, within);
+		if (fd < 0 && err_is_lack(fd))
+			r = fd;
+	}
 	if (fd < 0)
-		return err_sys(err, fd,
+		return err_sys(err, r,
 			       "a terminal needs a devpts mount on /dev/pts: open `/dev/pts/ptmx`");
 	r = check_master(fd, err);
 	return r < 0 ? r : take_fd(&fd);

@@ -252,15 +252,23 @@ static const struct mount_op *last_mount_to(const struct launch_plan *plan, cons
 	return NULL;
 }
 
-/* SEEN: kernel_dirs_open() has found a file system of the type MAGIC there. If only we do, it was away in between. */
-static bool is_mount_root(const struct inside *in, const char *path, long magic, bool seen)
+/*
+ * SEEN: kernel_dirs_open() has found a file system of the type MAGIC there. If only we do, it was away in between. 1, 0, or -errno when that
+ * cannot be found out just now.
+ */
+static int is_mount_root(const struct inside *in, const char *path, long magic, bool seen)
 {
 	_cleanup_close_ int fd = inroot_open(in->root_fd, path, O_PATH);
 	struct sys_mount_place place;
 	struct statfs fs;
+	int r = fd;
 
-	if (fd < 0 || (!seen && (sys_fstatfs(fd, &fs) < 0 || fs.f_type == magic)))
-		return false;
+	if (r >= 0 && !seen)
+		r = sys_fstatfs(fd, &fs);
+	if (r < 0)
+		return err_is_lack(r) ? r : 0;
+	if (!seen && fs.f_type == magic)
+		return 0;
 	/* Old kernels do not tell. */
 	return sys_mount_place(fd, &place) < 0 || place.is_mount_root;
 }
@@ -284,12 +292,16 @@ static int check_kernel_dirs(const struct inside *in, const struct kernel_dirs *
 
 	for (size_t i = 0; i < ARRAY_LEN(kernels); i++) {
 		const struct mount_op *op = last_mount_to(in->plan, kernels[i].path);
+		int r;
 
 		if (!op || op->kind == MOUNT_CGROUP)
 			continue;
-		if (op->kind == MOUNT_FS && str_eq(op->fstype, kernels[i].fstype)
+		r = op->kind == MOUNT_FS && str_eq(op->fstype, kernels[i].fstype)
 			    ? kernels[i].seen
-			    : is_mount_root(in, kernels[i].path, kernels[i].magic, kernels[i].seen))
+			    : is_mount_root(in, kernels[i].path, kernels[i].magic, kernels[i].seen);
+		if (r < 0)
+			return err_sys(err, r, "look at `%s`", kernels[i].path);
+		if (r > 0)
 			continue;
 		err_set(err, KIND_SYSTEM, ESTALE,
 			"`%s` is not what was mounted there: it was replaced while the container was made",
