@@ -254,6 +254,21 @@ def test_failing_start_container_hook_fails_start(t):
     t.assert_no_trace(bundle)
 
 
+@flavors("root")
+def test_init_that_told_why_start_failed_ends_by_itself(t):
+    cases = ((hook("exit 3"), "exit status 3"),
+             (dict(hook("sleep 1000"), timeout=1), "not done after 1 second"))
+    for case, words in cases:
+        bundle = with_hooks(t, SLEEP, startContainer=[case])
+        t.create(bundle)
+        pid = t.pid(bundle)
+        result = t.fails("start", bundle.id, has=["startContainer", words])
+        assert "came to an end" not in result.err, result
+        assert t.state(bundle)["status"] == "stopped"
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1, case
+        t.delete(bundle)
+
+
 def test_failing_poststart_hook_stops_the_container(t):
     bundle = with_hooks(t, SLEEP, poststart=[hook("exit 3")])
     t.create(bundle)

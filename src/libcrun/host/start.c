@@ -79,25 +79,18 @@ static int send_start(struct channel *ch, pid_t init, struct crun_error *err)
 	return channel_send(ch, MSG_START, trace_fd, err);
 }
 
-static int open_gate(const struct container *c, struct channel *ch, struct crun_error *err)
+static int pass_gate(const struct container *c, struct channel *ch, struct crun_error *err)
 {
 	int r;
 
-	ch->fd = TRACED("gate", gate_connect(&c->dir, err));
-	if (ch->fd < 0)
-		return ch->fd;
 	/*
 	 * First the name, then the message: should we be killed in between, init sees the end of the connection and gives up,
 	 * while the other order could leave a running container that looks merely created, and is deleted without --force.
 	 */
 	r = gate_remove(&c->dir);
-	return r < 0 ? err_sys(err, r, "remove the start gate of container `%s`", c->dir.id) : 0;
-}
-
-static int pass_gate(const struct container *c, struct channel *ch, struct crun_error *err)
-{
-	int r = send_start(ch, c->record->pid, err);
-
+	if (r < 0)
+		return err_sys(err, r, "remove the start gate of container `%s`", c->dir.id);
+	r = send_start(ch, c->record->pid, err);
 	if (r < 0)
 		return r;
 	r = TRACED("execve", await_execve(c, ch, err));
@@ -105,23 +98,21 @@ static int pass_gate(const struct container *c, struct channel *ch, struct crun_
 }
 
 /*
- * Nobody can start it again, so who reads our error finds a stopped container and not one that is about to end. Init that has told why needs
- * no signal, and keeps its exit status.
+ * Nobody can start it again, so who reads our error finds a stopped container and not one that is about to end, or a payload that works although
+ * we gave it up. Init that has TOLD why ends by itself, and keeps its exit status.
  */
-static void end_unstarted(struct container *c, struct crun_error *err)
+static void end_unstarted(struct container *c, bool told, struct crun_error *err)
 {
-	struct deadline limit = deadline_in(DEADLINE_PROCESS_MS);
+	struct deadline limit = deadline_or(&c->deadline, DEADLINE_PROCESS_MS);
 	struct crun_error why;
 
-	if (err->kind == KIND_INTERRUPTED || c->pidfd < 0)
+	if (c->pidfd < 0 || (told && sys_pidfd_wait(&limit, c->pidfd) == 0))
 		return;
-	if (err->kind == KIND_TIMEOUT)
+	if (!told && err->kind == KIND_TIMEOUT)
 		err_in(err,
 		       "start container `%s`: neither its startContainer hooks nor the execve of the "
 		       "payload came to an end, it was killed",
 		       c->dir.id);
-	else if (sys_pidfd_wait(&limit, c->pidfd) == 0)
-		return;
 	c->deadline = deadline_none();
 	if (container_kill(c, &why) < 0)
 		log_warning("%s", why.text);
@@ -130,14 +121,15 @@ static void end_unstarted(struct container *c, struct crun_error *err)
 static int start_init(struct container *c, struct crun_error *err)
 {
 	_cleanup_(channel_close) struct channel ch = {.fd = FD_NONE, .peer = "the init process"};
-	int r = open_gate(c, &ch, err);
+	int r;
 
-	if (r < 0)
-		return r;
+	ch.fd = TRACED("gate", gate_connect(&c->dir, err));
+	if (ch.fd < 0)
+		return ch.fd;
 	r = pass_gate(c, &ch, err);
 	if (r < 0) {
 		channel_close(&ch);
-		end_unstarted(c, err);
+		end_unstarted(c, ch.heard_failure, err);
 	}
 	return r;
 }

@@ -30,7 +30,10 @@ struct container {
 	 * nevertheless, for that is all that can be said about it; without one it is `stopped`.
 	 */
 	bool cut_off;
-	/* `run` is still at work: the record is written ahead, but init has not become the payload. It can be killed as a running one. */
+	/*
+	 * `run` is still at work: the record is written ahead, but init has not become the payload. STATUS is `running` nevertheless, since it can be
+	 * killed and joined as such; only container_state() says `creating`. A container that `create` has made is `running` as soon as somebody starts it.
+	 */
 	bool unborn;
 	struct crun_error
 		doubt; /* why `running` or `created` may be `paused` in truth; KIND_NONE: there is no doubt */

@@ -18,7 +18,7 @@
 #define STAT_START_TIME 22
 
 /* include/linux/sched.h of the kernel: forked, but no execve(2) since. */
-#define PF_FORKNOEXEC 0x40
+#define PF_FORKNOEXEC_ 0x40
 
 struct stat_facts {
 	uint64_t start_time;
@@ -42,7 +42,7 @@ static int parse_stat(char *text, struct stat_facts *ret)
 			r = str_to_u64(word, UINT64_MAX, &flags);
 			if (r < 0)
 				return r;
-			ret->executed = !(flags & PF_FORKNOEXEC);
+			ret->executed = !(flags & PF_FORKNOEXEC_);
 		}
 		if (field == STAT_START_TIME)
 			return str_to_u64(word, UINT64_MAX, &ret->start_time);

@@ -64,10 +64,11 @@ static int read_passwd(int root_fd, char **ret)
 	_cleanup_free_ char *text = NULL;
 	struct stat st;
 	ssize_t n;
+	int r = fd < 0 ? fd : sys_fstatat(fd, "", &st);
 
 	*ret = NULL;
-	if (fd < 0 || sys_fstatat(fd, "", &st) < 0 || !S_ISREG(st.st_mode))
-		return err_is_lack(fd) ? fd : 0;
+	if (r < 0 || !S_ISREG(st.st_mode))
+		return err_is_lack(r) ? r : 0;
 	text = malloc(PASSWD_MAX);
 	if (!text)
 		return -ENOMEM;
