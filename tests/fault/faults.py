@@ -89,6 +89,7 @@ KNOWN = (
     "update-devices:host:begin:bpf:4:stop",      # EAGAIN, for the sake of a signal
     "create-reused:host:cgroup:bpf:2:kill",      # a filter that nobody found
     "update-devices:host:begin:bpf:5:kill",
+    "run-netdev:host:netdevs:openat:2:EMFILE",   # told as a bad descriptor
     "run-scope:init:birth:fstatfs:1:EIO",        # the cgroup of a process that was dead already
     "run:init:outside.mounts:openat:4:EMFILE",   # a hierarchy was missing inside
     "create-terminal:host:cgroup:write:17:EINTR",

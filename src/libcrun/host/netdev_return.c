@@ -138,11 +138,9 @@ static bool is_namespace(const struct oci_record_net_namespace *ns, int fd, int 
 int netdevs_hold(pid_t pid)
 {
 	char path[40];
-	int fd;
 
 	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
-	fd = sys_openat(AT_FDCWD, path, O_RDONLY, 0);
-	return fd < 0 ? FD_NONE : fd;
+	return sys_openat(AT_FDCWD, path, O_RDONLY, 0);
 }
 
 /* Opens the file, if it is of the namespace with that inode; or FD_NONE. Nobody is waited for, should it be a fifo. */

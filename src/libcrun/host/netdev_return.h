@@ -39,11 +39,11 @@ int netdev_take_back(int there, int here, int own_ns,
 int netdev_describe_namespace(int ns_fd, int sock,
 			      struct oci_record_net_namespace *ret) CRUN_NODISCARD;
 
-/* A file of the network namespace of process PID, to be taken while it lives; or FD_NONE. */
+/* A file of the network namespace of process PID, to be taken while it lives; or a negative errno. */
 int netdevs_hold(pid_t pid);
 
 /*
- * Takes back what REC says was moved, once the container's processes are dead. HELD is what netdevs_hold returned; without it the
+ * Takes back what REC says was moved, once the container's processes are dead. HELD is what netdevs_hold returned; without a file the
  * namespace is looked for: where it was joined, in the mount table and at all processes. What fails is logged.
  */
 void netdevs_return(const struct oci_record *rec, int held);
