@@ -70,7 +70,7 @@ TEST(an_execve_is_seen)
 	uint64_t time;
 	bool dead, executed = true;
 	pid_t pid = sleeper();
-	int fd;
+	int fd, born[2];
 
 	CHECK_INT(process_start_time(pid, &time, &dead), 0);
 	fd = process_open(pid, time, &executed);
@@ -78,11 +78,17 @@ TEST(an_execve_is_seen)
 	close(fd);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	pid = vfork();
+	CHECK_INT(pipe2(born, O_CLOEXEC), 0);
+	pid = fork();
 	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		execlp("sleep", "sleep", "1000", NULL);
 		_exit(127);
 	}
+	close(born[1]);
+	/* Until the execve closes the pipe. */
+	CHECK_INT(read(born[0], &(char){0}, 1), 0);
+	close(born[0]);
 	CHECK_INT(process_start_time(pid, &time, &dead), 0);
 	fd = process_open(pid, time, &executed);
 	CHECK(fd >= 0 && executed);
