@@ -165,8 +165,10 @@ static int await_payload(struct launch *l, struct crun_error *err)
 	/* What init cannot report without a filter is somebody's SIGKILL. */
 	if (l->plan->sync_filter || sys_pidfd_has_ended(l->pidfd)) {
 		r = payload_check_began(l->pid, err);
-		if (r < 0)
+		if (r < 0) {
+			(void)launch_explain_by_memory(l, err);
 			return r;
+		}
 	}
 	/* Whoever looks for leftovers is to know that this one's end will be nobody's omission. */
 	if (l->opts->detach || l->opts->keep)

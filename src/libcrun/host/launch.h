@@ -164,6 +164,9 @@ int launch_expect(struct launch *l, enum message_kind kind, int *ret_fd,
 		  struct crun_error *err) CRUN_NODISCARD;
 int launch_expect_eof(struct launch *l, struct crun_error *err) CRUN_NODISCARD;
 
+/* Init died: where a memory limit of its cgroup was the reason, *ERR says so and the result is -EPIPE; else 0 with *ERR as it was. */
+int launch_explain_by_memory(const struct launch *l, struct crun_error *err);
+
 /* Puts "phase `ready`, init in phase `outside.mounts`" in front of an error that is about time or an interruption. */
 void launch_name_phase(const struct launch *l, const char *phase, struct crun_error *err);
 

@@ -140,20 +140,28 @@ void launch_name_phase(const struct launch *l, const char *phase, struct crun_er
 		err_in(err, "phase `%s`", phase);
 }
 
-/* The most frequent reason not to have said a word: a memory limit that leaves no room even for the setting up. */
-static void explain_death(const struct launch *l, struct crun_error *err)
+int launch_explain_by_memory(const struct launch *l, struct crun_error *err)
 {
 	struct cgroup_oom oom = {.scope = OOM_NONE};
-	struct deadline d = deadline_in(DEADLINE_PROCESS_MS);
 
 	if (l->cgroup)
 		cgroup_oom_read(l->cgroup, &oom);
-	if ((oom.scope == OOM_OWN || oom.scope == OOM_ABOVE) && oom.limit.known)
-		err_set(err, CODE_INIT_DIED, EPIPE,
-			"read from the init process: it was killed for lack of memory, as the "
-			"limit of cgroup `%s` is %llu bytes",
-			oom.path, (unsigned long long)oom.limit.value);
-	else if (l->pidfd >= 0 && sys_pidfd_wait(&d, l->pidfd) == 0 && sys_child_killed(l->pid) > 0)
+	if ((oom.scope != OOM_OWN && oom.scope != OOM_ABOVE) || !oom.limit.known)
+		return 0;
+	return err_set(err, CODE_INIT_DIED, EPIPE,
+		       "read from the init process: it was killed for lack of memory, as the "
+		       "limit of cgroup `%s` is %llu bytes",
+		       oom.path, (unsigned long long)oom.limit.value);
+}
+
+/* The most frequent reason not to have said a word: a memory limit that leaves no room even for the setting up. */
+static void explain_death(const struct launch *l, struct crun_error *err)
+{
+	struct deadline d = deadline_in(DEADLINE_PROCESS_MS);
+
+	if (launch_explain_by_memory(l, err) < 0)
+		return;
+	if (l->pidfd >= 0 && sys_pidfd_wait(&d, l->pidfd) == 0 && sys_child_killed(l->pid) > 0)
 		err_set(err, CODE_INIT_DIED, EPIPE,
 			"read from the init process: it was killed by signal %d",
 			sys_child_killed(l->pid));
