@@ -73,6 +73,8 @@ def is_marked(t, bundle, mark):
 
 def end(t, bundle):
     """Ends the container if it is alive, which is not for gc to do."""
+    # An init whose runtime is killed executes the payload or dies; for a moment it has done neither.
+    t.wait_until(hostside.reaped(lambda: status(t, bundle) != "creating"), "the payload, or the end")
     if status(t, bundle) in ("created", "running"):
         t.kill(bundle, "KILL", check=False)   # an init that dies with its runtime may be quicker
         t.wait_until(hostside.reaped(lambda: status(t, bundle) == "stopped"), "its end")
