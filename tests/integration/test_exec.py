@@ -546,11 +546,12 @@ def test_exec_affinity(t):
     child = t.popen("exec", bundle.id, "sleep", "1000",
                     preexec_fn=lambda: os.sched_setaffinity(0, {cpus[0]}))
 
-    def reset():
-        pids = t.rt("ps", "--format", "json", bundle.id).out
-        return any(len(os.sched_getaffinity(p)) > 1 for p in json.loads(pids) if p != t.pid(bundle))
+    def sleeps_on_all(pid):
+        with open(f"/proc/{pid}/comm", encoding="utf-8") as comm:
+            return comm.read() == "sleep\n" and len(os.sched_getaffinity(pid)) > 1
 
-    t.wait_until(reset)
+    t.wait_until(lambda: any(sleeps_on_all(p) for p in json.loads(
+        t.rt("ps", "--format", "json", bundle.id).out) if p != t.pid(bundle)))
     child.send_signal(signal.SIGTERM)
     assert child.wait(40 * PATIENCE) == 143
 

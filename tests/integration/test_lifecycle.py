@@ -35,25 +35,47 @@ def stopped(t, **kwargs):
 
 # ---- status ------------------------------------------------------------------------------------
 
+def held_back(t, stage):
+    """(bundle, fifo): a hook at STAGE writes a line to the fifo, and goes on when it can read one from there."""
+    bundle = t.bundle(SLEEP, own_rootfs=True)
+    fifo = os.path.join(bundle.rootfs, "go")
+    os.mkfifo(fifo)
+    os.chmod(fifo, 0o666)
+    seen = "/go" if stage == "startContainer" else fifo
+    bundle.config["hooks"] = {stage: [
+        {"path": "/bin/sh", "args": ["sh", "-c", f"echo >{seen}; read x <{seen}"]}]}
+    bundle.save()
+    return bundle, fifo
+
+
+def assert_status_while_held_back(t, bundle, fifo, status):
+    with open(fifo, encoding="ascii") as told:
+        told.readline()
+    assert t.state(bundle)["status"] == status
+    assert [c["status"] for c in json.loads(t.rt("list", "-f", "json").out)] == [status]
+    with open(fifo, "w", encoding="ascii") as go:
+        go.write("\n")
+
+
 @flavors("root", "rootless")
 def test_run_is_creating_until_the_program_is_executed(t):
-    """A hook holds `run` back until it is told to go on."""
-    bundle, go = t.bundle(SLEEP), t.path("go")
-    os.mkfifo(go)
-    os.chmod(go, 0o666)
-    bundle.config["hooks"] = {"createRuntime": [
-        {"path": "/bin/sh", "args": ["sh", "-c", f"echo >{go}; read x <{go}"]}]}
-    bundle.save()
+    bundle, fifo = held_back(t, "createRuntime")
     child = t.popen("run", "-b", bundle.path, bundle.id)
-    with open(go, encoding="ascii") as fifo:
-        fifo.readline()
-    assert t.state(bundle)["status"] == "creating"
-    assert [c["status"] for c in json.loads(t.rt("list", "-f", "json").out)] == ["creating"]
-    with open(go, "w", encoding="ascii") as fifo:
-        fifo.write("\n")
+    assert_status_while_held_back(t, bundle, fifo, "creating")
     t.wait_running(bundle)
     t.kill(bundle, "KILL")
     assert child.wait(40 * PATIENCE) == 137
+
+
+@flavors("root", "rootless")
+def test_start_leaves_it_created_until_the_program_is_executed(t):
+    bundle, fifo = held_back(t, "startContainer")
+    t.create(bundle)
+    child = t.popen("start", bundle.id)
+    assert_status_while_held_back(t, bundle, fifo, "created")
+    assert child.wait(40 * PATIENCE) == 0
+    assert t.state(bundle)["status"] == "running"
+    t.delete(bundle, force=True)
 
 
 @flavors("root", "rootless")

@@ -144,7 +144,7 @@ static int look_for_process(struct container *c, struct crun_error *err)
 
 	c->pidfd = open_recorded(rec->has_pid, rec->pid, rec->has_pid_start_time,
 				 rec->pid_start_time, &executed);
-	c->unborn = c->pidfd >= 0 && rec->phase == OCI_RECORD_PHASE_RUNNING && !executed;
+	c->unborn = c->pidfd >= 0 && !executed;
 	if (c->pidfd < 0 && c->pidfd != -ESRCH) {
 		r = c->pidfd;
 		c->pidfd = FD_NONE;
@@ -293,8 +293,11 @@ void container_state(const struct container *c, struct oci_state *ret)
 	};
 	const struct oci_record *rec = c->record;
 	bool any_annotations = rec->annotations && rec->annotations->len > 0;
+	enum libcrun_status status = c->status;
+
 	/* runtime.md, "State": running is who has executed the program. */
-	bool unborn = c->unborn && c->status == LIBCRUN_RUNNING;
+	if (c->unborn && status == LIBCRUN_RUNNING)
+		status = rec->phase == OCI_RECORD_PHASE_CREATED ? LIBCRUN_CREATED : LIBCRUN_CREATING;
 
 	*ret = (struct oci_state){
 		/* The earliest records of a creation have neither version nor bundle, but readers insist on both. */
@@ -302,7 +305,7 @@ void container_state(const struct container *c, struct oci_state *ret)
 		.id = c->dir.id,
 		.has_pid = true,
 		.pid = c->pidfd >= 0 ? rec->pid : 0,
-		.status = words[unborn ? LIBCRUN_CREATING : c->status],
+		.status = words[status],
 		.bundle = rec->bundle ? rec->bundle : "",
 		.rootfs = rec->rootfs,
 		.created = rec->created,

@@ -31,8 +31,8 @@ struct container {
 	 */
 	bool cut_off;
 	/*
-	 * `run` is still at work: the record is written ahead, but init has not become the payload. STATUS is `running` nevertheless, since it can be
-	 * killed and joined as such; only container_state() says `creating`. A container that `create` has made is `running` as soon as somebody starts it.
+	 * Init has been told to go on (by `run` from the beginning), but has not become the payload. STATUS is `running` nevertheless, since it can be
+	 * killed and joined as such; only container_state() says what the specification calls it.
 	 */
 	bool unborn;
 	struct crun_error

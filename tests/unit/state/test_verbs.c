@@ -19,7 +19,7 @@ static struct crun_error err;
 
 enum init_does {
 	INIT_SLEEP,  /* never accepts */
-	INIT_EXEC,   /* reads START, then the connection ends as by execve, and it lives on */
+	INIT_EXEC,   /* reads START, then executes a payload, which ends the connection */
 	INIT_FAIL,   /* reads START and reports a failure */
 	INIT_VANISH, /* dies with the connection accepted and START unread */
 };
@@ -49,9 +49,8 @@ static void init_main(enum init_does does, int gate)
 		channel_send_error(&ch, &failure);
 		_exit(1);
 	}
-	channel_close(&ch);
-	for (;;)
-		pause();
+	execlp("sleep", "sleep", "1000", NULL);
+	_exit(127);
 }
 
 struct box {
