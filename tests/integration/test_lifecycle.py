@@ -53,6 +53,7 @@ def assert_status_while_held_back(t, bundle, fifo, status):
         told.readline()
     assert t.state(bundle)["status"] == status
     assert [c["status"] for c in json.loads(t.rt("list", "-f", "json").out)] == [status]
+    t.fails("delete", bundle.id, has=["not stopped", "it is being started"])
     with open(fifo, "w", encoding="ascii") as go:
         go.write("\n")
 

@@ -25,7 +25,7 @@ static int check_deletable(const struct container *c, struct crun_error *err)
 			       "cannot delete container `%s`: it is being created", c->dir.id);
 	return err_set(err, KIND_STATE, EBUSY,
 		       "cannot delete container `%s` that is not stopped: it is %s", c->dir.id,
-		       libcrun_status_name(c->status));
+		       c->unborn ? "being started" : libcrun_status_name(c->status));
 }
 
 int container_undo(const struct oci_record *record, struct cgroup *cg, int net_fd,
