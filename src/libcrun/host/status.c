@@ -297,7 +297,8 @@ void container_state(const struct container *c, struct oci_state *ret)
 
 	/* runtime.md, "State": running is who has executed the program. */
 	if (c->unborn && status == LIBCRUN_RUNNING)
-		status = rec->phase == OCI_RECORD_PHASE_CREATED ? LIBCRUN_CREATED : LIBCRUN_CREATING;
+		status =
+			rec->phase == OCI_RECORD_PHASE_CREATED ? LIBCRUN_CREATED : LIBCRUN_CREATING;
 
 	*ret = (struct oci_state){
 		/* The earliest records of a creation have neither version nor bundle, but readers insist on both. */
