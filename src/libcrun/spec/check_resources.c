@@ -292,6 +292,12 @@ static const char *const not_limits[] = {
 	"cgroup.freeze", "cgroup.type",	   "cgroup.subtree_control",
 };
 
+/* A write of nothing is none, and of white space alone many files take for 0; the lists of cpuset are empty when they follow the cgroup above. */
+static bool is_value(const char *key, const char *value)
+{
+	return value[strspn(value, " \t\n")] || str_after(key, "cpuset.");
+}
+
 static int check_unified(const struct oci_string_map *unified, struct crun_error *err)
 {
 	for (size_t i = 0; i < unified->len; i++) {
@@ -304,6 +310,8 @@ static int check_unified(const struct oci_string_map *unified, struct crun_error
 				err, at,
 				"expected the name of a cgroup file such as memory.high, and not `%s`",
 				key);
+		if (!is_value(key, unified->items[i].value))
+			return bad(err, at, "expected a value for `%s`, and not an empty one", key);
 		for (size_t j = 0; j < sizeof(not_limits) / sizeof(not_limits[0]); j++) {
 			if (str_eq(key, not_limits[j]))
 				return bad(err, at, "`%s` is not a limit: the runtime writes it",

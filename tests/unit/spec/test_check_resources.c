@@ -129,6 +129,10 @@ TEST(unified)
 	CHECK_STR(UNIFIED("memory.high", "1000"), "");
 	CHECK_STR(UNIFIED("cgroup.max.depth", "3"), "");
 	CHECK_STR(UNIFIED("hugetlb.2MB.max", "0"), "");
+	CHECK_STR(UNIFIED("memory.high", "1000\n"), "");
+	CHECK_STR(UNIFIED("memory.high", ""), "unified/memory.high");
+	CHECK_STR(UNIFIED("memory.high", " \n"), "unified/memory.high");
+	CHECK_STR(UNIFIED("cpuset.cpus", ""), "");
 	CHECK_STR(UNIFIED("../memory.max", "0"), "unified/");
 	CHECK_STR(UNIFIED("a/memory.max", "0"), "unified/");
 	CHECK_STR(UNIFIED("..", "0"), "unified/..");

@@ -3,6 +3,7 @@
 #include "cgroup/controllers.h"
 
 #include "base/str.h"
+#include "sys/io.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@ static bool is_core_file(const char *key)
 static void explain(const struct cg_dir *dir, const char *key, char *text, size_t size)
 {
 	int n = (int)strcspn(key, ".");
+	char list[512];
 	unsigned c = 0;
 
 	while (c < CG_CONTROLLERS &&
@@ -30,8 +32,7 @@ static void explain(const struct cg_dir *dir, const char *key, char *text, size_
 		snprintf(
 			text, size,
 			"`%s/%s` does not exist: `%.*s` is no controller that crun knows how to enable; "
-			"if the kernel has it, `" CG_ROOT
-			"/cgroup.controllers` lists it, and it must be "
+			"if the kernel has it, cgroup.controllers of the root lists it, and it must be "
 			"added to cgroup.subtree_control of every cgroup above",
 			dir->path, key, n, key);
 	else if (dir->v1 & CG_BIT(c))
@@ -40,6 +41,13 @@ static void explain(const struct cg_dir *dir, const char *key, char *text, size_
 			"`%s` needs the controller `%s` on cgroup v2, and this host has mounted it as a "
 			"cgroup v1 hierarchy",
 			key, cg_controller_names[c].v2);
+	else if (io_read_file_at(dir->fd, "cgroup.controllers", list, sizeof(list)) >= 0 &&
+		 !(cg_controller_bits(list, " ", true) & CG_BIT(c)))
+		snprintf(
+			text, size,
+			"the cgroup controller `%s` is not available: `%s/cgroup.controllers` does not "
+			"list it; it must be enabled in cgroup.subtree_control of every cgroup above",
+			cg_controller_names[c].v2, dir->path);
 	else
 		snprintf(
 			text, size,
@@ -48,22 +56,24 @@ static void explain(const struct cg_dir *dir, const char *key, char *text, size_
 			dir->path, key, cg_controller_names[c].v2);
 }
 
-/* One line per write(2): io.max and its like take one device at a time. */
+/* One line per write(2): io.max and its like take one device at a time. Of an empty value the kernel must see the line's end. */
 static int write_lines(const struct cg_dir *dir, const char *key, const char *value, const char *at,
 		       struct crun_error *err)
 {
+	bool empty = !value[strspn(value, "\n")];
+
 	do {
 		size_t n = strcspn(value, "\n");
-		_cleanup_free_ char *line = strndup(value, n);
+		_cleanup_free_ char *line = empty ? str_dup("\n") : strndup(value, n);
 		int r;
 
 		if (!line)
 			return err_sys(err, -ENOMEM, "value of `%s`", key);
-		r = cg_write(dir, key, line, at, err);
+		r = n || empty ? cg_write(dir, key, line, at, err) : 0;
 		if (r == -EINVAL && str_eq(key, "misc.max"))
-			return err_and(err,
-				       "the resources that this host has are listed in `" CG_ROOT
-				       "/misc.capacity`");
+			return err_and(
+				err, "the resources that this host has are listed in misc.capacity "
+				     "of the root cgroup");
 		if (r < 0)
 			return r;
 		value += n + (value[n] == '\n');
