@@ -3,6 +3,9 @@
 #include "cgroup/controllers.h"
 
 #include "base/buf.h"
+#include "base/str.h"
+#include "cgroup/changes.h"
+#include "sys/io.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -91,6 +94,21 @@ int cg_check_usage(const struct cg_dir *dir, const struct oci_linux_memory *mem,
 	return err_at(err, "/linux/resources/%s", at);
 }
 
+int cg_swap_conflict(int64_t swap, uint64_t limit, struct crun_error *err)
+{
+	if (limit == UINT64_MAX)
+		err_set(err, CODE_LIMIT_CONFLICT, EINVAL,
+			"a limit of memory and swap together needs a limit of memory, and the container "
+			"has none");
+	else
+		err_set(err, CODE_LIMIT_CONFLICT, EINVAL,
+			"the limit of memory and swap together (%" PRId64
+			") would be less than that of memory (%" PRIu64
+			"): change both in one update",
+			swap, limit);
+	return err_at(err, "/linux/resources/memory/swap");
+}
+
 /* The kernel wants burst <= quota after each write. */
 static bool burst_first(const struct cg_dir *dir, const struct oci_linux_cpu *cpu, const char *file)
 {
@@ -125,6 +143,23 @@ static int write_bandwidth(const struct cg_dir *dir, const struct oci_linux_cpu 
 	return r;
 }
 
+/*
+ * While a cgroup is idle the kernel forgets its weight, and gives it the default afterwards: so it is noted before, and put back after
+ * cpu.idle was.
+ */
+static int begin_idle(const struct cg_dir *dir, const char *weight_file, struct crun_error *err)
+{
+	char now[64], weight[64];
+	int r;
+
+	if (!cg_is_update(dir) || dir->changes->checking ||
+	    io_read_file_at(dir->fd, "cpu.idle", now, sizeof(now)) < 0 || !str_eq(now, "0") ||
+	    io_read_file_at(dir->fd, weight_file, weight, sizeof(weight)) < 0)
+		return 0;
+	r = cg_changes_note(dir->changes, dir, weight_file, weight);
+	return r < 0 ? err_sys(err, r, "update `%s/cpu.idle`", dir->path) : 0;
+}
+
 int cg_any_cpu(const struct cg_dir *dir, const struct oci_linux_cpu *cpu,
 	       const struct cg_cpu_files *files, uint64_t weight, struct crun_error *err)
 {
@@ -141,6 +176,8 @@ int cg_any_cpu(const struct cg_dir *dir, const struct oci_linux_cpu *cpu,
 		err_in(err, "the weight of an idle cgroup (cpu.idle) cannot be set");
 	if (r >= 0)
 		r = write_bandwidth(dir, cpu, files, err);
+	if (r >= 0 && cpu->idle)
+		r = begin_idle(dir, files->weight, err);
 	if (r >= 0 && cpu->idle)
 		r = cg_write_i64(dir, "cpu.idle", cpu->idle, "cpu/idle", err);
 	return r;

@@ -58,6 +58,9 @@ struct cg_cpu_files {
 int cg_any_cpu(const struct cg_dir *dir, const struct oci_linux_cpu *cpu,
 	       const struct cg_cpu_files *files, uint64_t weight, struct crun_error *err);
 
+/* The error of an update to SWAP (memory and swap together) alone, which is less than the LIMIT of memory (UINT64_MAX: none). */
+int cg_swap_conflict(int64_t swap, uint64_t limit, struct crun_error *err);
+
 /* memory.checkBeforeUpdate: KIND_STATE when an update's LIMIT for the key AT is below the usage that FILE tells. */
 int cg_check_usage(const struct cg_dir *dir, const struct oci_linux_memory *mem, const char *file,
 		   int64_t limit, const char *at, struct crun_error *err);

@@ -450,6 +450,10 @@ TEST(memory_and_swap_alone_are_held_against_what_is_there)
 	update(&f, "{'memory':{'limit':4999,'checkBeforeUpdate':true}}");
 	CHECK_INT(f.result, -EBUSY);
 	CHECK_STR(content(&f, "memory.limit_in_bytes"), "4096");
+	/* What a v1 cgroup without a limit has. */
+	write_file(&f, "memory.limit_in_bytes", "9223372036854771712");
+	update(&f, "{'memory':{'swap':8000}}");
+	CHECK(strstr(f.err.text, "the container has none"));
 	fake_remove(&f);
 }
 

@@ -28,14 +28,8 @@ static int check_alone(const struct cg_dir *dir, const struct oci_linux_memory *
 			mem->limit, now);
 		return err_at(err, "/linux/resources/memory/limit");
 	}
-	if (swap > 0 && cg_read_u64(dir, LIMIT, &now) == 0 && bytes(swap) < now) {
-		err_set(err, CODE_LIMIT_CONFLICT, EINVAL,
-			"the limit of memory and swap together (%" PRId64
-			") would be less than that of memory (%" PRIu64
-			"): change both in one update",
-			swap, now);
-		return err_at(err, "/linux/resources/memory/swap");
-	}
+	if (swap > 0 && cg_read_u64(dir, LIMIT, &now) == 0 && bytes(swap) < now)
+		return cg_swap_conflict(swap, now, err);
 	return 0;
 }
 

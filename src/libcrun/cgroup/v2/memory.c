@@ -17,19 +17,7 @@ static int limit_below_swap(const struct cg_dir *dir, const struct oci_linux_mem
 	r = cg_read_u64(dir, "memory.max", ret);
 	if (r < 0)
 		return err_sys_code(err, CODE_CGROUP_READ, r, "read `%s/memory.max`", dir->path);
-	if (*ret <= (uint64_t)mem->swap)
-		return 0;
-	if (*ret == UINT64_MAX)
-		err_set(err, CODE_LIMIT_CONFLICT, EINVAL,
-			"a limit of memory and swap together needs a limit of memory, and the container "
-			"has none");
-	else
-		err_set(err, CODE_LIMIT_CONFLICT, EINVAL,
-			"the limit of memory and swap together (%" PRId64
-			") would be less than that of memory (%" PRIu64
-			"): change both in one update",
-			mem->swap, *ret);
-	return err_at(err, "/linux/resources/memory/swap");
+	return *ret <= (uint64_t)mem->swap ? 0 : cg_swap_conflict(mem->swap, *ret, err);
 }
 
 /*
