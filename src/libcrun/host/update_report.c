@@ -65,6 +65,8 @@ static int write_table(const struct update_report *report, FILE *out, struct cru
 		buf_printf(&text, "%-*s  %-11s  ", w, e->key, update_verdict_name(e->verdict));
 		if (e->reason)
 			buf_puts(&text, e->reason);
+		else if (e->file && e->verdict == UPDATE_LEFT)
+			buf_printf(&text, "%s in %s", e->before ? e->before : "?", e->file);
 		else if (e->file)
 			buf_printf(&text, "%s -> %s in %s", e->before ? e->before : "?",
 				   e->after ? e->after : "?", e->file);

@@ -193,14 +193,25 @@ static int read_options(const struct libcrun_update_options *opts, struct oci_ar
 	return 0;
 }
 
+static void note_unknown(void *data, const char *pointer)
+{
+	bool *whole = data;
+
+	*whole |= !strchr(pointer + 1, '/');
+}
+
 /* A document may be given by other tools in a hurry: keys that nobody knows are left out by the parser, but not all of them. */
 static int check_asks(const struct oci_linux_resources *res, const struct oci_text *text,
 		      const char *name, struct crun_error *err)
 {
+	bool unknown = false;
 	bool any = res->devices_len || res->memory || res->cpu || res->pids || res->block_io ||
 		   res->hugepage_limits_len || res->network || res->rdma || res->unified;
 
-	if (any || !strchr(text->data, '"'))
+	if (any ||
+	    oci_each_unknown(&oci_linux_resources_type, text->data, text->len, note_unknown,
+			     &unknown) < 0 ||
+	    !unknown)
 		return 0;
 	return err_set(
 		err, KIND_SPEC, EINVAL,
