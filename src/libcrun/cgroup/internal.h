@@ -244,6 +244,10 @@ int cg_explain_rootless(const struct cgroup *cg, struct crun_error *err);
 int cg_v2_enable(const struct cgroup *cg, struct cg_hier *h, unsigned required,
 		 struct crun_error *err) CRUN_NODISCARD;
 
+/* The error for a controller that the cgroup2 directory in H does not have: names the topmost cgroup.controllers without it. -EOPNOTSUPP. */
+int cg_v2_no_controller(const struct cgroup *cg, const struct cg_hier *h, enum cg_controller c,
+			struct crun_error *err);
+
 /* ---- resources.c ---- */
 
 /* Bits of the controllers that the plan's resources need (devices included unless the plan leaves filters out). */

@@ -169,7 +169,10 @@ const struct cg_hier *cg_find_v2(const struct cgroup *cg)
 int cg_no_controller(const struct cgroup *cg, enum cg_controller c, struct crun_error *err)
 {
 	const char *name = cg_controller_names[c].v1;
+	const struct cg_hier *h = cg_find_v2(cg);
 
+	if (h && cg_controller_names[c].v2)
+		return cg_v2_no_controller(cg, h, c, err);
 	if (!cg_v1_controllers(cg))
 		return err_set(
 			err, CODE_CGROUP_CONTROLLER, EOPNOTSUPP,

@@ -23,6 +23,21 @@ struct cgroup_update {
 /* Without a limit of its own a systemd that hangs would have it all over again. */
 #define UNDO_MS 5000
 
+/* One at a time: those that this host has must not be missing because of one that it has not, which the first pass then names. */
+static int enable_each(const struct cgroup *cg, struct cg_hier *h, unsigned required,
+		       struct crun_error *err)
+{
+	for (unsigned c = 0; c < CG_CONTROLLERS; c++) {
+		int r = required & CG_BIT(c) ? cg_v2_enable(cg, h, CG_BIT(c), err) : 0;
+
+		if (r == -EOPNOTSUPP)
+			log_debug("%s", err->text);
+		else if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 /* What a reopened cgroup does not know of itself: the controllers that its cgroup2 directory has; more are enabled as they are needed. */
 static int enable(struct cgroup *cg, struct crun_error *err)
 {
@@ -44,12 +59,12 @@ static int enable(struct cgroup *cg, struct crun_error *err)
 			continue;
 		/* Above its scope, systemd enables what the scope's properties need. */
 		r = cg->scope ? cg_systemd_update(cg, err) : 0;
-		if (r >= 0)
-			r = cg_v2_enable(cg, h, required, err);
-		/* The first pass names each key that cannot be had. */
 		if (r == -EOPNOTSUPP)
 			log_debug("%s", err->text);
 		else if (r < 0)
+			return r;
+		r = enable_each(cg, h, required, err);
+		if (r < 0)
 			return r;
 	}
 	return 0;

@@ -83,6 +83,23 @@ static int not_available(const struct level *l, unsigned c, struct crun_error *e
 			  "is mounted as a cgroup v1 hierarchy");
 }
 
+int cg_v2_no_controller(const struct cgroup *cg, const struct cg_hier *h, enum cg_controller c,
+			struct crun_error *err)
+{
+	struct level l;
+
+	/* The topmost that lacks it is where something can be done; what all above have is not handed on to the container's own. */
+	for (size_t n = 0; n <= cg->depth; n++) {
+		int bits;
+
+		level_init(&l, cg, h, n);
+		bits = read_bits(&l, "cgroup.controllers");
+		if (bits >= 0 && !((unsigned)bits & CG_BIT(c)))
+			break;
+	}
+	return not_available(&l, c, err);
+}
+
 static int check_available(const struct level *l, unsigned available, unsigned required,
 			   struct crun_error *err)
 {
