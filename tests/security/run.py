@@ -266,6 +266,9 @@ def arguments():
 
 
 def main():
+    # Whoever called us with a closed standard stream must not have a case's report get its number.
+    while os.open(os.devnull, os.O_RDWR) < 3:
+        pass
     options = arguments()
     modules = [importlib.import_module(name) for name in MODULES]
     jobs = [Job(entry, n) for n, entry in enumerate(cases.CASES)]
