@@ -134,7 +134,7 @@ def test_run_killed_anywhere_is_cleaned(t):
     for point in points:
         bundle = t.bundle(["true"])
         killed_at(t, point, command(bundle))
-        t.wait_until(hostside.reaped(lambda b=bundle: status(t, b) != "running"), "its end")
+        t.wait_until(hostside.reaped(lambda b=bundle: status(t, b) in (None, "stopped")), "its end")
         assert_nothing_left(t, bundle, point)
 
 
