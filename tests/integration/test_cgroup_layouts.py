@@ -8,7 +8,7 @@ import os
 import subprocess
 
 import hostside
-from harness import flavors
+from harness import PATIENCE, flavors
 from test_linux_cgroups import (ROOT, SLEEP, limited, no_cgroup_left, of_process, read, unified,
                                 v1_only)
 
@@ -194,15 +194,27 @@ def test_v2_nested_in_a_cgroup_namespace_paths_begin_at_its_root(t):
         hostside.remove_cgroup(f"{ROOT}/{t.prefix}")
 
 
-@flavors("rootless")
-def test_v2_delegated_subtree_of_an_ordinary_user(t):
-    unified(t)
+def delegated(t):
+    """A subtree that is the ordinary user's; and a function that calls the runtime from within."""
     user = (t.uid, t.gid)
     top = f"{ROOT}/{t.prefix}"
     os.makedirs(f"{top}/shell")
     for where in (top, f"{top}/shell"):
         for name in ("", "cgroup.procs", "cgroup.threads", "cgroup.subtree_control"):
             os.chown(os.path.join(where, name), *user)
+
+    def call(*args):
+        enter = f"echo $$ >{top}/shell/cgroup.procs; exec setpriv --reuid={user[0]} " \
+                f"--regid={user[1]} --clear-groups {' '.join(t.argv(*args))}"
+        return subprocess.run(["sh", "-c", enter], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              stdin=subprocess.DEVNULL, check=False, timeout=20 * PATIENCE)
+    return top, call
+
+
+@flavors("rootless")
+def test_v2_delegated_subtree_of_an_ordinary_user(t):
+    unified(t)
+    top, call = delegated(t)
     bundle = t.bundle(["cat", "/proc/self/cgroup"], rootless=True)
     bundle.config["linux"].pop("cgroupsPath", None)
     # The host's paths are to be seen.
@@ -211,11 +223,7 @@ def test_v2_delegated_subtree_of_an_ordinary_user(t):
     bundle.save()
 
     def run(number):
-        argv = t.argv("run", "-b", bundle.path, f"{bundle.id}-{number}")
-        enter = f"echo $$ >{top}/shell/cgroup.procs; exec setpriv --reuid={user[0]} " \
-                f"--regid={user[1]} --clear-groups {' '.join(argv)}"
-        return subprocess.run(["sh", "-c", enter], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              stdin=subprocess.DEVNULL, check=False, timeout=20)
+        return call("run", "-b", bundle.path, f"{bundle.id}-{number}")
     result = run(1)
     lines = result.stdout.decode().splitlines()
     assert f"0::/{t.prefix}/crun-{bundle.id}-1" in lines, result
@@ -230,4 +238,31 @@ def test_v2_delegated_subtree_of_an_ordinary_user(t):
                 "/run/systemd/system") else b"chown"):
             assert word in result.stderr, result
     assert sorted(e for e in os.listdir(top) if "crun" in e) == []
+    hostside.remove_cgroup(top)
+
+
+@flavors("rootless")
+def test_v2_delegated_cgroup_whose_modes_the_payload_took_away_is_removed(t):
+    """Root of the container is the user who calls us, and the modes of what is handed to it are its own to change."""
+    unified(t)
+    top, call = delegated(t)
+    files = ("cgroup.kill", "cgroup.procs", "cgroup.events", "cgroup.freeze")
+    for verbs in ([["delete", "--force"]], [["kill", "--all"], ["delete", "--force"]]):
+        bundle = t.bundle(SLEEP, rootless=True)
+        bundle.config["linux"]["cgroupsPath"] = f"/{t.prefix}/hostile"
+        bundle.save()
+        result = call("run", "-d", "-b", bundle.path, bundle.id, "</dev/null", ">/dev/null",
+                      "2>&1")
+        assert result.returncode == 0, result
+        where = f"{top}/hostile"
+        os.makedirs(f"{where}/a/b")
+        for path in (f"{where}/a", f"{where}/a/b"):
+            os.chown(path, t.uid, t.gid)
+        for path in (f"{where}/a/b", f"{where}/a", *(f"{where}/{name}" for name in files), where):
+            os.chmod(path, 0)
+        for verb in verbs:
+            result = call(*verb, bundle.id, *(["KILL"] if verb[0] == "kill" else []))
+            assert result.returncode == 0 and not result.stderr, (verb, result)
+        assert not os.path.exists(where), verbs
+        t.assert_no_trace(bundle)
     hostside.remove_cgroup(top)

@@ -77,12 +77,15 @@ static size_t match_prefix(const struct cgroup *cg, const char *dir, size_t *ret
 	return 0;
 }
 
-/* Opens the container's directory in H, which may be gone. */
-static int open_leaf(const struct cgroup *cg, struct cg_hier *h, const char *dir,
+/* Opens the container's directory in H, which may be gone. MADE: by us, for this container. */
+static int open_leaf(const struct cgroup *cg, struct cg_hier *h, const char *dir, bool made,
 		     struct crun_error *err)
 {
 	int r = cg_open_dir(cg, h, false);
 
+	/* By its payload: see cg_take_back(). */
+	if (r == -EACCES && made && sys_fchmodat(h->root_fd, cg->path + 1, 0755) >= 0)
+		r = cg_open_dir(cg, h, false);
 	return r >= 0 || r == -ENOENT
 		       ? 0
 		       : err_sys_code(err, CODE_CGROUP_REMOVE, r, "open cgroup `%s`", dir);
@@ -108,7 +111,7 @@ static int open_recorded(struct cgroup *cg, const char *dir, bool made, struct c
 		h->made |= UINT64_C(1) << (n - 1);
 	if (n < cg->depth || h->dir_fd >= 0)
 		return 0;
-	r = open_leaf(cg, h, dir, err);
+	r = open_leaf(cg, h, dir, made, err);
 	h->leaf_made = made && h->dir_fd >= 0;
 	h->used = !made && h->dir_fd >= 0;
 	return r;
@@ -216,6 +219,8 @@ static int remove_below(int fd, const struct deadline *d)
 			r = r == -ENOENT ? 0 : r;
 		} else if (r > 0) {
 			r = sys_unlinkat(cur, name, AT_REMOVEDIR);
+			if (r == -EACCES && sys_fchmod(cur, 0755) >= 0)
+				r = sys_unlinkat(cur, name, AT_REMOVEDIR);
 			if (r == -EBUSY)
 				r = str_list_push(&names.items, &names.len, name);
 			else if (r >= 0 || r == -ENOENT)

@@ -80,6 +80,8 @@ int cgroup_thaw(struct cgroup *cg, struct crun_error *err)
 			if (h->v2 != v2 || !h->leaf_made)
 				continue;
 			r = self_frozen(h->dir_fd, h->v2);
+			if (r == -EACCES && cg_take_back(h->dir_fd) >= 0)
+				r = self_frozen(h->dir_fd, h->v2);
 			if (r > 0)
 				r = io_write_file_at(h->dir_fd, freeze_file(h),
 						     h->v2 ? "0" : "THAWED");

@@ -291,6 +291,12 @@ static inline bool cg_is_gone(int r)
 	return r == -ENOENT || r == -ENODEV;
 }
 
+/*
+ * The payload of an ordinary user's container may be that user, too, and take away the modes of a cgroup that is handed to it: EACCES. This
+ * gives those back to the directory FD and its files that signalling and removing need. 0, or -errno when it is not ours.
+ */
+int cg_take_back(int fd);
+
 /* The first subdirectory's name of FD into NAME; 1, 0 when there is none, or -errno. */
 int cg_first_child(int fd, char name[256]);
 

@@ -184,6 +184,8 @@ static int kill_at_once(const struct cg_hier *h)
 {
 	int r = h->v2 ? io_write_file_at(h->dir_fd, "cgroup.kill", "1") : -ENOENT;
 
+	if (r == -EACCES && cg_take_back(h->dir_fd) >= 0)
+		r = io_write_file_at(h->dir_fd, "cgroup.kill", "1");
 	if (r >= 0)
 		return 1;
 	return r == -ENOENT || r == -EOPNOTSUPP ? 0 : r;
@@ -234,6 +236,8 @@ static int wait_populated(int dirfd, const struct deadline *d)
 	_cleanup_close_ int fd = sys_openat(dirfd, "cgroup.events", O_RDONLY, 0);
 	char text[256];
 
+	if (fd == -EACCES && cg_take_back(dirfd) >= 0)
+		fd = sys_openat(dirfd, "cgroup.events", O_RDONLY, 0);
 	if (fd < 0)
 		return fd == -ENOENT ? 0 : fd;
 	for (;;) {

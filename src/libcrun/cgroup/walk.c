@@ -12,9 +12,40 @@
 #include <stdlib.h>
 #include <string.h>
 
+int cg_take_back(int fd)
+{
+	static const struct {
+		const char *name;
+		mode_t mode;
+	} files[] = {
+		{"cgroup.procs", 0644},	 {"cgroup.events", 0444}, {"cgroup.kill", 0200},
+		{"cgroup.freeze", 0644}, {"freezer.state", 0644}, {"freezer.self_freezing", 0444},
+	};
+	int r = sys_fchmod(fd, 0755);
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_LEN(files); i++) {
+		int one = sys_fchmodat(fd, files[i].name, files[i].mode);
+
+		r = one == -ENOENT ? 0 : one;
+	}
+	return r;
+}
+
+/* What is in the directory FD, whose payload may have closed it. */
+static int open_again(int fd, const char *name)
+{
+	int own = sys_openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+
+	if (own != -EACCES)
+		return own;
+	if (sys_fchmod(fd, 0755) < 0 || (!str_eq(name, "..") && sys_fchmodat(fd, name, 0755) < 0))
+		return own;
+	return sys_openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+}
+
 static DIR *open_dir(int fd)
 {
-	int own = sys_openat(fd, ".", O_RDONLY | O_DIRECTORY, 0);
+	int own = open_again(fd, ".");
 	DIR *dir;
 
 	if (own < 0) {
@@ -55,7 +86,7 @@ int cg_first_child(int fd, char name[256])
 
 int cg_step(int *cur, const char *name)
 {
-	int fd = sys_openat(*cur, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	int fd = open_again(*cur, name);
 
 	if (fd < 0)
 		return fd;
@@ -130,12 +161,14 @@ static int advance(struct walk *w, int *cur)
 
 int cg_walk(int fd, int (*visit)(int fd, void *data), void *data)
 {
-	_cleanup_close_ int cur = sys_openat(fd, ".", O_RDONLY | O_DIRECTORY, 0);
+	_cleanup_close_ int cur = open_again(fd, ".");
 	struct walk w = {.len = 0};
 	int r = cur;
 
 	while (r >= 0) {
 		r = visit(cur, data);
+		if (r == -EACCES && cg_take_back(cur) >= 0)
+			r = visit(cur, data);
 		if (cg_is_gone(r))
 			r = 0;
 		if (r >= 0)
