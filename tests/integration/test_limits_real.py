@@ -166,6 +166,27 @@ def test_v2_pids(t):
     v2_files(t, "pids", {"pids": {"limit": -1}}, {"pids.max": "max"})
 
 
+def test_v2_parent_with_processes_is_left_as_it_is(t):
+    root = need_v2(t, "pids")
+    parent = f"{root}/{t.prefix}"
+    os.mkdir(parent)
+    child = t.popen(argv=["sleep", "1000"])
+    with open(f"{parent}/cgroup.procs", "w", encoding="ascii") as procs:
+        procs.write(str(child.pid))
+    # Threaded controllers the kernel would enable there, and refuse the container then.
+    bundle = limited(t, {}, args=["true"])
+    bundle.config["linux"]["cgroupsPath"] = f"/{t.prefix}/without"
+    t.run_container(bundle.save())
+    assert read(parent, "cgroup.type") == "domain"
+    assert read(parent, "cgroup.subtree_control") == ""
+    bundle.config["linux"]["resources"] = {"pids": {"limit": 5}}
+    t.fails("run", "-b", bundle.save().path, bundle.id, has=["pids", "processes of its own"],
+            code="CGROUP_BUSY")
+    assert read(parent, "cgroup.type") == "domain"
+    child.kill()
+    child.wait()
+
+
 def test_v2_io_throttles(t):
     need_v2(t, "io")
     major, minor = disk(t)

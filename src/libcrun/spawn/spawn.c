@@ -32,6 +32,12 @@ static int explain_clone(const struct spawn_request *req, int r, struct crun_err
 	if (req->cgroup_fd >= 0 && (r == -ENOSYS || r == -E2BIG))
 		return err_set(err, CODE_KERNEL_TOO_OLD, ENOSYS,
 			       "clone3 into a cgroup needs Linux 5.7: Function not implemented");
+	if (req->cgroup_fd >= 0 && r == -EOPNOTSUPP)
+		return err_set(
+			err, CODE_CGROUP_BUSY, EOPNOTSUPP,
+			"clone3 into a cgroup: it takes no process, because a cgroup above it "
+			"is the root of a threaded subtree (cgroup.type); choose another "
+			"linux.cgroupsPath");
 	if (r == -ENOSPC && (birth->clone_flags & CLONE_NEWUSER))
 		return err_set(
 			err, CODE_NAMESPACE_LIMIT, ENOSPC,

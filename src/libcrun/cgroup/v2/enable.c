@@ -2,6 +2,8 @@
 // cgroup v2: hands controllers down to the container's directory (cgroup.subtree_control of all above it).
 #include "cgroup/internal.h"
 
+#include "base/cleanup.h"
+#include "sys/file.h"
 #include "sys/io.h"
 
 #include <errno.h>
@@ -53,6 +55,28 @@ static int write_bits(const struct level *l, unsigned bits)
 	}
 	snprintf(path, sizeof(path), "%scgroup.subtree_control", l->dir);
 	return io_write_file_at(l->root_fd, path, text);
+}
+
+/* Controllers that work for each thread (kernel/cgroup: cgroup_threaded_ss_mask). */
+#define THREADED (CG_BIT(CG_CPU) | CG_BIT(CG_CPUSET) | CG_BIT(CG_PIDS))
+
+/*
+ * Below a cgroup with processes the kernel enables threaded controllers alone without a word, and makes it the root of a threaded subtree
+ * by that (cgroup_vet_subtree_control_enable): what is below then takes no process, ours included. The root, which has no cgroup.type, may
+ * have both.
+ */
+static bool has_processes(const struct level *l)
+{
+	char path[CG_PATH_SIZE + 32], text[16];
+	_cleanup_close_ int fd = FD_NONE;
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%scgroup.type", l->dir);
+	if (sys_fstatat(l->root_fd, path, &st) < 0)
+		return false;
+	snprintf(path, sizeof(path), "%scgroup.procs", l->dir);
+	fd = sys_openat(l->root_fd, path, O_RDONLY, 0);
+	return fd >= 0 && io_read_start(fd, text, sizeof(text)) > 0;
 }
 
 static int cannot_enable(const struct level *l, unsigned c, int r, struct crun_error *err)
@@ -110,6 +134,17 @@ static int check_available(const struct level *l, unsigned available, unsigned r
 	return 0;
 }
 
+/* None is enabled then: that would be the threaded ones. */
+static int missing_in_use(const struct level *l, unsigned required, int enabled,
+			  struct crun_error *err)
+{
+	for (unsigned c = 0; c < CG_CONTROLLERS; c++) {
+		if (required & CG_BIT(c))
+			return cannot_enable(l, c, -EBUSY, err);
+	}
+	return enabled;
+}
+
 /* Enables what of WANTED is available and missing. ENABLED: what is, or negative: not known. Returns the bits that are enabled then. */
 static int enable_level(const struct level *l, unsigned wanted, unsigned required, int enabled,
 			struct crun_error *err)
@@ -129,8 +164,11 @@ static int enable_level(const struct level *l, unsigned wanted, unsigned require
 	missing = wanted & (unsigned)available & ~(unsigned)enabled;
 	if (!missing)
 		return enabled;
-	if (write_bits(l, missing) >= 0)
+	r = !(missing & ~THREADED) && has_processes(l) ? -EBUSY : write_bits(l, missing);
+	if (r >= 0)
 		return enabled | (int)missing;
+	if (r == -EBUSY)
+		return missing_in_use(l, missing & required, enabled, err);
 	/* The kernel takes all or nothing; one that refuses must not keep the others away. */
 	for (unsigned c = 0; c < CG_CONTROLLERS; c++) {
 		if (!(missing & CG_BIT(c)))
