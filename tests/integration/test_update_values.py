@@ -15,9 +15,15 @@ def test_empty_list_of_cpus_in_unified_is_written_as_such(t):
     if cgroup.is_v1("cpuset"):
         t.skip("the controller cpuset is a v1 hierarchy here")
     assert read(cgroup.v2, "cpuset.cpus") == "0"
-    keys = report(t, bundle, resources={"unified": {"cpuset.cpus": ""}})
-    assert keys["/unified/cpuset.cpus"]["verdict"] == "applied", keys
-    assert read(cgroup.v2, "cpuset.cpus") == ""
+    keys = report(t, bundle, resources={"unified": {"cpuset.cpus": ""}}, check=False)
+    entry = keys["/unified/cpuset.cpus"]
+    # Older kernels (6.12 is one) take no empty list while there are processes, and say so.
+    if entry["verdict"] == "failed":
+        assert "No space left on device" in entry["reason"], keys
+        assert read(cgroup.v2, "cpuset.cpus") == "0"
+    else:
+        assert entry["verdict"] == "applied", keys
+        assert read(cgroup.v2, "cpuset.cpus") == ""
 
 
 @flavors("root")
