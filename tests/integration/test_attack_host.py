@@ -272,6 +272,32 @@ def test_record_that_another_user_has_planted_is_not_believed(t):
         victim.wait()
 
 
+@flavors("rootless")
+def test_process_that_proc_hides_is_not_taken_for_a_stopped_container(t):
+    """Deleted as such, the init that waits for its start would have stayed for ever."""
+    unshare = shutil.which("unshare") or t.skip("unshare is not installed")
+    bundle = t.bundle(SLEEP)
+    t.create(bundle)
+    pid = t.pid(bundle)
+
+    def hidden(*verb):
+        words = [f"--reuid={t.uid}", f"--regid={t.gid}", "--clear-groups", *t.argv(*verb, bundle.id)]
+        command = f"mount -t proc -o hidepid=2 proc /proc && exec setpriv {' '.join(words)}"
+        return subprocess.run([unshare, "-m", "--propagation", "private", "sh", "-c", command],
+                              capture_output=True, text=True, check=False, timeout=40 * PATIENCE)
+    for verb in (["state"], ["start"], ["delete"], ["delete", "--force"]):
+        result = hidden(*verb)
+        assert result.returncode == 1, (verb, result)
+        assert f"process {pid}" in result.stderr and "hidepid" in result.stderr, (verb, result)
+    assert t.state(bundle)["status"] == "created"
+    t.start(bundle)
+    t.wait_running(bundle)
+    # Its program is closed to nobody of its user's.
+    assert json.loads(hidden("state").stdout)["status"] == "running"
+    assert hidden("delete", "--force").returncode == 0
+    t.assert_no_trace(bundle)
+
+
 def test_callers_groups_never_stay_because_they_could_not_be_dropped(t):
     setpriv = shutil.which("setpriv") or t.skip("setpriv is not installed")
     bundle = t.bundle("id -G")

@@ -64,8 +64,9 @@ bool container_maker_lives(const struct container *c)
 	int fd = open_recorded(rec->has_runtime_pid, rec->runtime_pid,
 			       rec->has_runtime_pid_start_time, rec->runtime_pid_start_time, NULL);
 
+	/* One that /proc hides from us is there. */
 	if (fd < 0)
-		return false;
+		return fd == -EACCES;
 	close_fd(&fd);
 	return true;
 }
@@ -148,6 +149,13 @@ static int look_for_process(struct container *c, struct crun_error *err)
 	if (c->pidfd < 0 && c->pidfd != -ESRCH) {
 		r = c->pidfd;
 		c->pidfd = FD_NONE;
+		if (r == -EACCES)
+			return err_set(
+				err, KIND_PERMISSION, EACCES,
+				"whether process %d is that of container `%s` cannot be told: "
+				"/proc hides it from us, perhaps by its mount option hidepid: "
+				"permission denied",
+				(int)rec->pid, c->dir.id);
 		return err_sys(err, r, "look at process %d of container `%s`", (int)rec->pid,
 			       c->dir.id);
 	}

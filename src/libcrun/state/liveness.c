@@ -83,6 +83,12 @@ int process_start_time(pid_t pid, uint64_t *ret, bool *ret_dead)
 	return 0;
 }
 
+/* /proc may be mounted with hidepid, which hides from an ordinary user what is closed to ptrace, as init is up to its execve: it is no less alive. */
+static bool is_hidden(int pidfd)
+{
+	return sys_pidfd_send_signal(pidfd, 0) == 0 && !sys_pidfd_has_ended(pidfd);
+}
+
 int process_open(pid_t pid, uint64_t start_time, bool *ret_executed)
 {
 	_cleanup_close_ int fd = FD_NONE;
@@ -99,6 +105,8 @@ int process_open(pid_t pid, uint64_t start_time, bool *ret_executed)
 	if (fd < 0)
 		return fd;
 	r = read_stat(pid, &facts);
+	if (r == -ESRCH && is_hidden(fd))
+		return -EACCES;
 	if (r < 0)
 		return r;
 	if (facts.start_time != start_time)
