@@ -249,6 +249,17 @@ def test_v2_cgroup_that_takes_no_process_is_refused(t):
     remove(made)
 
 
+def test_v2_cgroup_with_no_room_below_it_is_named_as_the_reason(t):
+    unified(t)
+    path, made = prepared(t)
+    write(made[0] + "/cgroup.max.descendants", "1")
+    bundle = limited(t, {}, path=path + "/a/b")
+    t.fails("create", "-b", bundle.path, bundle.id, has=[path + "/a/b", "cgroup.max.descendants"],
+            code="CGROUP_CREATE")
+    assert not os.path.isdir(made[0] + "/a")
+    remove(made)
+
+
 def test_cgroup_of_another_user_is_refused(t):
     path, made = prepared(t, uid=12345)
     bundle = limited(t, {}, path=path)

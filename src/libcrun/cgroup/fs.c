@@ -238,6 +238,13 @@ static int make_in(struct cgroup *cg, struct cg_hier *h, struct crun_error *err)
 			"make cgroup `%s%s`: `%s` is mounted read-only: mount it writable, or "
 			"use --cgroup-manager=disabled to go without a cgroup",
 			h->root, cg->path, h->root);
+	/* Documentation/admin-guide/cgroup-v2.rst, "Core Interface Files" */
+	if (r == -EAGAIN && h->v2)
+		return err_set(
+			err, CODE_CGROUP_CREATE, EAGAIN,
+			"make cgroup `%s%s`: a cgroup above it may have no more below it "
+			"(cgroup.max.descendants or cgroup.max.depth): remove some, or raise that",
+			h->root, cg->path);
 	if (r < 0)
 		return err_sys_code(err, CODE_CGROUP_CREATE, r, "make cgroup `%s%s`", h->root,
 				    cg->path);
